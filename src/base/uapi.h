@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel's UAPI as skep sees it: <linux/bpf.h> plus the constants that
+ * Debian 12's headers (6.1) do not have yet. Every newer constant that skep
+ * uses stands here and nowhere else; each is guarded so that newer headers win.
+ * Values: include/uapi/linux/bpf.h of Linux 6.18.
+ */
+#ifndef SKEP_BASE_UAPI_H
+#define SKEP_BASE_UAPI_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Instruction set, RFC 9669 and Linux 6.6 to 6.15. */
+#ifndef BPF_MEMSX
+#define BPF_MEMSX 0x80 /* load with sign extension */
+#endif
+#ifndef BPF_JCOND
+#define BPF_JCOND 0xe0 /* may_goto */
+#endif
+#ifndef BPF_LOAD_ACQ
+#define BPF_LOAD_ACQ 0x100
+#endif
+#ifndef BPF_STORE_REL
+#define BPF_STORE_REL 0x110
+#endif
+
+/* Map types after 6.1 (enum bpf_map_type; enumerators cannot be tested by the preprocessor). */
+enum {
+	SKEP_MAP_TYPE_USER_RINGBUF = 31,
+	SKEP_MAP_TYPE_CGRP_STORAGE = 32,
+	SKEP_MAP_TYPE_ARENA = 33,
+	SKEP_MAP_TYPE_INSN_ARRAY = 34,
+	SKEP_MAP_TYPE_MAX,
+};
+
+/* Program types after 6.1 (enum bpf_prog_type). */
+enum {
+	SKEP_PROG_TYPE_NETFILTER = 32,
+	SKEP_PROG_TYPE_MAX,
+};
+
+/* Limits of the kernel's verifier and loader. */
+enum {
+	SKEP_MAX_INSNS = 1000000,   /* BPF_COMPLEXITY_LIMIT_INSNS: longest program as root */
+	SKEP_MAX_STACK = 512,       /* MAX_BPF_STACK, bytes for a chain of calls */
+	SKEP_MAX_CALL_FRAMES = 8,   /* MAX_CALL_FRAMES */
+	SKEP_MAX_SUBPROGS = 256,    /* BPF_MAX_SUBPROGS */
+	SKEP_MAX_TAIL_CALLS = 33,   /* MAX_TAIL_CALL_CNT */
+};
+
+#endif

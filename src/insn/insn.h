@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The instruction set: operations, decoding, encoding, checking the shape of a
+ * program. Text (disassembler, assembler) is in text.h.
+ */
+#ifndef SKEP_INSN_INSN_H
+#define SKEP_INSN_INSN_H
+
+#include "base/uapi.h"
+#include "insn/optable.h"
+
+#include <stdbool.h>
+
+enum insn_op {
+#define X(op, code, dst, src, off, imm, isa, sym) INSN_##op,
+	INSN_TABLE(X)
+#undef X
+	INSN_OP_COUNT,
+};
+
+/* What a field of an instruction holds; FORM_EQ | n stands for the constant n. */
+enum insn_form {
+	FORM_ZERO,
+	FORM_READ,  /* register that is read */
+	FORM_WRITE, /* register that is written */
+	FORM_IMM,
+	FORM_JUMP,
+	FORM_MEM,
+	FORM_EQ = 0x10000,
+};
+
+/* One row of the opcode table. */
+struct insn_desc {
+	const char *name; /* "ADD64_K" */
+	const char *sym;  /* what the disassembler prints: "+=" */
+	uint32_t dst, src, off, imm; /* enum insn_form */
+	uint16_t op;      /* enum insn_op */
+	uint8_t code;
+	uint8_t isa;
+};
+
+/* All rows, indexed by enum insn_op. */
+extern const struct insn_desc insn_descs[INSN_OP_COUNT];
+
+/*
+ * insn_decode - find the operation that an encoded instruction is.
+ * @insn:  the instruction (host byte order fields, as in memory)
+ * @why:   NULL, or where to store the reason for a refusal (a constant string)
+ *
+ * Looks at one slot; the second slot of a 64-bit immediate is the caller's
+ * (insn_is_wide()). Source: RFC 9669 sections 3 to 5.
+ *
+ * Return: the row, or NULL for an encoding that is no instruction.
+ */
+const struct insn_desc *insn_decode(const struct bpf_insn *insn, const char **why);
+
+/* insn_is_wide - true for an instruction that takes two slots. */
+static inline bool insn_is_wide(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW);
+}
+
+/* insn_jump_dist - distance of a jump or subprog call in slots from the next instruction. @d must have a FORM_JUMP field. */
+static inline int32_t insn_jump_dist(const struct insn_desc *d, const struct bpf_insn *insn)
+{
+	return d->imm == FORM_JUMP ? insn->imm : insn->off;
+}
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Maps: what every map is, and what the floors above may do with one.
+ *
+ * Theory of operation
+ *
+ * A map's contents live in one memfd, laid out with offsets and never pointers,
+ * all of it bounded by max_entries and taken at creation, sealed against growing
+ * and shrinking:
+ *
+ *     0                                   what user space may mmap (array values,
+ *                                         ring buffer pages) or the first table
+ *     ...                                 the family's tables
+ *     size - MAP_HEADER_SIZE              struct map_header, written once at
+ *                                         creation, re-checked by map_attach()
+ *
+ * struct skep_map is a process's private view of it: geometry copied from the
+ * attributes (never re-read from shared memory), the mapping, and for maps of
+ * objects (programs, maps) the object pointers, which never enter the memfd;
+ * there stand only their ids.
+ *
+ * Invariants
+ *  - Lookups take no lock. Structure is changed under a lock that lies in the
+ *    memfd and survives the death of its holder.
+ *  - Every index that is read from the memfd is bounds-checked and every chain
+ *    walk is counted, so a corrupt map gives wrong data, never a wild access.
+ *  - An element's value does not move while the map lives; a deleted element may
+ *    be reused at once (as with the kernel's preallocated maps).
+ *  - max_entries holds exactly.
+ */
+#ifndef SKEP_MAP_MAP_H
+#define SKEP_MAP_MAP_H
+
+#include "base/uapi.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct skep_map;
+struct map_ops;
+
+/* A map type as data: one row per type, all types of Linux 6.18, in map/types.c. */
+struct map_type_desc {
+	const char *name;        /* "hash", as bpftool prints it */
+	const char *enum_name;   /* "BPF_MAP_TYPE_HASH" */
+	const char *kernel;      /* the version that brought it: "3.19" */
+	uint32_t type;           /* enum bpf_map_type */
+	const struct map_ops *ops; /* NULL: known, but skep has no such map yet */
+	bool percpu;             /* a value per CPU; user space sees n_cpus * round_up(value_size, 8) bytes */
+	bool objects;            /* values are programs, maps or the like, set by fd, read as id */
+};
+
+extern const struct map_type_desc map_types[];
+extern const uint32_t map_types_n;
+
+/* map_type_find - the row of a type number, NULL when there is no such type. */
+const struct map_type_desc *map_type_find(uint32_t type);
+
+/* What a map is created from (BPF_MAP_CREATE's attributes that concern the map itself). */
+struct map_attr {
+	uint32_t type, key_size, value_size, max_entries, flags;
+	uint64_t extra;          /* map_extra */
+	uint32_t n_cpus;         /* possible CPUs: slots of a per-CPU map, 1 or more */
+	uint64_t seed;           /* hash seed when flags has no BPF_F_ZERO_SEED */
+	char name[BPF_OBJ_NAME_LEN];
+	const struct skep_map *inner; /* template of a map-in-map */
+};
+
+struct skep_map {
+	const struct map_ops *ops;
+	const struct map_type_desc *type;
+	uint32_t key_size, value_size, max_entries, flags;
+	uint32_t elem_size;      /* distance of two values of one CPU in bytes (round_up(value_size, 8)) */
+	uint32_t n_cpus;
+	uint64_t extra;
+	char name[BPF_OBJ_NAME_LEN];
+	uint32_t id;             /* set by the owner of the id space */
+	int memfd;               /* owned */
+	uint8_t *mem;            /* the whole memfd */
+	size_t mem_size;
+	size_t mmap_size;        /* bytes at file offset 0 that user space may mmap; 0: none */
+	bool readonly;           /* attached in another process: lookups only */
+	atomic_bool frozen;      /* BPF_MAP_FREEZE: no more writes through bpf(2) */
+	_Atomic(void *) *objs;   /* object maps: one pointer per element index, else NULL */
+	int event_fd;            /* ring buffers: readable when a consumer should look; else -1 */
+	void *priv;              /* the family's private state */
+
+	/* For the owner (bpf floor); the map floor only stores them. */
+	void *btf;
+	uint32_t btf_key_type_id, btf_value_type_id, btf_vmlinux_value_type_id;
+	void *owner;
+	struct {                 /* inner map's shape, for map-in-map: what a new inner map must match */
+		uint32_t type, key_size, value_size, max_entries, flags;
+	} inner;
+};
+
+/*
+ * map_create - make a map.
+ * @attr:  what to make
+ * @out:   on success the new map; the caller owns it and gives it back with map_destroy()
+ *
+ * Errors are the kernel's (man 2 bpf; kernel/bpf map_alloc_check of each family): -EINVAL for
+ * sizes or flags that the type does not take, -E2BIG for sizes beyond the type's limit,
+ * -ENOMEM, -EOPNOTSUPP for a known type that skep does not have.
+ */
+int map_create(const struct map_attr *attr, struct skep_map **out);
+
+/*
+ * map_attach - view a map that another process made, through its fd.
+ * @fd:   the map's memfd; duplicated, the caller keeps its own
+ * @out:  on success a view that allows lookups and iteration, nothing else
+ *
+ * The memfd's bytes are not trusted: the header is checked in full, seals are demanded, and
+ * later reads are bounds-checked. Return: 0, -EINVAL for anything that is not a map of skep's,
+ * -EOPNOTSUPP for a family that cannot be viewed from outside (maps of objects).
+ */
+int map_attach(int fd, struct skep_map **out);
+
+/* map_destroy - unmap, close and free. NULL is fine. The owner has put every object in objs[] before. */
+void map_destroy(struct skep_map *map);
+
+/* map_user_value_size - bytes that bpf(2) copies for one value (per-CPU maps: all CPUs). */
+uint32_t map_user_value_size(const struct skep_map *map);
+
+/*
+ * The program's side: what helpers call. @cpu is the worker's number, below n_cpus. Errors are
+ * negative errno as the kernel's helpers return. A returned value pointer stays valid while
+ * the map lives.
+ */
+void *map_lookup(struct skep_map *map, const void *key, uint32_t cpu);
+void *map_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu); /* NULL when cpu is none */
+int map_update(struct skep_map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu);
+int map_delete(struct skep_map *map, const void *key);
+int map_push(struct skep_map *map, const void *value, uint64_t flags);
+int map_pop(struct skep_map *map, void *value);
+int map_peek(struct skep_map *map, void *value);
+
+/*
+ * map_for_each - visit every element, as bpf_for_each_map_elem().
+ * @fn:  called with (arg, key, value); a return of 1 stops
+ * Return: elements visited, or -EINVAL for a family that has none to visit.
+ */
+long map_for_each(struct skep_map *map, uint32_t cpu, long (*fn)(void *arg, void *key, void *value), void *arg);
+
+/*
+ * The user's side: what bpf(2) commands call, with the kernel's results (man 2 bpf). Values of
+ * per-CPU maps are map_user_value_size() bytes. @flags: BPF_ANY, BPF_NOEXIST, BPF_EXIST, and
+ * for lookup and update BPF_F_LOCK. Object maps: lookup gives the 4-byte id; updates go
+ * through map_set_object().
+ */
+int map_user_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags);
+int map_user_update(struct skep_map *map, const void *key, const void *value, uint64_t flags);
+int map_user_delete(struct skep_map *map, const void *key, void **old_obj);
+int map_user_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags);
+int map_user_next_key(struct skep_map *map, const void *key, void *next); /* key NULL: the first */
+int map_freeze(struct skep_map *map); /* -EBUSY when frozen already */
+
+/*
+ * map_set_object - put an object into a map of objects.
+ * @id:     the object's id, which user space reads back
+ * @obj:    what the program's side gets (for a map-in-map: struct skep_map *; for a
+ *          prog array: struct skep_target *, prog/code.h)
+ * @value:  the user's value bytes for families whose value holds more than the fd
+ *          (DEVMAP: struct bpf_devmap_val), else NULL
+ * @old:    the object that was there before, or NULL; the caller puts it, after readers are gone
+ */
+int map_set_object(struct skep_map *map, const void *key, uint32_t id, void *obj, const void *value,
+		   uint64_t flags, void **old);
+
+/* map_take_objects - empty a map of objects: calls put(arg, obj) once for each that was in it. */
+void map_take_objects(struct skep_map *map, void (*put)(void *arg, void *obj), void *arg);
+
+/*
+ * Ring buffers (kernel doc Documentation/bpf/ringbuf.rst). @flags: BPF_RB_NO_WAKEUP,
+ * BPF_RB_FORCE_WAKEUP. ringbuf_reserve() gives NULL when there is no room, which is counted.
+ */
+void *ringbuf_reserve(struct skep_map *map, uint64_t size);
+void ringbuf_submit(void *sample, uint64_t flags);
+void ringbuf_discard(void *sample, uint64_t flags);
+int ringbuf_output(struct skep_map *map, const void *data, uint64_t size, uint64_t flags);
+uint64_t ringbuf_query(struct skep_map *map, uint64_t what);
+uint64_t ringbuf_dropped(const struct skep_map *map); /* reservations refused for want of room */
+/*
+ * ringbuf_mmap - what mmap(2) on a ring buffer's fd gives in the kernel: the consumer page at
+ * offset 0 (writable), the producer page and the data, mapped twice, from the second page on
+ * (read only). Return: the address, or MAP_FAILED with errno set.
+ */
+void *ringbuf_mmap(struct skep_map *map, void *addr, size_t len, int prot, int flags, off_t off);
+
+#endif
