@@ -54,6 +54,12 @@ extern const struct insn_desc insn_descs[INSN_OP_COUNT];
  */
 const struct insn_desc *insn_decode(const struct bpf_insn *insn, const char **why);
 
+/*
+ * insn_explain - the reason of insn_decode() with the offending value: "unknown atomic operation 0x30".
+ * @buf:   where to write it, at most @size bytes with the NUL; "" for an instruction that decodes
+ */
+void insn_explain(const struct bpf_insn *insn, char *buf, size_t size);
+
 /* insn_is_wide - true for an instruction that takes two slots. */
 static inline bool insn_is_wide(const struct bpf_insn *insn)
 {

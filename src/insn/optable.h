@@ -18,7 +18,7 @@
  *         I      an immediate
  *         J      a jump distance in slots, counted from the next instruction
  *         M      a memory offset in bytes (for a kfunc call: index of its BTF fd)
- *         EQ(n)  the constant n; rows of one code differ in these
+ *         EQ(n)  the constant n; rows of one code differ in these, and stand together
  * isa   1 to 4: the -mcpu=v1..v4 that brought it; 5: Linux after v4
  *       (may_goto 6.9, load-acquire 6.15); 6: an extension that no kernel accepts
  * sym   the operator or word that the disassembler prints
@@ -173,7 +173,7 @@
 	X(STXH, 0x6b, R, R, M, Z, 1, "u16") \
 	X(STXB, 0x73, R, R, M, Z, 1, "u8") \
 	X(STXDW, 0x7b, R, R, M, Z, 1, "u64") \
-	/* Atomic operations, 32 bits (RFC 9669 section 5.3); imm is the operation */ \
+	/* Atomic operations, 32 bits (RFC 9669 section 5.3; load-acquire, store-release: Linux 6.15); imm is the operation */ \
 	X(ATOMIC_ADD32, 0xc3, R, R, M, EQ(0x00), 1, "+=") \
 	X(ATOMIC_OR32, 0xc3, R, R, M, EQ(0x40), 3, "|=") \
 	X(ATOMIC_AND32, 0xc3, R, R, M, EQ(0x50), 3, "&=") \
@@ -184,7 +184,9 @@
 	X(FETCH_XOR32, 0xc3, R, W, M, EQ(0xa1), 3, "atomic_fetch_xor") \
 	X(XCHG32, 0xc3, R, W, M, EQ(0xe1), 3, "xchg") \
 	X(CMPXCHG32, 0xc3, R, R, M, EQ(0xf1), 3, "cmpxchg") \
-	/* Atomic operations, 64 bits (RFC 9669 section 5.3); imm is the operation */ \
+	X(LDACQW, 0xc3, W, R, M, EQ(0x100), 5, "load_acquire") \
+	X(STRELW, 0xc3, R, R, M, EQ(0x110), 5, "store_release") \
+	/* Atomic operations, 64 bits (RFC 9669 section 5.3; load-acquire, store-release: Linux 6.15); imm is the operation */ \
 	X(ATOMIC_ADD64, 0xdb, R, R, M, EQ(0x00), 1, "+=") \
 	X(ATOMIC_OR64, 0xdb, R, R, M, EQ(0x40), 3, "|=") \
 	X(ATOMIC_AND64, 0xdb, R, R, M, EQ(0x50), 3, "&=") \
@@ -195,15 +197,13 @@
 	X(FETCH_XOR64, 0xdb, R, W, M, EQ(0xa1), 3, "atomic_fetch_xor") \
 	X(XCHG64, 0xdb, R, W, M, EQ(0xe1), 3, "xchg") \
 	X(CMPXCHG64, 0xdb, R, R, M, EQ(0xf1), 3, "cmpxchg") \
-	/* Load-acquire and store-release (Linux 6.15) */ \
-	X(LDACQW, 0xc3, W, R, M, EQ(0x100), 5, "load_acquire") \
-	X(STRELW, 0xc3, R, R, M, EQ(0x110), 5, "store_release") \
+	X(LDACQDW, 0xdb, W, R, M, EQ(0x100), 5, "load_acquire") \
+	X(STRELDW, 0xdb, R, R, M, EQ(0x110), 5, "store_release") \
+	/* Load-acquire and store-release of narrower sizes (Linux 6.15) */ \
 	X(LDACQH, 0xcb, W, R, M, EQ(0x100), 5, "load_acquire") \
 	X(STRELH, 0xcb, R, R, M, EQ(0x110), 5, "store_release") \
 	X(LDACQB, 0xd3, W, R, M, EQ(0x100), 5, "load_acquire") \
 	X(STRELB, 0xd3, R, R, M, EQ(0x110), 5, "store_release") \
-	X(LDACQDW, 0xdb, W, R, M, EQ(0x100), 5, "load_acquire") \
-	X(STRELDW, 0xdb, R, R, M, EQ(0x110), 5, "store_release") \
 	/* 64-bit immediates (RFC 9669 section 5.4); two slots, src says what the immediate denotes */ \
 	X(LDIMM64, 0x18, W, EQ(0), Z, I, 1, "ll") \
 	X(LD_MAP_FD, 0x18, W, EQ(1), Z, I, 1, "ll") \
