@@ -21,7 +21,7 @@ enum skep_fault {
 
 struct skep_env {
 	/* The engines' part. Offsets are known to the JIT (static asserts there). */
-	uint64_t unwind_sp;    /* JIT: where to continue when a run must end at once */
+	uint64_t unwind_sp;    /* JIT: where to continue when a run must end at once; interpreter: not 0 once it must */
 	uint32_t tail_calls;   /* taken so far in this run, at most SKEP_MAX_TAIL_CALLS */
 	uint32_t fault;        /* enum skep_fault */
 	uint64_t loop_budget;  /* may_goto: iterations left in this run */
