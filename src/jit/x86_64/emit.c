@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The longer emit functions; their contracts are in emit.h. */
+#include "jit/x86_64/emit.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* A program of SKEP_MAX_INSNS compiles to some 10 MB; beyond this its offsets would not fit rel32. */
+#define EMIT_MAX_BYTES (256u << 20)
+
+bool emit_grow(struct emit *e)
+{
+	uint32_t cap = e->cap ? e->cap * 2 : 4096;
+	uint8_t *buf;
+
+	if (e->err)
+		return false;
+	buf = cap <= EMIT_MAX_BYTES ? realloc(e->buf, cap) : NULL;
+	if (!buf) {
+		e->err = -ENOMEM;
+		e->cap = e->len; /* every later emit_begin() ends up here */
+		return false;
+	}
+	e->buf = buf;
+	e->cap = cap;
+	return true;
+}
+
+void emit_mov_imm(struct emit *e, enum x86_reg dst, uint64_t v)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	if (v == 0) {
+		p = enc_rr(p, W32, 0x31, dst, dst); /* xor */
+	} else if (v <= UINT32_MAX) {
+		p = enc_op(p, W32, 0xb8 | (dst & 7), 0, 0, dst);
+		p = enc_u32(p, (uint32_t)v);
+	} else if (v == (uint64_t)(int32_t)v) {
+		p = enc_rr(p, W64, 0xc7, 0, dst);
+		p = enc_u32(p, (uint32_t)v);
+	} else {
+		p = enc_op(p, W64, 0xb8 | (dst & 7), 0, 0, dst);
+		memcpy(p, &v, sizeof(v));
+		p += sizeof(v);
+	}
+	emit_end(e, p);
+}
+
+uint32_t emit_mov_reloc(struct emit *e, enum x86_reg dst)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return 0;
+	p = enc_op(p, W64, 0xb8 | (dst & 7), 0, 0, dst);
+	memset(p, 0, sizeof(uint64_t));
+	emit_end(e, p + sizeof(uint64_t));
+	return e->len - (uint32_t)sizeof(uint64_t);
+}
+
+void emit_test_ri(struct emit *e, enum x86_width w, enum x86_reg reg, int32_t imm)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	if (imm >= 0 && imm <= UINT8_MAX) {
+		p = enc_rr(p, W32, OP_BYTE_RM | 0xf6, 0, reg);
+		*p++ = (uint8_t)imm;
+		emit_end(e, p);
+		return;
+	}
+	/* The mask's upper half is clear, so the shorter form sees all that counts. */
+	if (imm >= 0)
+		w = W32;
+	p = enc_rr(p, w, 0xf7, 0, reg);
+	emit_end(e, enc_u32(p, (uint32_t)imm));
+}
+
+void emit_imul_rri(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src, int32_t imm)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	if (imm == (int8_t)imm) {
+		p = enc_rr(p, w, 0x6b, dst, src);
+		*p++ = (uint8_t)imm;
+	} else {
+		p = enc_rr(p, w, 0x69, dst, src);
+		p = enc_u32(p, (uint32_t)imm);
+	}
+	emit_end(e, p);
+}
+
+void emit_shift_ri(struct emit *e, enum x86_width w, enum x86_shift op, enum x86_reg reg, uint8_t count)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	if (count == 1) {
+		p = enc_rr(p, w, 0xd1, op, reg);
+	} else {
+		p = enc_rr(p, w, 0xc1, op, reg);
+		*p++ = count;
+	}
+	emit_end(e, p);
+}
+
+void emit_shiftx(struct emit *e, enum x86_width w, enum x86_shift op, enum x86_reg dst, enum x86_reg src,
+		 enum x86_reg count)
+{
+	/* The prefix that tells the three apart is VEX.pp: 66, F3, F2. */
+	unsigned pp = op == SHIFT_SHL ? 1 : op == SHIFT_SAR ? 2 : 3;
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	/* Three-byte VEX with its register bits inverted, opcode map 2 (0F 38), opcode F7. */
+	*p++ = 0xc4;
+	*p++ = (uint8_t)((dst < R8) << 7 | 1 << 6 | (src < R8) << 5 | 2);
+	*p++ = (uint8_t)((w == W64) << 7 | (~count & 15) << 3 | pp);
+	*p++ = 0xf7;
+	*p++ = (uint8_t)(0xc0 | (dst & 7) << 3 | (src & 7));
+	emit_end(e, p);
+}
+
+void emit_store_imm(struct emit *e, enum x86_width size, enum x86_reg base, int32_t disp, int32_t imm)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	p = enc_rm(p, size, size == W8 ? 0xc6 : 0xc7, 0, base, disp);
+	if (size == W8) {
+		*p++ = (uint8_t)imm;
+	} else if (size == W16) {
+		*p++ = (uint8_t)imm;
+		*p++ = (uint8_t)((uint32_t)imm >> 8);
+	} else {
+		p = enc_u32(p, (uint32_t)imm);
+	}
+	emit_end(e, p);
+}
+
+/* Opcode with [base + index * 2^scale] and no displacement but the zero that rbp and r13 need. */
+static void emit_sib(struct emit *e, enum x86_width w, uint32_t op, enum x86_reg reg, enum x86_reg base,
+		     enum x86_reg index, unsigned scale)
+{
+	bool disp8 = (base & 7) == RBP;
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	p = enc_op(p, w, op, reg, index, base);
+	*p++ = (uint8_t)(disp8 << 6 | (reg & 7) << 3 | 4);
+	*p++ = (uint8_t)(scale << 6 | (index & 7) << 3 | (base & 7));
+	if (disp8)
+		*p++ = 0;
+	emit_end(e, p);
+}
+
+void emit_lea_sum(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg a, enum x86_reg b)
+{
+	/* The sum commutes: keep rbp and r13 out of the base, where they cost a byte. */
+	if ((a & 7) == RBP)
+		emit_sib(e, w, 0x8d, dst, b, a, 0);
+	else
+		emit_sib(e, w, 0x8d, dst, a, b, 0);
+}
+
+void emit_load_indexed(struct emit *e, enum x86_reg dst, enum x86_reg base, enum x86_reg index)
+{
+	emit_sib(e, W64, 0x8b, dst, base, index, 3);
+}
+
+static uint32_t emit_local(struct emit *e, uint8_t opcode, uint8_t disp)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return 0;
+	*p++ = opcode;
+	*p++ = disp;
+	emit_end(e, p);
+	return e->len;
+}
+
+uint32_t emit_jcc_local(struct emit *e, enum x86_cond cc)
+{
+	return emit_local(e, (uint8_t)(0x70 | cc), 0);
+}
+
+uint32_t emit_jmp_local(struct emit *e)
+{
+	return emit_local(e, 0xeb, 0);
+}
+
+void emit_land(struct emit *e, uint32_t handle)
+{
+	if (e->err)
+		return;
+	assert(e->len - handle <= INT8_MAX);
+	e->buf[handle - 1] = (uint8_t)(e->len - handle);
+}
+
+void emit_jcc_back(struct emit *e, enum x86_cond cc, uint32_t to)
+{
+	uint32_t dist = e->len + 2 - to;
+
+	assert(e->err || dist <= 128);
+	emit_local(e, (uint8_t)(0x70 | cc), (uint8_t)-dist);
+}

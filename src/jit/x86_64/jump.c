@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Jumps and exit. Source: RFC 9669 section 4.3; may_goto: Linux 6.9. */
+#include "jit/x86_64/jx.h"
+
+/* The instruction that a jump with distance @dist goes to; jx_scan() has checked it. */
+static uint32_t target_of(const struct jx *j, int32_t dist)
+{
+	return (uint32_t)((int64_t)j->at + 1 + dist);
+}
+
+void jx_jcc_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	enum x86_reg dst = jx_reg(in->dst_reg);
+
+	/* test clears carry and overflow, as a comparison with 0 does. */
+	if (in->imm == 0)
+		emit_test_rr(&j->e, w, dst, dst);
+	else
+		emit_alu_ri(&j->e, w, ALU_CMP, dst, in->imm);
+	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+}
+
+void jx_jcc_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	emit_alu_rr(&j->e, w, ALU_CMP, jx_reg(in->dst_reg), jx_reg(in->src_reg));
+	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+}
+
+void jx_jset_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	emit_test_ri(&j->e, w, jx_reg(in->dst_reg), in->imm);
+	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+}
+
+void jx_jset_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	emit_test_rr(&j->e, w, jx_reg(in->dst_reg), jx_reg(in->src_reg));
+	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+}
+
+/* goto and gotol. A jump to an exit does better to exit itself: the code is hardly longer. */
+void jx_ja(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	uint32_t target = target_of(j, j->ops[j->at] == INSN_GOTOL ? in->imm : in->off);
+
+	if (j->ops[target] == INSN_EXIT)
+		jx_exit(j, in, a, w);
+	else if (target != j->next)
+		jx_jmp(j, target);
+}
+
+void jx_may_goto(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	const int32_t budget = offsetof(struct skep_env, loop_budget);
+
+	emit_load(&j->e, W64, R11, REG_ENV, budget);
+	emit_alu_ri(&j->e, W64, ALU_SUB, R11, 1);
+	jx_jcc(j, CC_B, target_of(j, in->off));
+	emit_store(&j->e, W64, REG_ENV, budget, R11);
+}
+
+void jx_exit(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	jx_epilogue(j);
+	emit_byte(&j->e, X86_RET);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The x86-64 compiler's state, and what its files offer each other.
+ *
+ * Theory of operation
+ *
+ *   scan.c     one pass over the program: decodes every slot, refuses what cannot be
+ *              compiled, marks jump targets, and finds what each function needs (saved
+ *              registers, stack, the environment)
+ *   compile.c  emits function after function, one rule per operation (rules.h); alu.c,
+ *              mem.c, jump.c and call.c hold what the rules call
+ *   relax.c    every jump was emitted in its long form; shortens those whose target is
+ *              near, closes the gaps, appends the literal pool, fills in distances
+ *   enter.c    the border between C and compiled code
+ *
+ * Registers
+ *
+ *   r0 rax, r1 rdi, r2 rsi, r3 rdx, r4 rcx, r5 r8    as the C ABI passes arguments
+ *   r6 rbx, r7 r13, r8 r14, r9 r15, r10 rbp          kept by callees, as the C ABI has it
+ *   r12                                              the environment, wherever code may need it
+ *   r9, r10, r11 (of x86)                            scratch within one instruction
+ *
+ * Frames, from the high address down:
+ *
+ *   return address
+ *   saved rbp        } only in functions that use r10; rbp points here, which is
+ *   stack            } the end of the program's stack
+ *   saved registers    those of rbx, r13, r14, r15 that the function writes, and r12 in main
+ *   padding            0 or 8 bytes, so that rsp is 16-aligned at calls
+ *
+ * Invariants
+ *  - Main (subprogs[0]) is a skep_fn by the C ABI. The other functions take the environment
+ *    in r12, where they find and leave it.
+ *  - The code of an instruction that is a jump target never takes part in a fusion that began
+ *    before it, and no value lives in the flags or a scratch register across instructions.
+ *  - Jumps stay within their function (scan.c refuses others), since frames differ.
+ */
+#ifndef SKEP_JIT_X86_64_JX_H
+#define SKEP_JIT_X86_64_JX_H
+
+#include "insn/insn.h"
+#include "jit/target.h"
+#include "jit/x86_64/emit.h"
+
+#define REG_ENV R12
+
+/* A place in the code: an offset as emitted, and how many fixups were recorded before it. */
+struct jx_place {
+	uint32_t offset;
+	uint32_t n_fixups;
+};
+
+/* A field or jump that depends on where its target lies in the end. */
+struct jx_fixup {
+	uint32_t pos; /* offset as emitted: of the opcode for jumps, of the rel32 field for others */
+	uint32_t target; /* instruction, function or pool entry, by kind */
+	enum jx_fixup_kind {
+		FIX_JMP, /* jmp to an instruction */
+		FIX_JCC, /* jcc to an instruction */
+		FIX_FUNC, /* rel32 to a function's entry */
+		FIX_POOL, /* rel32 to an entry of the literal pool */
+	} kind : 8;
+	uint8_t cc;
+	bool is_short;
+};
+
+/* A relocation within the code, while offsets may still change. */
+struct jx_reloc {
+	struct jit_reloc rel;
+	uint32_t n_fixups;
+};
+
+/* What one function needs. */
+struct jx_func {
+	uint32_t start, end; /* instructions */
+	uint32_t saved; /* set of x86 registers, as bits */
+	uint32_t stack; /* bytes below rbp; meaningful with frame */
+	uint32_t pad; /* bytes between the saved registers and rsp at calls */
+	bool frame; /* r10 is used */
+	bool calls; /* calls C or a subprog: rsp must be aligned */
+	bool env; /* needs r12 */
+	struct jx_place entry;
+};
+
+enum {
+	JX_TARGET = 1, /* flags[]: a jump lands here */
+	JX_NO_OP = UINT16_MAX, /* ops[]: second slot of a 64-bit immediate */
+};
+
+struct jx {
+	struct emit e;
+	const struct skep_code *code;
+	uint32_t features; /* enum jit_feature */
+	bool has_callbacks; /* LD_FUNC occurs: a helper may come back with env->fault set */
+
+	/* By instruction. */
+	uint16_t *ops; /* enum insn_op */
+	uint8_t *flags;
+	struct jx_place *places; /* one more than instructions; the last is the fault exit */
+
+	struct jx_func *funcs; /* one per subprog */
+	const struct jx_func *fn; /* the function that is being emitted */
+	uint32_t at; /* the instruction that is being emitted */
+	uint32_t next; /* the one to emit next; rules that fuse move it on */
+
+	struct jx_fixup *fixups;
+	uint32_t n_fixups, cap_fixups;
+	struct jx_reloc *relocs;
+	uint32_t n_relocs, cap_relocs;
+	struct jit_reloc *pool; /* 8-byte literals behind the code; offset is not used yet */
+	uint32_t n_pool, cap_pool;
+	uint32_t table; /* callx: pool index of the table of helpers, + 1; 0: not made */
+};
+
+/* jx_reg - the x86 register of a BPF register number. */
+static inline enum x86_reg jx_reg(unsigned bpf_reg)
+{
+	static const uint8_t map[16] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP};
+
+	return (enum x86_reg)map[bpf_reg & 15];
+}
+
+/*
+ * jx_fusable - the operation after the current one, if it may be compiled together with it.
+ * Return: enum insn_op, or JX_NO_OP when it is a jump target or does not exist.
+ */
+static inline unsigned jx_fusable(const struct jx *j)
+{
+	if (j->next >= j->fn->end || (j->flags[j->next] & JX_TARGET))
+		return JX_NO_OP;
+	return j->ops[j->next];
+}
+
+/* scan.c */
+int jx_scan(struct jx *j);
+
+/* jx_find_func - the number of the function that starts at @insn, or -1. */
+int jx_find_func(const struct skep_code *code, int64_t insn);
+
+/* compile.c */
+void jx_fail(struct jx *j, int err); /* sticky, like emit's */
+
+/* jx_jcc, jx_jmp - jump to instruction @target; code->n_insns is the fault exit. */
+void jx_jcc(struct jx *j, enum x86_cond cc, uint32_t target);
+void jx_jmp(struct jx *j, uint32_t target);
+
+/* jx_rel32 - the four bytes just emitted are a distance to @target (FIX_FUNC, FIX_POOL). */
+void jx_rel32(struct jx *j, enum jx_fixup_kind kind, uint32_t target);
+
+/* jx_load_reloc - dst = the value of a relocation. */
+void jx_load_reloc(struct jx *j, enum x86_reg dst, enum jit_reloc_kind kind, uint32_t index, int64_t addend);
+
+/* jx_pool - the pool entry with this literal, made when there is none. */
+uint32_t jx_pool(struct jx *j, enum jit_reloc_kind kind, uint32_t index);
+
+/* jx_pool_add - a new pool entry, whether or not there is one like it. */
+uint32_t jx_pool_add(struct jx *j, enum jit_reloc_kind kind, uint32_t index);
+
+/* jx_epilogue - take the frame of the current function down, up to its return address. */
+void jx_epilogue(struct jx *j);
+
+/* relax.c: makes j->e the final bytes and fills in everything of @obj but entry and n_insns. */
+int jx_relax(struct jx *j, struct jit_object *obj);
+
+/*
+ * Rules: each takes the instruction, a parameter and a width from its line in rules.h.
+ */
+typedef void jx_rule_fn(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w);
+
+enum { DIV_SIGNED = 1, DIV_MOD = 2 };
+
+jx_rule_fn jx_alu_k, jx_alu_x, jx_mul_k, jx_mul_x, jx_div_k, jx_div_x, jx_shift_k, jx_shift_x, jx_mov_k, jx_mov_x,
+	jx_movsx, jx_neg, jx_le, jx_be; /* alu.c */
+jx_rule_fn jx_jcc_k, jx_jcc_x, jx_jset_k, jx_jset_x, jx_ja, jx_may_goto, jx_exit; /* jump.c */
+jx_rule_fn jx_load, jx_load_sign, jx_store_k, jx_store_x, jx_atomic, jx_fetch_add, jx_fetch, jx_atomic_xchg,
+	jx_atomic_cmpxchg, jx_imm64, jx_ref, jx_map_value, jx_func_addr, jx_refuse; /* mem.c */
+jx_rule_fn jx_call_helper, jx_call_kfunc, jx_call_subprog, jx_callx, jx_packet_abs, jx_packet_ind; /* call.c */
+
+#endif
