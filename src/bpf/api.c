@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libskep's objects: libbpf opens and loads, this file stands between it and an embedder.
+ *
+ * libbpf tells what goes wrong in many lines through one print callback per process. Each call here collects what libbpf
+ * says on this thread, and on failure makes one line of it that names the object, the action and the cause.
+ */
+#include "base/util.h"
+#include "bpf/elf_check.h"
+#include "bpf/fd.h"
+#include "bpf/hive.h"
+#include "bpf/object.h"
+#include "bpf/seam.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What libbpf said while a call was at work. Lives on the stack of that call. */
+struct said {
+	struct skep_hive *hive;
+	char first[512];    /* the first complaint */
+	char verdict[512];  /* the last line of a program's load log */
+	char prog[64];
+};
+
+static _Thread_local struct said *listening;
+
+/* The last line of a load log, which is where the reason stands, without the log's own statistics. */
+static void take_verdict(struct said *s, const char *log)
+{
+	while (*log) {
+		size_t n = strcspn(log, "\n");
+
+		if (n && strncmp(log, "-- ", 3) && strncmp(log, "processed ", 10))
+			snprintf(s->verdict, sizeof(s->verdict), "%.*s", (int)n, log);
+		log += n + (log[n] == '\n');
+	}
+}
+
+static int print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	static const char begin[] = "-- BEGIN PROG LOAD LOG --";
+	struct said *s = listening;
+	struct skep_hive *hive = s ? s->hive : seam_hive();
+	char *text = NULL;
+	const char *log;
+	size_t n;
+
+	if (!hive || vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	n = strlen(text);
+	if (n && text[n - 1] == '\n')
+		text[n - 1] = 0;
+	if (s && level == LIBBPF_WARN) {
+		const char *body = strncmp(text, "libbpf: ", 8) ? text : text + 8;
+
+		log = strstr(text, begin);
+		if (log)
+			take_verdict(s, log + sizeof(begin) - 1);
+		if (!s->first[0])
+			snprintf(s->first, sizeof(s->first), "%s", body);
+		if (!s->prog[0])
+			sscanf(body, "prog '%63[^']'", s->prog);
+	}
+	hive_log(hive, level == LIBBPF_WARN && !s ? SKEP_LOG_WARN : SKEP_LOG_DEBUG, "%s", text);
+	free(text);
+	return 0;
+}
+
+/* One call of libbpf at work for a hive. */
+static struct skep_hive *begin(struct said *s, struct skep_hive *hive)
+{
+	*s = (struct said){.hive = hive};
+	libbpf_set_print(print);
+	listening = s;
+	return seam_enter(hive);
+}
+
+static void end(struct skep_hive *before)
+{
+	listening = NULL;
+	seam_enter(before);
+}
+
+/* The one line. */
+static void complain(const struct said *s, const char *object, const char *action, int err)
+{
+	char reason[128];
+
+	libbpf_strerror(err, reason, sizeof(reason));
+	if (s->verdict[0])
+		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: program '%s': %s", object, action, s->prog, s->verdict);
+	else if (s->first[0])
+		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: %s", object, action, s->first);
+	else
+		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: %s", object, action, reason);
+}
+
+struct skep_program {
+	struct skep_object *obj;
+	struct bpf_program *prog;
+	struct hive_prog *loaded; /* held by the fd of the object */
+};
+
+struct skep_object {
+	struct skep_hive *hive;
+	struct bpf_object *obj;
+	struct skep_program *progs;
+	uint32_t n_progs;
+};
+
+/* Programs in a section that the embedder has defined get its type. */
+static void set_own_types(struct skep_object *o)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, o->obj) {
+		const char *section = bpf_program__section_name(prog);
+
+		for (struct hive_prog_type *t = o->hive->own_types; t; t = t->next) {
+			size_t n = strlen(t->section);
+
+			if (!strncmp(section, t->section, n) && (!section[n] || section[n] == '/')) {
+				bpf_program__set_type(prog, (enum bpf_prog_type)t->type);
+				bpf_program__set_expected_attach_type(prog, 0);
+			}
+		}
+	}
+}
+
+static int find_loaded(struct skep_object *o)
+{
+	struct bpf_program *prog;
+	uint32_t n = 0;
+	int why = 0;
+
+	bpf_object__for_each_program(prog, o->obj)
+		n++;
+	o->progs = calloc(MAX(n, 1u), sizeof(*o->progs));
+	if (!o->progs)
+		return -ENOMEM;
+	bpf_object__for_each_program(prog, o->obj) {
+		struct hive_prog *p;
+
+		if (bpf_program__fd(prog) < 0)
+			continue;
+		pthread_mutex_lock(&o->hive->lock);
+		p = hive_prog_get(o->hive, bpf_program__fd(prog), &why);
+		if (p)
+			hive_object_put(&p->o); /* the object's fd holds it */
+		pthread_mutex_unlock(&o->hive->lock);
+		if (p)
+			o->progs[o->n_progs++] = (struct skep_program){.obj = o, .prog = prog, .loaded = p};
+	}
+	return 0;
+}
+
+int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, const char *name,
+			 struct skep_object **out)
+{
+	/* As libbpf names an object after its file: up to the first dot. It begins the names of the object's data maps. */
+	AUTO_FREE char *stem = strndup(name, strcspn(name, "."));
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = stem);
+	struct skep_object *o = calloc(1, sizeof(*o));
+	struct skep_hive *before;
+	struct said said;
+	const char *why;
+	int err;
+
+	if (!o || !stem) {
+		free(o);
+		return -ENOMEM;
+	}
+	o->hive = hive;
+	before = begin(&said, hive);
+	err = elf_check(data, len, &why);
+	if (err) {
+		hive_log(hive, SKEP_LOG_ERROR, "%s: open: %s", name, why);
+		goto out;
+	}
+	o->obj = bpf_object__open_mem(data, len, &opts);
+	if (!o->obj) {
+		err = -errno;
+		complain(&said, name, "open", err);
+		goto out;
+	}
+	set_own_types(o);
+	err = bpf_object__load(o->obj);
+	if (err)
+		complain(&said, name, "load", err);
+	else
+		err = find_loaded(o);
+out:
+	end(before);
+	if (err)
+		skep_object_close(o);
+	else
+		*out = o;
+	return err;
+}
+
+int skep_object_open_file(struct skep_hive *hive, const char *path, struct skep_object **out)
+{
+	AUTO_FREE void *data = NULL;
+	size_t len;
+	int err = object_read(path, &data, &len);
+	const char *name = strrchr(path, '/');
+
+	if (err) {
+		hive_log(hive, SKEP_LOG_ERROR, "%s: read: %s", path, strerror(-err));
+		return err;
+	}
+	return skep_object_open_mem(hive, data, len, name ? name + 1 : path, out);
+}
+
+void skep_object_close(struct skep_object *obj)
+{
+	struct skep_hive *before;
+
+	if (!obj)
+		return;
+	before = seam_enter(obj->hive);
+	bpf_object__close(obj->obj);
+	seam_enter(before);
+	free(obj->progs);
+	free(obj);
+}
+
+struct skep_program *skep_object_program(struct skep_object *obj, const char *name)
+{
+	for (uint32_t i = 0; i < obj->n_progs; i++)
+		if (!name || !strcmp(bpf_program__name(obj->progs[i].prog), name))
+			return &obj->progs[i];
+	return NULL;
+}
+
+int skep_object_map_fd(struct skep_object *obj, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj->obj, name);
+
+	return map ? bpf_map__fd(map) : -ENOENT;
+}
+
+int skep_program_fd(const struct skep_program *prog)
+{
+	return bpf_program__fd(prog->prog);
+}
+
+const char *skep_program_name(const struct skep_program *prog)
+{
+	return bpf_program__name(prog->prog);
+}
+
+int skep_program_run(struct skep_program *prog, void *ctx, uint32_t ctx_size, void *user, uint64_t *ret)
+{
+	struct skep_hive *hive = prog->obj->hive;
+	struct hive_prog *p = prog->loaded;
+	struct hive_worker *w;
+	uint64_t r0;
+	int err;
+
+	for (struct hive_prog_type *t = hive->own_types; t; t = t->next)
+		if (t->type == p->type && ctx_size < t->ctx_size)
+			return -EINVAL;
+	w = hive_worker_get(hive);
+	w->env.prog_type = p->type;
+	w->env.prog_id = p->o.id;
+	w->env.user = user;
+	r0 = hive_prog_exec(p, ctx, &w->env);
+	err = w->env.fault ? -EFAULT : 0;
+	hive_worker_put(hive, w);
+	if (ret)
+		*ret = r0;
+	return err;
+}
+
+static struct skep_map *map_of(struct skep_hive *hive, int fd, struct hive_map **hold, int *why)
+{
+	pthread_mutex_lock(&hive->lock);
+	*hold = hive_map_get(hive, fd, why);
+	pthread_mutex_unlock(&hive->lock);
+	return *hold ? (*hold)->map : NULL;
+}
+
+static void map_done(struct skep_hive *hive, struct hive_map *m)
+{
+	pthread_mutex_lock(&hive->lock);
+	hive_object_put(&m->o);
+	pthread_mutex_unlock(&hive->lock);
+}
+
+int skep_map_lookup(struct skep_hive *hive, int fd, const void *key, void *value)
+{
+	struct hive_map *m;
+	int ret = 0;
+	struct skep_map *map = map_of(hive, fd, &m, &ret);
+
+	if (!map)
+		return ret;
+	ret = map_user_lookup(map, key, value, 0);
+	map_done(hive, m);
+	return ret;
+}
+
+int skep_map_update(struct skep_hive *hive, int fd, const void *key, const void *value, uint64_t flags)
+{
+	union bpf_attr attr = {.map_fd = (uint32_t)fd,
+			       .key = (uintptr_t)key,
+			       .value = (uintptr_t)value,
+			       .flags = flags};
+
+	return skep_bpf(hive, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr));
+}
+
+int skep_map_delete(struct skep_hive *hive, int fd, const void *key)
+{
+	union bpf_attr attr = {.map_fd = (uint32_t)fd, .key = (uintptr_t)key};
+
+	return skep_bpf(hive, BPF_MAP_DELETE_ELEM, &attr, sizeof(attr));
+}

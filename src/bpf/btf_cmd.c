@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* BPF_BTF_LOAD: BTF comes in, is checked in full, and becomes an object. */
+#include "base/usermem.h"
+#include "base/util.h"
+#include "bpf/cmd.h"
+#include "bpf/log.h"
+#include "btf/check.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+enum { BTF_MAX = 16 * 1024 * 1024 }; /* the kernel's BTF_MAX_SIZE */
+
+void hive_btf_free(struct hive_btf *b)
+{
+	btf__free(b->btf);
+	free(b->data);
+	if (b->o.fd >= 0)
+		close(b->o.fd);
+	free(b);
+}
+
+/* The bytes as an object that is not in the table yet. */
+static int btf_new(const union bpf_attr *attr, struct user_log *log, struct hive_btf **out)
+{
+	struct hive_btf *b = calloc(1, sizeof(*b));
+	struct btf_fault why = {0};
+	int err;
+
+	if (!b)
+		return -ENOMEM;
+	b->o.fd = -1;
+	b->size = attr->btf_size;
+	b->data = malloc(MAX(b->size, 1u));
+	err = b->data ? user_read(b->data, attr->btf, b->size) : -ENOMEM;
+	if (!err) {
+		err = btf_check(b->data, b->size, BTF_LOADED, &why);
+		if (err == -EINVAL)
+			user_log_add(log, "BTF refused: type %u: %s\n", why.type, why.reason);
+	}
+	if (!err) {
+		b->btf = btf__new(b->data, b->size);
+		if (!b->btf)
+			err = -errno;
+	}
+	if (err)
+		hive_btf_free(b);
+	else
+		*out = b;
+	return err;
+}
+
+int cmd_btf_load(struct bpf_call *call, uint32_t which)
+{
+	struct skep_hive *hive = call->hive;
+	const union bpf_attr *attr = &call->attr;
+	struct hive_btf *b = NULL;
+	struct user_log log;
+	int fd;
+	int ret;
+
+	ret = user_log_open(&log, attr->btf_log_buf, attr->btf_log_size, attr->btf_log_level);
+	if (ret)
+		return ret;
+	if (attr->btf_size > BTF_MAX)
+		return -E2BIG;
+	ret = user_log_close(&log, btf_new(attr, &log, &b));
+	if (ret) {
+		if (b)
+			hive_btf_free(b);
+		return ret;
+	}
+	fd = hive_memfd("btf", b->name, b->data, b->size);
+	pthread_mutex_lock(&hive->lock);
+	ret = fd < 0 ? fd : hive_object_add(hive, &b->o, HIVE_BTF, fd);
+	if (!ret) {
+		ret = hive_object_open(&b->o, O_RDONLY);
+	} else {
+		if (fd >= 0)
+			close(fd);
+		hive_btf_free(b);
+	}
+	hive_sweep(hive);
+	pthread_mutex_unlock(&hive->lock);
+	return ret;
+}

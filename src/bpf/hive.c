@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A hive's beginning and end, its workers, and what an embedder adds to it. hive.h has the theory. */
+#include "bpf/hive.h"
+
+#include "base/util.h"
+#include "bpf/fd.h"
+#include "bpf/pin.h"
+#include "helper/helper.h"
+#include "prog/packet.h"
+#include "prog/types.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Slots that per-CPU maps have: the CPUs that the machine may ever have, as libbpf counts them. */
+static uint32_t possible_cpus(void)
+{
+	int n = libbpf_num_possible_cpus();
+
+	return n > 0 ? (uint32_t)n : (uint32_t)MAX(sysconf(_SC_NPROCESSORS_CONF), 1L);
+}
+
+static int check_opts(const struct skep_hive_opts *opts)
+{
+	if (!opts)
+		return 0;
+	if (opts->sz < offsetof(struct skep_hive_opts, n_cpus))
+		return -EINVAL;
+	for (size_t i = sizeof(*opts); i < opts->sz; i++)
+		if (((const uint8_t *)opts)[i])
+			return -E2BIG;
+	if (opts->flags & ~(uint32_t)(SKEP_UNSAFE_NO_VERIFY | SKEP_INTERPRET))
+		return -EINVAL;
+	return 0;
+}
+
+/* The dense table that engines index by helper id. */
+static skep_fn *make_helpers(void)
+{
+	skep_fn *fns = calloc(SKEP_HELPER_MAX + 1, sizeof(*fns));
+
+	for (uint32_t i = 0; fns && i < helpers_n; i++)
+		if (helpers[i].id)
+			fns[helpers[i].id] = helpers[i].fn;
+	return fns;
+}
+
+int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
+{
+	struct skep_hive_opts opts = {0};
+	struct skep_hive *hive;
+	int err = check_opts(user);
+
+	if (err)
+		return err;
+	if (user)
+		memcpy(&opts, user, MIN(user->sz, sizeof(opts)));
+	hive = calloc(1, sizeof(*hive));
+	if (!hive)
+		return -ENOMEM;
+	hive->flags = opts.flags;
+	hive->n_cpus = opts.n_cpus ? opts.n_cpus : possible_cpus();
+	hive->log = opts.log;
+	hive->log_arg = opts.log_arg;
+	hive->trace = opts.trace;
+	hive->trace_arg = opts.trace_arg;
+	pthread_mutex_init(&hive->lock, NULL);
+	pthread_cond_init(&hive->worker_free, NULL);
+	atomic_init(&hive->quiesce.epoch, 1);
+	hive->helpers = make_helpers();
+	hive->workers = aligned_alloc(64, ALIGN_UP(hive->n_cpus * sizeof(*hive->workers), (size_t)64));
+	if (!hive->helpers || !hive->workers) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	memset(hive->workers, 0, hive->n_cpus * sizeof(*hive->workers));
+	if (getrandom(&hive->seed, sizeof(hive->seed), 0) != sizeof(hive->seed)) {
+		err = -errno;
+		goto fail;
+	}
+	for (uint32_t i = 0; i < hive->n_cpus; i++) {
+		struct skep_env *env = &hive->workers[i].env;
+
+		env->cpu = i;
+		env->rng = hive->seed + i * 0x9e3779b97f4a7c15ull;
+		env->trace.write = hive->trace;
+		env->trace.arg = hive->trace_arg;
+	}
+	*out = hive;
+	return 0;
+fail:
+	skep_hive_free(hive);
+	return err;
+}
+
+/* An object that nothing inside refers to any more. */
+static struct hive_object *unreferenced(struct skep_hive *hive)
+{
+	for (int k = 0; k < HIVE_KINDS; k++)
+		for (struct hive_object *o = hive->objects[k]; o; o = o->next)
+			if (!o->refs)
+				return o;
+	return NULL;
+}
+
+/* At a hive's end objects go whoever still holds fds: users before what they use, which has no circles but through prog arrays. */
+static void destroy_all(struct skep_hive *hive)
+{
+	struct hive_object *o;
+
+	pin_remove_all(hive);
+	while (hive->mappings) {
+		struct hive_mapping *n = hive->mappings;
+
+		hive->mappings = n->next;
+		hive_object_put(&n->map->o);
+		free(n);
+	}
+	for (o = hive->objects[HIVE_MAP]; o;) {
+		/* Emptying one may take others with it: begin again. */
+		o->refs++;
+		bool any = hive_map_clear_objects(container_of(o, struct hive_map, o));
+		o->refs--;
+		o = any ? hive->objects[HIVE_MAP] : o->next;
+	}
+	while ((o = unreferenced(hive)))
+		hive_object_destroy(o);
+}
+
+void skep_hive_free(struct skep_hive *hive)
+{
+	if (!hive)
+		return;
+	pthread_mutex_lock(&hive->lock);
+	if (hive->workers)
+		destroy_all(hive);
+	pthread_mutex_unlock(&hive->lock);
+	for (uint32_t i = 0; hive->workers && i < hive->n_cpus; i++)
+		packet_free(hive->workers[i].pkt);
+	while (hive->own_helpers) {
+		struct hive_helper *h = hive->own_helpers;
+
+		hive->own_helpers = h->next;
+		free(h);
+	}
+	while (hive->own_types) {
+		struct hive_prog_type *t = hive->own_types;
+
+		hive->own_types = t->next;
+		free(t);
+	}
+	free(hive->workers);
+	free(hive->helpers);
+	pthread_cond_destroy(&hive->worker_free);
+	pthread_mutex_destroy(&hive->lock);
+	free(hive);
+}
+
+struct hive_worker *hive_worker_get(struct skep_hive *hive)
+{
+	struct hive_worker *w = NULL;
+
+	pthread_mutex_lock(&hive->lock);
+	while (!w) {
+		for (uint32_t i = 0; i < hive->n_cpus && !w; i++)
+			if (!hive->workers[i].busy)
+				w = &hive->workers[i];
+		if (!w)
+			pthread_cond_wait(&hive->worker_free, &hive->lock);
+	}
+	w->busy = true;
+	pthread_mutex_unlock(&hive->lock);
+	w->env.pkt = NULL;
+	w->env.user = NULL;
+	memset(&w->env.redirect, 0, sizeof(w->env.redirect));
+	quiesce_begin(&hive->quiesce, &w->reader);
+	return w;
+}
+
+void hive_worker_put(struct skep_hive *hive, struct hive_worker *w)
+{
+	quiesce_end(&w->reader);
+	pthread_mutex_lock(&hive->lock);
+	w->busy = false;
+	quiesce_run(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]));
+	pthread_cond_signal(&hive->worker_free);
+	pthread_mutex_unlock(&hive->lock);
+}
+
+int skep_hive_add_helper(struct skep_hive *hive, uint32_t id, const char *name, skep_helper_fn fn)
+{
+	struct hive_helper *h;
+	int ret = -EEXIST;
+
+	if (id < SKEP_HELPER_MIN || id > SKEP_HELPER_MAX || !name || !fn)
+		return -EINVAL;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	h->id = id;
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	pthread_mutex_lock(&hive->lock);
+	if (!hive->helpers[id]) {
+		hive->helpers[id] = fn;
+		h->next = hive->own_helpers;
+		hive->own_helpers = STEAL_PTR(h);
+		ret = 0;
+	}
+	pthread_mutex_unlock(&hive->lock);
+	free(h);
+	return ret;
+}
+
+int skep_hive_add_prog_type(struct skep_hive *hive, const char *section, uint32_t ctx_size)
+{
+	struct hive_prog_type *t;
+	uint32_t type = SKEP_PROG_TYPE_MIN;
+
+	if (!section || !*section || strlen(section) >= sizeof(t->section))
+		return -EINVAL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	strcpy(t->section, section);
+	t->ctx_size = ctx_size;
+	pthread_mutex_lock(&hive->lock);
+	for (struct hive_prog_type *o = hive->own_types; o; o = o->next) {
+		if (!strcmp(o->section, section)) {
+			pthread_mutex_unlock(&hive->lock);
+			free(t);
+			return -EEXIST;
+		}
+		type = MAX(type, o->type + 1);
+	}
+	t->type = type;
+	t->next = hive->own_types;
+	hive->own_types = t;
+	pthread_mutex_unlock(&hive->lock);
+	return (int)type;
+}
+
+void *skep_env_user(const struct skep_env *env)
+{
+	return env->user;
+}
+
+const char *skep_version(void)
+{
+	return SKEP_VERSION;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hive: the owner of every map, program, BTF, link, id and pin.
+ *
+ * Theory of operation
+ *
+ * An object (struct hive_object heads each kind's own struct) is named three ways: by an id, by a
+ * pin, and by fds. Its fds are real: open descriptions of a memfd, so that close(2), dup(2), fork(2)
+ * and SCM_RIGHTS mean what they mean for the kernel's own. An fd is turned back into its object
+ * by the memfd's device and inode numbers.
+ *
+ * Whether fds are still held anywhere is asked of the kernel: each description that leaves the hive
+ * carries flock(LOCK_SH); the hive keeps a description of its own and tries LOCK_EX on it, which
+ * fails as long as one of the others is open or mapped in any process. An object is destroyed
+ * when that try succeeds and nothing inside the hive refers to it (refs is 0). The try is made
+ * when libbpf closes an fd, and for all objects when ids are enumerated or objects are made.
+ *
+ * Invariants
+ *  - hive->lock is held wherever the object table, refs, pins or an object's lists change. It is not held
+ *    while a program runs.
+ *  - refs counts what inside the hive needs the object: programs that use it, slots of map-in-map and
+ *    prog arrays, pins, links, and a command that is at work on it.
+ *  - What running programs may still see is freed only after all workers have passed a
+ *    quiescent point (quiesce.h).
+ */
+#ifndef SKEP_BPF_HIVE_H
+#define SKEP_BPF_HIVE_H
+
+#include "base/uapi.h"
+#include "bpf/quiesce.h"
+#include "jit/jit.h"
+#include "map/map.h"
+#include "map/perfbuf.h"
+#include "prog/code.h"
+#include "prog/env.h"
+#include "skep/skep.h"
+#include "vm/vm.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+struct btf; /* libbpf's */
+struct hive_hook; /* link.h */
+
+enum hive_kind {
+	HIVE_MAP,
+	HIVE_PROG,
+	HIVE_BTF,
+	HIVE_LINK,
+	HIVE_PERF, /* a perf buffer: what perf_event_open(PERF_COUNT_SW_BPF_OUTPUT) gives */
+	HIVE_KINDS,
+};
+
+enum { HIVE_INODE_HASH = 256 };
+
+struct hive_object {
+	enum hive_kind kind;
+	uint32_t id;
+	uint32_t refs;
+	uint32_t pins;            /* of refs, those that are pins */
+	bool gone;                /* has left the table; waits for its readers, then is freed */
+	int fd;                   /* the hive's own description of the memfd */
+	dev_t dev;
+	ino_t ino;
+	struct skep_hive *hive;
+	struct hive_object *next; /* in its kind's list, ascending ids */
+	struct hive_object *same_hash;
+};
+
+struct hive_map {
+	struct hive_object o;
+	struct skep_map *map;
+	struct hive_btf *btf;          /* held; NULL */
+	uint32_t owner_type;           /* prog arrays: type of the programs in it, 0 as long as there was none */
+	bool owner_jited;
+	atomic_uint write_maps;        /* writable mappings made through the seam: freezing is refused */
+	struct hive_map *inner;        /* map-in-map: the template, held */
+};
+
+/* A perf buffer behind an fd; elements of PERF_EVENT_ARRAY maps point at buf. */
+struct hive_perf {
+	struct hive_object o;
+	struct perfbuf *buf;
+};
+
+struct hive_btf {
+	struct hive_object o;
+	uint8_t *data;
+	uint32_t size;
+	struct btf *btf;               /* the same, parsed */
+	char name[BPF_OBJ_NAME_LEN];
+};
+
+struct hive_prog {
+	struct hive_object o;
+	uint32_t type, expected_attach_type;
+	char name[BPF_OBJ_NAME_LEN];
+	char license[128];
+	bool gpl;
+	uint8_t tag[BPF_TAG_SIZE];
+	uint32_t flags;                /* BPF_F_XDP_HAS_FRAGS, ... */
+	uint64_t load_time;            /* ns since boot */
+	struct skep_code code;         /* owns insns and subprogs */
+	struct code_ref *refs;
+	uint32_t n_refs;
+	struct hive_map **maps;        /* used maps, each held once */
+	uint32_t n_maps;
+	struct hive_btf *btf;          /* held; NULL */
+	struct bpf_func_info *func_info;
+	uint32_t n_func_info;
+	struct bpf_line_info *line_info;
+	uint32_t n_line_info;
+	struct vm_prog *vm;
+	struct jit_object *jit;
+	struct jit_text text;
+	uint64_t compile_ns;           /* time that the JIT took */
+	struct skep_target target;     /* what prog-array slots and hooks point at */
+};
+
+/* A worker: the right to run programs under one CPU number. */
+struct hive_worker {
+	struct quiesce_reader reader;
+	bool busy;
+	struct skep_env env;
+	struct packet *pkt; /* made when first needed */
+};
+
+/* A helper that this hive knows beyond Linux's own. */
+struct hive_helper {
+	uint32_t id;
+	char name[64];
+	struct hive_helper *next;
+};
+
+struct hive_prog_type {
+	uint32_t type;
+	uint32_t ctx_size;
+	char section[64];
+	struct hive_prog_type *next;
+};
+
+struct hive_pin {
+	char *path;
+	struct hive_object *object; /* held */
+	struct hive_pin *next;
+};
+
+struct skep_hive {
+	pthread_mutex_t lock;
+	uint32_t flags; /* enum skep_hive_flags */
+	uint32_t n_cpus;
+	skep_log_fn log;
+	void *log_arg;
+	void (*trace)(void *arg, const char *text, size_t len);
+	void *trace_arg;
+	uint64_t seed;
+
+	struct hive_object *objects[HIVE_KINDS];
+	struct hive_object *by_inode[HIVE_INODE_HASH];
+	uint32_t next_id[HIVE_KINDS];
+	struct hive_pin *pins;
+	struct hive_hook *hooks;
+
+	skep_fn *helpers; /* SKEP_HELPER_MAX + 1 entries */
+	struct hive_helper *own_helpers;
+	struct hive_prog_type *own_types;
+
+	/* A mapping of a map's memory that the seam made for the user: freezing asks whether one is writable. */
+	struct hive_mapping {
+		void *addr;
+		size_t len;
+		struct hive_map *map;
+		struct hive_mapping *next;
+	} *mappings;
+
+	struct quiesce quiesce;
+	struct hive_worker *workers; /* n_cpus */
+	pthread_cond_t worker_free;
+};
+
+/* hive_log - one line to the hive's log, printf-like. */
+void hive_log(const struct skep_hive *hive, enum skep_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Object table (object.c). All of these want hive->lock held. */
+
+/*
+ * hive_object_add - enter an object into the table and give it an id.
+ * @memfd:  the object's memfd; the object takes it on success
+ */
+int hive_object_add(struct skep_hive *hive, struct hive_object *o, enum hive_kind kind, int memfd);
+/* hive_object_open - a new fd for an object, O_CLOEXEC. @access: O_RDWR, O_RDONLY or O_WRONLY. */
+int hive_object_open(struct hive_object *o, int access);
+/* hive_object_by_fd - the object behind an fd and one more reference to it. NULL: none of that kind (@why: -EBADF or -EINVAL). */
+struct hive_object *hive_object_by_fd(struct skep_hive *hive, int fd, int kind, int *why);
+struct hive_object *hive_object_by_id(struct skep_hive *hive, enum hive_kind kind, uint32_t id);
+struct hive_object *hive_object_after(struct skep_hive *hive, enum hive_kind kind, uint32_t id);
+void hive_object_hold(struct hive_object *o);
+void hive_object_put(struct hive_object *o);
+/* hive_object_destroy - destroy an object that nothing inside refers to, whoever holds fds; for the end of a hive. */
+void hive_object_destroy(struct hive_object *o);
+/* hive_sweep - destroy every object that nobody can reach any more. */
+void hive_sweep(struct skep_hive *hive);
+/* hive_memfd - a memfd for an object that has no memory of its own; its name shows in /proc/PID/fd. */
+int hive_memfd(const char *kind, const char *name, const void *bytes, size_t len);
+
+/* Per kind: free what the object owns. Called once, when it has left the table. */
+void hive_map_free(struct hive_map *m);
+void hive_prog_free(struct hive_prog *p);
+void hive_btf_free(struct hive_btf *b);
+void hive_link_free(struct hive_object *o);
+void hive_link_detach(struct hive_object *o);
+void hive_perf_free(struct hive_object *o);
+
+/* hive_worker_get - take a worker, waiting for one when all are busy; begins a read section. */
+struct hive_worker *hive_worker_get(struct skep_hive *hive);
+void hive_worker_put(struct skep_hive *hive, struct hive_worker *w);
+
+/* hive_open_perf - what perf_event_open(2) with PERF_COUNT_SW_BPF_OUTPUT gives: a new buffer's fd. @cpu: the worker it serves. */
+int hive_open_perf(struct skep_hive *hive, uint32_t cpu);
+
+/* hive_prog_exec - run a program once in a worker, by the hive's engine. */
+static inline uint64_t hive_prog_exec(const struct hive_prog *p, void *ctx, struct skep_env *env)
+{
+	env->ctx = ctx;
+	return p->target.jit ? jit_run(p->target.jit, ctx, env) : vm_run(p->vm, ctx, env);
+}
+
+#endif

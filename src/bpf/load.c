@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Resolving a program: every map fd, helper number and kernel name in its instructions becomes an index into
+ * refs[] (prog/code.h) or is refused with the reason.
+ *
+ * A call that libbpf poisoned (CO-RE found the type, field or helper absent) is left in place: the engines end a run that
+ * reaches it (FAULT_NO_HELPER). Such calls stand in code that the program guards, so most are never reached.
+ */
+#include "bpf/load.h"
+
+#include "base/usermem.h"
+#include "base/util.h"
+#include "bpf/fd.h"
+#include "helper/helper.h"
+#include "insn/insn.h"
+#include "prog/types.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * The numbers that libbpf writes over instructions that cannot work: relo_core.c (195896080, "bad relo") and, since
+ * 1.0, 2001000000 to 2003999999 for maps and kernel functions that do not exist.
+ */
+static bool is_poison(int32_t imm)
+{
+	return imm == 195896080 || (imm >= 2001000000 && imm < 2004000000);
+}
+
+static int refuse(struct load *l, uint32_t at, int err, const char *what, const char *why)
+{
+	user_log_add(l->log, "%u: %s: %s\n", at, what, why);
+	return err;
+}
+
+/* An array that doubles; NULL without memory, and the old one stays. */
+static void *grow(void *old, uint32_t n, size_t size)
+{
+	if (n & (n - 1) || (n && n < 8))
+		return old;
+	return realloc(old, (n ? n * 2 : 8) * size);
+}
+
+static int add_ref(struct hive_prog *p, struct code_ref ref, int32_t *index)
+{
+	struct code_ref *refs;
+
+	for (uint32_t i = 0; i < p->n_refs; i++)
+		if (p->refs[i].kind == ref.kind && p->refs[i].addr == ref.addr) {
+			*index = (int32_t)i;
+			return 0;
+		}
+	refs = grow(p->refs, p->n_refs, sizeof(*refs));
+	if (!refs)
+		return -ENOMEM;
+	p->refs = refs;
+	*index = (int32_t)p->n_refs;
+	refs[p->n_refs++] = ref;
+	return 0;
+}
+
+int hive_prog_use_map(struct hive_prog *p, struct hive_map *m)
+{
+	struct hive_map **maps;
+
+	for (uint32_t i = 0; i < p->n_maps; i++)
+		if (p->maps[i] == m)
+			return -EEXIST;
+	maps = grow(p->maps, p->n_maps, sizeof(*maps));
+	if (!maps)
+		return -ENOMEM;
+	p->maps = maps;
+	maps[p->n_maps++] = m;
+	hive_object_hold(&m->o);
+	return 0;
+}
+
+/* Where the value of a one-element array lies, for LD_MAP_VALUE. */
+static int value_address(struct load *l, uint32_t at, struct skep_map *map, uint32_t off, uint64_t *addr)
+{
+	uint32_t zero = 0;
+
+	if (map->type->type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1)
+		return refuse(l, at, -ENOTSUP, map->name, "the address of a value needs an array of one element");
+	if (off >= map->value_size)
+		return refuse(l, at, -EINVAL, map->name, "the offset lies outside the map's value");
+	*addr = (uintptr_t)map_lookup(map, &zero, 0);
+	return 0;
+}
+
+static int resolve_map(struct load *l, uint32_t at, uint32_t op)
+{
+	struct bpf_insn *insn = &l->prog->code.insns[at];
+	bool value = op == INSN_LD_MAP_VALUE || op == INSN_LD_MAP_IDX_VALUE;
+	struct code_ref ref = {.kind = value ? REF_VALUE : REF_MAP};
+	int32_t fd = insn->imm;
+	struct hive_map *m;
+	int err = 0;
+
+	if (op == INSN_LD_MAP_IDX || op == INSN_LD_MAP_IDX_VALUE) {
+		if (!l->fd_array)
+			return refuse(l, at, -EPROTO, "map by index", "the call has no fd_array");
+		if (user_read(&fd, l->fd_array + (uint64_t)(uint32_t)insn->imm * sizeof(fd), sizeof(fd)))
+			return -EFAULT;
+	}
+	if (!value && insn[1].imm)
+		return refuse(l, at, -EINVAL, "map", "the second half of its instruction is not zero");
+	m = hive_map_get(l->hive, fd, &err);
+	if (!m) {
+		user_log_add(l->log, "%u: fd %d is not pointing to valid bpf_map\n", at, fd);
+		return err;
+	}
+	ref.addr = (uintptr_t)m->map;
+	ref.id = m->o.id;
+	if (value)
+		err = value_address(l, at, m->map, (uint32_t)insn[1].imm, &ref.addr);
+	if (!err) {
+		err = hive_prog_use_map(l->prog, m);
+		if (err == -EEXIST)
+			err = 0;
+	}
+	if (!err)
+		err = add_ref(l->prog, ref, &insn->imm);
+	hive_object_put(&m->o);
+	if (!err)
+		insn->src_reg = value ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD;
+	return err;
+}
+
+static int resolve_helper(struct load *l, uint32_t at)
+{
+	const struct hive_prog *p = l->prog;
+	int32_t id = p->code.insns[at].imm;
+	const struct helper_desc *h;
+
+	if (is_poison(id))
+		return 0;
+	if (id >= SKEP_HELPER_MIN && id <= SKEP_HELPER_MAX && l->hive->helpers[id])
+		return 0;
+	h = id > 0 ? helper_find((uint32_t)id) : NULL;
+	if (!h) {
+		user_log_add(l->log, "%u: invalid func unknown#%d\n", at, id);
+		return -EINVAL;
+	}
+	if (p->type < SKEP_PROG_TYPE_MIN && !(h->prog_types >> p->type & 1)) {
+		user_log_add(l->log, "%u: program of this type cannot use helper %s#%d\n", at, h->name, id);
+		return -EINVAL;
+	}
+	if ((h->flags & HELPER_GPL) && !p->gpl) {
+		user_log_add(l->log, "%u: cannot call GPL-restricted function %s#%d from non-GPL compatible program\n",
+			     at, h->name, id);
+		return -EINVAL;
+	}
+	if (!h->fn && !(h->flags & HELPER_ENGINE)) {
+		user_log_add(l->log, "%u: helper %s#%d exists in Linux since %s, but skep does not have it\n", at, h->name,
+			     id, h->kernel);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int load_resolve(struct load *l)
+{
+	struct skep_code *code = &l->prog->code;
+	int err = 0;
+
+	for (uint32_t i = 0; i < code->n_insns && !err; i++) {
+		const struct insn_desc *d = insn_decode(&code->insns[i], NULL);
+
+		switch (d->op) {
+		case INSN_LD_MAP_FD:
+		case INSN_LD_MAP_VALUE:
+		case INSN_LD_MAP_IDX:
+		case INSN_LD_MAP_IDX_VALUE:
+			err = resolve_map(l, i, d->op);
+			break;
+		case INSN_LD_VAR:
+			err = refuse(l, i, -EINVAL, "kernel variable", "the hive has no kernel variables");
+			break;
+		case INSN_CALL_HELPER:
+			err = resolve_helper(l, i);
+			break;
+		case INSN_CALL_KFUNC:
+			err = refuse(l, i, -EINVAL, "kernel function", "skep has no kernel functions yet");
+			break;
+		default:
+			break;
+		}
+		if (insn_is_wide(&code->insns[i]))
+			i++;
+	}
+	code->refs = l->prog->refs;
+	code->n_refs = l->prog->n_refs;
+	code->helpers = l->hive->helpers;
+	code->n_helpers = SKEP_HELPER_MAX + 1;
+	return err;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SKEP_BPF_LOAD_H
+#define SKEP_BPF_LOAD_H
+
+#include "bpf/hive.h"
+#include "bpf/log.h"
+
+/* A program on its way in: what resolving it needs. */
+struct load {
+	struct skep_hive *hive;
+	struct hive_prog *prog;   /* insns are in prog->code; what resolving finds is stored here */
+	uint64_t fd_array;        /* address of the caller's fds, for LD_MAP_IDX */
+	struct user_log *log;
+};
+
+/*
+ * load_resolve - turn what the instructions name (map fds, helpers) into references.
+ * Reasons for a refusal go to the log. hive->lock is held. What prog holds after a failure is freed with it.
+ * Return: 0 or the kernel's error.
+ */
+int load_resolve(struct load *l);
+
+#endif

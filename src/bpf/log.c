@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bpf/log.h"
+
+#include "base/usermem.h"
+#include "base/util.h"
+#include "bpf/hive.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int user_log_open(struct user_log *log, uint64_t buf, uint32_t size, uint32_t level)
+{
+	*log = (struct user_log){.buf = buf, .size = size, .level = level};
+	if (!!buf != !!size || (buf && !level) || (level & ~7u) || size > UINT32_MAX >> 2)
+		return -EINVAL;
+	return 0;
+}
+
+void user_log_add(struct user_log *log, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (!log->buf)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	if (log->len + (size_t)n + 1 > log->room) {
+		size_t room = (log->len + (size_t)n + 1) * 2;
+		char *text = realloc(log->text, room);
+
+		if (!text)
+			return;
+		log->text = text;
+		log->room = room;
+	}
+	va_start(ap, fmt);
+	log->len += (size_t)vsnprintf(log->text + log->len, log->room - log->len, fmt, ap);
+	va_end(ap);
+}
+
+int user_log_close(struct user_log *log, int ret)
+{
+	size_t n = MIN(log->len, (size_t)(log->size ? log->size - 1 : 0));
+
+	if (log->buf && (user_write(log->buf, log->text, n) || user_write(log->buf + n, "", 1)))
+		ret = -EFAULT;
+	else if (log->buf && n < log->len)
+		ret = -ENOSPC;
+	free(log->text);
+	return ret;
+}
+
+void hive_log(const struct skep_hive *hive, enum skep_log_level level, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	if (!hive->log)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	hive->log(hive->log_arg, level, line);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* BPF_MAP_* commands: creation, elements, freezing (man 2 bpf). */
+#include "base/usermem.h"
+#include "base/util.h"
+#include "bpf/cmd.h"
+#include "bpf/fd.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#ifndef ENOTSUPP
+#define ENOTSUPP 524 /* the kernel's own, which escapes to user space for maps that cannot be inner maps */
+#endif
+
+static void put_object(void *arg)
+{
+	hive_object_put(arg);
+}
+
+/* The object that an element of an object map denotes: the reverse of what set_object() stored. */
+static struct hive_object *object_of(const struct skep_map *map, void *obj)
+{
+	switch (map->type->type) {
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+		return &((struct hive_map *)((struct skep_map *)obj)->owner)->o;
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+		return ((struct perfbuf *)obj)->owner;
+	default:
+		return &container_of((struct skep_target *)obj, struct hive_prog, target)->o;
+	}
+}
+
+/* Gives back what an object map held, once no program can be using it any more. */
+static void retire_object(struct skep_hive *hive, const struct skep_map *map, void *obj)
+{
+	if (obj)
+		quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]),
+			       put_object, object_of(map, obj));
+}
+
+struct take_arg {
+	struct skep_hive *hive;
+	struct skep_map *map;
+	bool any;
+};
+
+static void take_one(void *arg, void *obj)
+{
+	struct take_arg *t = arg;
+
+	t->any = true;
+	retire_object(t->hive, t->map, obj);
+}
+
+bool hive_map_clear_objects(struct hive_map *m)
+{
+	struct take_arg t = {.hive = m->o.hive, .map = m->map};
+
+	if (m->map->type->objects)
+		map_take_objects(m->map, take_one, &t);
+	return t.any;
+}
+
+void hive_map_free(struct hive_map *m)
+{
+	hive_map_clear_objects(m);
+	m->map->memfd = -1; /* it is o.fd */
+	map_destroy(m->map);
+	close(m->o.fd);
+	if (m->btf)
+		hive_object_put(&m->btf->o);
+	if (m->inner)
+		hive_object_put(&m->inner->o);
+	free(m);
+}
+
+struct hive_map *hive_map_get(struct skep_hive *hive, int fd, int *why)
+{
+	struct hive_object *o = hive_object_by_fd(hive, fd, HIVE_MAP, why);
+
+	return o ? container_of(o, struct hive_map, o) : NULL;
+}
+
+/* May the description behind @fd be read, or written? BPF_F_RDONLY and BPF_F_WRONLY made it so. */
+static bool fd_allows(int fd, bool write)
+{
+	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+
+	return mode == O_RDWR || mode == (write ? O_WRONLY : O_RDONLY);
+}
+
+/* The types of key and value must have the map's sizes. */
+static int check_btf(const struct hive_btf *b, const union bpf_attr *attr)
+{
+	long long size;
+
+	if (attr->btf_key_type_id) {
+		size = btf__resolve_size(b->btf, attr->btf_key_type_id);
+		if (size < 0 || size != attr->key_size)
+			return -EINVAL;
+	}
+	size = btf__resolve_size(b->btf, attr->btf_value_type_id);
+	if (size < 0 || size != attr->value_size)
+		return -EINVAL;
+	return 0;
+}
+
+/* What a map may not be when it is to stand inside another (kernel/bpf/map_in_map.c: bpf_map_meta_alloc). */
+static int check_inner(const struct skep_map *inner)
+{
+	switch (inner->type->type) {
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+		return -EINVAL; /* one level only */
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_STRUCT_OPS:
+		return -ENOTSUPP;
+	default:
+		return 0;
+	}
+}
+
+static bool is_map_in_map(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
+}
+
+/* References and checks that come before the map itself. On failure the caller gives back what is held. */
+static int create_prepare(struct skep_hive *hive, const union bpf_attr *attr, struct hive_map *m)
+{
+	int why = 0;
+
+	if (is_map_in_map(attr->map_type)) {
+		m->inner = hive_map_get(hive, (int)attr->inner_map_fd, &why);
+		if (!m->inner)
+			return why;
+		why = check_inner(m->inner->map);
+		if (why)
+			return why;
+	} else if (attr->inner_map_fd) {
+		return -EINVAL;
+	}
+	if (attr->btf_key_type_id || attr->btf_value_type_id) {
+		struct hive_object *o = hive_object_by_fd(hive, (int)attr->btf_fd, HIVE_BTF, &why);
+
+		if (!o)
+			return why;
+		m->btf = container_of(o, struct hive_btf, o);
+		return check_btf(m->btf, attr);
+	}
+	return 0;
+}
+
+int cmd_map_create(struct bpf_call *call, uint32_t which)
+{
+	struct skep_hive *hive = call->hive;
+	const union bpf_attr *attr = &call->attr;
+	uint32_t access = attr->map_flags & (BPF_F_RDONLY | BPF_F_WRONLY);
+	struct map_attr a = {
+		.type = attr->map_type,
+		.key_size = attr->key_size,
+		.value_size = attr->value_size,
+		.max_entries = attr->max_entries,
+		.flags = attr->map_flags & ~(uint32_t)(BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_NUMA_NODE),
+		.extra = attr->map_extra,
+		.n_cpus = hive->n_cpus,
+		.seed = hive->seed,
+	};
+	struct hive_map *m;
+	int ret;
+
+	if (attr->btf_vmlinux_value_type_id || attr->map_ifindex)
+		return -EOPNOTSUPP; /* struct_ops, maps on a NIC */
+	if (attr->map_extra && attr->map_type != BPF_MAP_TYPE_BLOOM_FILTER)
+		return -EINVAL;
+	if (access == (BPF_F_RDONLY | BPF_F_WRONLY))
+		return -EINVAL;
+	if ((attr->btf_key_type_id && !attr->btf_value_type_id))
+		return -EINVAL;
+	if ((attr->map_flags & BPF_F_NUMA_NODE) && attr->numa_node)
+		return -EINVAL; /* memory of one node is all there is: node 0 */
+	ret = hive_copy_name(a.name, attr->map_name);
+	if (ret)
+		return ret;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	pthread_mutex_lock(&hive->lock);
+	ret = create_prepare(hive, attr, m);
+	if (!ret) {
+		a.inner = m->inner ? m->inner->map : NULL;
+		ret = map_create(&a, &m->map);
+	}
+	if (ret)
+		goto fail;
+	m->map->btf_key_type_id = attr->btf_key_type_id;
+	m->map->btf_value_type_id = attr->btf_value_type_id;
+	m->map->flags |= access;
+	m->map->owner = m;
+	ret = hive_object_add(hive, &m->o, HIVE_MAP, m->map->memfd);
+	if (ret) {
+		map_destroy(m->map);
+		goto fail;
+	}
+	m->map->id = m->o.id;
+	m->o.refs++;
+	ret = hive_object_open(&m->o, access == BPF_F_RDONLY ? O_RDONLY : access ? O_WRONLY : O_RDWR);
+	hive_object_put(&m->o);
+	hive_sweep(hive);
+	pthread_mutex_unlock(&hive->lock);
+	return ret;
+fail:
+	if (m->btf)
+		hive_object_put(&m->btf->o);
+	if (m->inner)
+		hive_object_put(&m->inner->o);
+	pthread_mutex_unlock(&hive->lock);
+	free(m);
+	return ret;
+}
+
+/* One element command at work: the map it holds and copies of what the caller pointed at. */
+struct elem {
+	struct hive_map *m;
+	uint8_t *key;
+	uint8_t *value;
+};
+
+static int elem_begin(struct bpf_call *call, struct elem *e, bool read, bool write)
+{
+	int fd = (int)call->attr.map_fd;
+	int why = 0;
+
+	pthread_mutex_lock(&call->hive->lock);
+	e->m = hive_map_get(call->hive, fd, &why);
+	pthread_mutex_unlock(&call->hive->lock);
+	if (!e->m)
+		return why;
+	if ((read && !fd_allows(fd, false)) || (write && !fd_allows(fd, true)))
+		return -EPERM;
+	return 0;
+}
+
+static void elem_end(struct bpf_call *call, struct elem *e)
+{
+	free(e->key);
+	free(e->value);
+	if (!e->m)
+		return;
+	pthread_mutex_lock(&call->hive->lock);
+	hive_object_put(&e->m->o);
+	pthread_mutex_unlock(&call->hive->lock);
+}
+
+/* Queues, stacks and bloom filters have no key; giving one is EINVAL. */
+static int elem_key(struct elem *e, uint64_t ukey)
+{
+	uint32_t size = e->m->map->key_size;
+
+	if (!size)
+		return ukey ? -EINVAL : 0;
+	e->key = malloc(size);
+	if (!e->key)
+		return -ENOMEM;
+	return user_read(e->key, ukey, size);
+}
+
+static int elem_value(struct elem *e)
+{
+	e->value = calloc(1, MAX(map_user_value_size(e->m->map), 1u));
+	return e->value ? 0 : -ENOMEM;
+}
+
+int cmd_map_lookup(struct bpf_call *call, uint32_t which)
+{
+	struct elem e = {0};
+	int ret;
+
+	if (call->attr.flags & ~(uint64_t)BPF_F_LOCK)
+		return -EINVAL;
+	ret = elem_begin(call, &e, true, false);
+	if (!ret)
+		ret = elem_key(&e, call->attr.key);
+	if (!ret)
+		ret = elem_value(&e);
+	if (!ret)
+		ret = map_user_lookup(e.m->map, e.key, e.value, call->attr.flags);
+	if (!ret)
+		ret = user_write(call->attr.value, e.value, map_user_value_size(e.m->map));
+	elem_end(call, &e);
+	return ret;
+}
+
+/* Is @p a program that may join the prog array @m? All of an array's programs are of one kind (bpf_prog_map_compatible). */
+static bool prog_fits(struct hive_map *m, const struct hive_prog *p)
+{
+	bool jited = p->target.jit != NULL;
+
+	if (!m->owner_type) {
+		m->owner_type = p->type;
+		m->owner_jited = jited;
+		return true;
+	}
+	return m->owner_type == p->type && m->owner_jited == jited;
+}
+
+static bool inner_fits(const struct hive_map *outer, const struct skep_map *inner)
+{
+	const struct skep_map *t = outer->inner->map;
+
+	return t->type == inner->type && t->key_size == inner->key_size && t->value_size == inner->value_size &&
+	       t->flags == inner->flags &&
+	       (t->max_entries == inner->max_entries || inner->type->type != BPF_MAP_TYPE_ARRAY ||
+		(t->flags & BPF_F_INNER_MAP));
+}
+
+/*
+ * Resolves the fd in an object map's value. *obj stays NULL for a DEVMAP entry without a program. The reference
+ * taken here passes to the map.
+ */
+static int resolve_object(struct bpf_call *call, struct elem *e, struct hive_object **o, void **obj)
+{
+	struct skep_map *map = e->m->map;
+	bool devmap = map->type->type == BPF_MAP_TYPE_DEVMAP || map->type->type == BPF_MAP_TYPE_DEVMAP_HASH;
+	struct hive_prog *p;
+	int why = 0;
+	int fd;
+
+	if (devmap) {
+		struct bpf_devmap_val v = {.bpf_prog.fd = -1};
+
+		memcpy(&v, e->value, MIN((size_t)map->value_size, sizeof(v)));
+		fd = v.bpf_prog.fd;
+		if (!v.ifindex && fd > 0)
+			return -EINVAL;
+		if (fd <= 0)
+			return 0;
+	} else {
+		memcpy(&fd, e->value, sizeof(fd));
+	}
+	if (is_map_in_map(map->type->type)) {
+		*o = hive_object_by_fd(call->hive, fd, HIVE_MAP, &why);
+		if (!*o)
+			return why;
+		*obj = container_of(*o, struct hive_map, o)->map;
+		return inner_fits(e->m, *obj) ? 0 : -EINVAL;
+	}
+	if (map->type->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
+		*o = hive_object_by_fd(call->hive, fd, HIVE_PERF, &why);
+		if (*o)
+			*obj = container_of(*o, struct hive_perf, o)->buf;
+		return *o ? 0 : why;
+	}
+	if (map->type->type != BPF_MAP_TYPE_PROG_ARRAY && !devmap)
+		return -EOPNOTSUPP; /* sockets, cgroups: nothing in the hive stands for them */
+	*o = hive_object_by_fd(call->hive, fd, HIVE_PROG, &why);
+	if (!*o)
+		return why;
+	p = container_of(*o, struct hive_prog, o);
+	*obj = &p->target;
+	if (devmap)
+		return p->type == BPF_PROG_TYPE_XDP && p->expected_attach_type == BPF_XDP_DEVMAP ? 0 : -EINVAL;
+	return prog_fits(e->m, p) ? 0 : -EINVAL;
+}
+
+static int update_object(struct bpf_call *call, struct elem *e)
+{
+	struct skep_hive *hive = call->hive;
+	struct hive_object *o = NULL;
+	void *old = NULL;
+	void *obj = NULL;
+	int ret;
+
+	pthread_mutex_lock(&hive->lock);
+	ret = resolve_object(call, e, &o, &obj);
+	if (!ret)
+		ret = map_set_object(e->m->map, e->key, o ? o->id : 0, obj, e->value, call->attr.flags, &old);
+	if (ret && o)
+		hive_object_put(o);
+	if (!ret)
+		retire_object(hive, e->m->map, old);
+	pthread_mutex_unlock(&hive->lock);
+	return ret;
+}
+
+int cmd_map_update(struct bpf_call *call, uint32_t which)
+{
+	struct elem e = {0};
+	int ret;
+
+	ret = elem_begin(call, &e, false, true);
+	if (!ret && atomic_load(&e.m->map->frozen))
+		ret = -EPERM;
+	if (!ret)
+		ret = elem_key(&e, call->attr.key);
+	if (!ret)
+		ret = elem_value(&e);
+	if (!ret)
+		ret = user_read(e.value, call->attr.value, map_user_value_size(e.m->map));
+	if (!ret)
+		ret = e.m->map->type->objects ? update_object(call, &e)
+					      : map_user_update(e.m->map, e.key, e.value, call->attr.flags);
+	elem_end(call, &e);
+	return ret;
+}
+
+int cmd_map_delete(struct bpf_call *call, uint32_t which)
+{
+	struct elem e = {0};
+	void *old = NULL;
+	int ret;
+
+	ret = elem_begin(call, &e, false, true);
+	if (!ret && atomic_load(&e.m->map->frozen))
+		ret = -EPERM;
+	if (!ret)
+		ret = elem_key(&e, call->attr.key);
+	if (!ret) {
+		pthread_mutex_lock(&call->hive->lock);
+		ret = map_user_delete(e.m->map, e.key, &old);
+		if (!ret)
+			retire_object(call->hive, e.m->map, old);
+		pthread_mutex_unlock(&call->hive->lock);
+	}
+	elem_end(call, &e);
+	return ret;
+}
+
+int cmd_map_next_key(struct bpf_call *call, uint32_t which)
+{
+	AUTO_FREE uint8_t *next = NULL;
+	struct elem e = {0};
+	int ret;
+
+	ret = elem_begin(call, &e, true, false);
+	if (!ret && call->attr.key)
+		ret = elem_key(&e, call->attr.key);
+	if (!ret) {
+		next = malloc(MAX(e.m->map->key_size, 1u));
+		ret = next ? map_user_next_key(e.m->map, e.key, next) : -ENOMEM;
+	}
+	if (!ret)
+		ret = user_write(call->attr.next_key, next, e.m->map->key_size);
+	elem_end(call, &e);
+	return ret;
+}
+
+int cmd_map_lookup_and_delete(struct bpf_call *call, uint32_t which)
+{
+	struct elem e = {0};
+	int ret;
+
+	if (call->attr.flags & ~(uint64_t)BPF_F_LOCK)
+		return -EINVAL;
+	ret = elem_begin(call, &e, true, true);
+	if (!ret && atomic_load(&e.m->map->frozen))
+		ret = -EPERM;
+	if (!ret)
+		ret = elem_key(&e, call->attr.key);
+	if (!ret)
+		ret = elem_value(&e);
+	if (!ret)
+		ret = map_user_lookup_and_delete(e.m->map, e.key, e.value, call->attr.flags);
+	if (!ret)
+		ret = user_write(call->attr.value, e.value, map_user_value_size(e.m->map));
+	elem_end(call, &e);
+	return ret;
+}
+
+int cmd_map_freeze(struct bpf_call *call, uint32_t which)
+{
+	struct elem e = {0};
+	int ret;
+
+	ret = elem_begin(call, &e, false, true);
+	if (!ret)
+		ret = atomic_load(&e.m->write_maps) ? -EBUSY : map_freeze(e.m->map);
+	elem_end(call, &e);
+	return ret;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bpf/present.h"
+
+#include "base/util.h"
+#include "btf/kernel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+
+/* The Linux whose bpf(2) the hive follows. */
+#define RELEASE "6.18.0-skep"
+
+/* What programs ask of the configuration (.kconfig externs), as the hive behaves. */
+static const char kconfig[] = "CONFIG_BPF=y\n"
+			      "CONFIG_BPF_SYSCALL=y\n"
+			      "CONFIG_BPF_JIT=y\n"
+			      "CONFIG_NET=y\n"
+			      "CONFIG_INET=y\n"
+			      "CONFIG_IPV6=y\n"
+			      "CONFIG_CGROUPS=y\n"
+			      "CONFIG_CGROUP_BPF=y\n"
+			      "CONFIG_DEBUG_INFO_BTF=y\n"
+			      "CONFIG_64BIT=y\n"
+			      "CONFIG_HZ=1000\n";
+
+static const struct presented {
+	const char *path; /* ends in '*': any path that begins so */
+	const void *data; /* NULL: hidden */
+	const size_t *len;
+	size_t fixed_len;
+} files[] = {
+	{.path = "/sys/kernel/btf/vmlinux", .data = kernel_btf, .len = &kernel_btf_len},
+	{.path = "/boot/config-*", .data = kconfig, .fixed_len = sizeof(kconfig) - 1},
+	{.path = "/proc/config.gz", .data = kconfig, .fixed_len = sizeof(kconfig) - 1},
+	{.path = "/proc/kallsyms", .data = "", .fixed_len = 0},
+	/* Ubuntu's and Debian's own spellings of the kernel's version, which libbpf prefers to uname(2). */
+	{.path = "/proc/version_signature"},
+	/* Other places where libbpf looks for the BTF of the running kernel. */
+	{.path = "/boot/vmlinux-*"},
+	{.path = "/lib/modules/*"},
+	{.path = "/usr/lib/debug/*"},
+};
+
+static const struct presented *find(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		size_t n = strlen(files[i].path);
+		bool prefix = files[i].path[n - 1] == '*';
+
+		if (prefix ? !strncmp(path, files[i].path, n - 1) : !strcmp(path, files[i].path))
+			return &files[i];
+	}
+	return NULL;
+}
+
+bool present_has(const char *path)
+{
+	return find(path) != NULL;
+}
+
+int present_open(const char *path)
+{
+	const struct presented *f = find(path);
+	size_t len;
+	int fd;
+
+	if (!f || !f->data) {
+		errno = ENOENT;
+		return -1;
+	}
+	len = f->len ? *f->len : f->fixed_len;
+	fd = memfd_create("skep-presented", MFD_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(fd, (const char *)f->data + done, len - done);
+
+		if (n <= 0) {
+			close(fd);
+			errno = ENOMEM;
+			return -1;
+		}
+		done += (size_t)n;
+	}
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+FILE *present_fopen(const char *path)
+{
+	int fd = present_open(path);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+
+	if (fd >= 0 && !f)
+		close(fd);
+	return f;
+}
+
+void present_uname(struct utsname *buf)
+{
+	strcpy(buf->release, RELEASE);
+	strcpy(buf->version, "#1 SMP skep");
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* BPF_PROG_LOAD and BPF_PROG_BIND_MAP: how a program gets in. */
+#include "base/usermem.h"
+#include "base/util.h"
+#include "bpf/cmd.h"
+#include "bpf/fd.h"
+#include "bpf/load.h"
+#include "insn/check.h"
+#include "prog/types.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+/* Record sizes that func_info and line_info may have (kernel/bpf/verifier.c: MIN/MAX_..._SIZE). */
+enum { INFO_REC_MAX = 252 };
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int hive_copy_name(char to[BPF_OBJ_NAME_LEN], const char from[BPF_OBJ_NAME_LEN])
+{
+	memset(to, 0, BPF_OBJ_NAME_LEN);
+	for (unsigned int i = 0; i < BPF_OBJ_NAME_LEN; i++) {
+		char c = from[i];
+
+		if (!c)
+			return 0;
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+		      c == '.'))
+			return -EINVAL;
+		to[i] = c;
+	}
+	return -EINVAL;
+}
+
+struct hive_prog *hive_prog_get(struct skep_hive *hive, int fd, int *why)
+{
+	struct hive_object *o = hive_object_by_fd(hive, fd, HIVE_PROG, why);
+
+	return o ? container_of(o, struct hive_prog, o) : NULL;
+}
+
+void hive_prog_free(struct hive_prog *p)
+{
+	jit_unlink(&p->text);
+	jit_object_free(p->jit);
+	vm_free(p->vm);
+	for (uint32_t i = 0; i < p->n_maps; i++)
+		hive_object_put(&p->maps[i]->o);
+	if (p->btf)
+		hive_object_put(&p->btf->o);
+	free(p->maps);
+	free(p->refs);
+	free(p->code.insns);
+	free((void *)p->code.subprogs);
+	free(p->func_info);
+	free(p->line_info);
+	if (p->o.fd >= 0)
+		close(p->o.fd);
+	free(p);
+}
+
+/* License strings that the kernel takes as GPL-compatible (include/linux/license.h). */
+static bool license_is_gpl(const char *license)
+{
+	static const char *const gpl[] = {
+		"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(gpl); i++)
+		if (!strcmp(license, gpl[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Eight bytes that name the instructions, whatever fds they were loaded with. The kernel takes a SHA digest; this is a
+ * mixing hash: equal programs have equal tags within skep, but not the kernel's.
+ */
+static void make_tag(struct hive_prog *p)
+{
+	uint64_t h = 0x9e3779b97f4a7c15ull;
+
+	for (uint32_t i = 0; i < p->code.n_insns; i++) {
+		struct bpf_insn insn = p->code.insns[i];
+		uint64_t bits;
+
+		if (insn_is_wide(&insn) && insn.src_reg)
+			insn.imm = 0;
+		memcpy(&bits, &insn, sizeof(bits));
+		h = (h ^ bits) * 0xd6e8feb86659fd93ull;
+		h ^= h >> 32;
+	}
+	memcpy(p->tag, &h, sizeof(p->tag));
+}
+
+/* Copies an array of records of the caller's size; what a record has beyond ours must be zero. */
+static int copy_records(uint64_t from, uint32_t n, uint32_t rec, uint32_t want, void **out)
+{
+	uint8_t *to;
+
+	if (!n)
+		return 0;
+	if (rec < want || rec > INFO_REC_MAX || rec % 4 || n > SKEP_MAX_INSNS)
+		return -EINVAL;
+	to = calloc(n, want);
+	if (!to)
+		return -ENOMEM;
+	*out = to;
+	for (uint32_t i = 0; i < n; i++, from += rec) {
+		uint8_t one[INFO_REC_MAX];
+
+		if (user_read(one, from, rec))
+			return -EFAULT;
+		for (uint32_t k = want; k < rec; k++)
+			if (one[k])
+				return -E2BIG;
+		memcpy(to + (size_t)i * want, one, want);
+	}
+	return 0;
+}
+
+/* BTF, function and line records: all optional, but the records need the BTF. hive->lock is held. */
+static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct hive_prog *p, struct user_log *log)
+{
+	struct hive_object *o;
+	int err = 0;
+
+	if (!attr->func_info_cnt && !attr->line_info_cnt && !attr->prog_btf_fd)
+		return 0;
+	if (!attr->func_info_cnt && !attr->line_info_cnt)
+		return 0;
+	o = hive_object_by_fd(hive, (int)attr->prog_btf_fd, HIVE_BTF, &err);
+	if (!o)
+		return err;
+	p->btf = container_of(o, struct hive_btf, o);
+	err = copy_records(attr->func_info, attr->func_info_cnt, attr->func_info_rec_size, sizeof(*p->func_info),
+			   (void **)&p->func_info);
+	if (err)
+		return err;
+	p->n_func_info = attr->func_info_cnt;
+	err = copy_records(attr->line_info, attr->line_info_cnt, attr->line_info_rec_size, sizeof(*p->line_info),
+			   (void **)&p->line_info);
+	if (err)
+		return err;
+	p->n_line_info = attr->line_info_cnt;
+	if (p->n_func_info && (p->n_func_info != p->code.n_subprogs || p->func_info[0].insn_off)) {
+		user_log_add(log, "number of funcs in func_info doesn't match number of subprogs\n");
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < p->n_func_info; i++)
+		if (p->func_info[i].insn_off != p->code.subprogs[i]) {
+			user_log_add(log, "func_info BTF section doesn't match subprog layout in BPF program\n");
+			return -EINVAL;
+		}
+	for (uint32_t i = 0; i < p->n_line_info; i++)
+		if (p->line_info[i].insn_off >= p->code.n_insns ||
+		    (i && p->line_info[i].insn_off <= p->line_info[i - 1].insn_off)) {
+			user_log_add(log, "Invalid line_info[%u].insn_off:%u\n", i, p->line_info[i].insn_off);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static int check_type(const struct skep_hive *hive, const union bpf_attr *attr)
+{
+	const uint32_t known = BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_RND_HI32 |
+			       BPF_F_TEST_STATE_FREQ | BPF_F_SLEEPABLE | BPF_F_XDP_HAS_FRAGS | (1u << 6) | (1u << 7);
+
+	if (attr->prog_flags & ~known)
+		return -EINVAL;
+	for (const struct hive_prog_type *t = hive->own_types; t; t = t->next)
+		if (t->type == attr->prog_type)
+			return 0;
+	if (!attr->prog_type || !prog_type_find(attr->prog_type))
+		return -EINVAL;
+	if (attr->attach_btf_id && attr->prog_type != BPF_PROG_TYPE_TRACING && attr->prog_type != BPF_PROG_TYPE_LSM &&
+	    attr->prog_type != BPF_PROG_TYPE_STRUCT_OPS && attr->prog_type != BPF_PROG_TYPE_EXT)
+		return -EINVAL;
+	return 0;
+}
+
+/* Instructions, license and name as the caller gave them, checked for shape. */
+static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct user_log *log)
+{
+	struct insn_shape shape;
+	int err;
+
+	err = hive_copy_name(p->name, attr->prog_name);
+	if (err)
+		return err;
+	err = user_read_string(p->license, attr->license, sizeof(p->license));
+	if (err < 0)
+		return err == -EINVAL ? -EINVAL : -EFAULT;
+	p->gpl = license_is_gpl(p->license);
+	p->code.insns = malloc((size_t)attr->insn_cnt * sizeof(struct bpf_insn));
+	if (!p->code.insns)
+		return -ENOMEM;
+	p->code.n_insns = attr->insn_cnt;
+	if (user_read(p->code.insns, attr->insns, (size_t)attr->insn_cnt * sizeof(struct bpf_insn)))
+		return -EFAULT;
+	err = insn_check(p->code.insns, p->code.n_insns, 0, &shape);
+	if (err)
+		user_log_add(log, "%u: %s\n", shape.insn, shape.reason);
+	if (!err) {
+		p->code.subprogs = STEAL_PTR(shape.subprogs);
+		p->code.n_subprogs = shape.n_subprogs;
+	}
+	insn_shape_free(&shape);
+	return err;
+}
+
+/* Both engines get the program: the interpreter is what prog-array slots fall back to and what comparisons run. */
+static int compile(struct skep_hive *hive, struct hive_prog *p)
+{
+	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	int err = vm_prepare(&p->code, &p->vm);
+
+	if (err)
+		return err;
+	p->target.vm = p->vm;
+	if (hive->flags & SKEP_INTERPRET)
+		return 0;
+	start = now_ns(CLOCK_MONOTONIC);
+	err = jit_compile(&p->code, &p->jit);
+	if (!err)
+		err = jit_link(p->jit, &p->code, &p->text);
+	p->compile_ns = now_ns(CLOCK_MONOTONIC) - start;
+	if (err == -EOPNOTSUPP || err == -EPERM) {
+		hive_log(hive, SKEP_LOG_INFO, "program '%s' runs in the interpreter: %s", p->name,
+			 err == -EPERM ? "this system forbids executable memory" : "skep has no JIT for this CPU");
+		return 0;
+	}
+	p->target.jit = p->text.entry;
+	return err;
+}
+
+static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_log *log, struct hive_prog *p)
+{
+	struct load l = {.hive = hive, .prog = p, .fd_array = attr->fd_array, .log = log};
+	int err = load_code(attr, p, log);
+
+	if (err)
+		return err;
+	make_tag(p);
+	pthread_mutex_lock(&hive->lock);
+	err = load_info(hive, attr, p, log);
+	if (!err)
+		err = load_resolve(&l);
+	pthread_mutex_unlock(&hive->lock);
+	if (!err && !(hive->flags & SKEP_UNSAFE_NO_VERIFY)) {
+		user_log_add(log, "skep has no verifier yet, and this hive does not run what was not verified "
+				  "(SKEP_UNSAFE_NO_VERIFY, --unsafe-no-verify)\n");
+		err = -EPERM;
+	}
+	return err ? err : compile(hive, p);
+}
+
+/* Gives the program its id and fd. On failure it is gone. */
+static int publish(struct skep_hive *hive, struct hive_prog *p)
+{
+	int fd = hive_memfd("prog", p->name, p->code.insns, p->code.n_insns * sizeof(struct bpf_insn));
+	int ret = fd < 0 ? fd : hive_object_add(hive, &p->o, HIVE_PROG, fd);
+
+	if (ret) {
+		if (fd >= 0)
+			close(fd);
+		hive_prog_free(p);
+		return ret;
+	}
+	hive_object_hold(&p->o);
+	ret = hive_object_open(&p->o, O_RDWR);
+	hive_object_put(&p->o);
+	return ret;
+}
+
+int cmd_prog_load(struct bpf_call *call, uint32_t which)
+{
+	struct skep_hive *hive = call->hive;
+	const union bpf_attr *attr = &call->attr;
+	struct user_log log;
+	struct hive_prog *p;
+	int ret;
+
+	ret = check_type(hive, attr);
+	if (ret)
+		return ret;
+	if (!attr->insn_cnt || attr->insn_cnt > SKEP_MAX_INSNS)
+		return -E2BIG;
+	ret = user_log_open(&log, attr->log_buf, attr->log_size, attr->log_level);
+	if (ret)
+		return ret;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->o.fd = -1;
+	p->type = attr->prog_type;
+	p->expected_attach_type = attr->expected_attach_type;
+	p->flags = attr->prog_flags;
+	p->load_time = now_ns(CLOCK_BOOTTIME);
+	ret = user_log_close(&log, load(hive, attr, &log, p));
+	pthread_mutex_lock(&hive->lock);
+	if (ret)
+		hive_prog_free(p);
+	else
+		ret = publish(hive, p);
+	hive_sweep(hive);
+	pthread_mutex_unlock(&hive->lock);
+	return ret;
+}
+
+int cmd_prog_bind_map(struct bpf_call *call, uint32_t which)
+{
+	struct skep_hive *hive = call->hive;
+	struct hive_prog *p;
+	struct hive_map *m;
+	int ret = 0;
+
+	if (call->attr.prog_bind_map.flags)
+		return -EINVAL;
+	pthread_mutex_lock(&hive->lock);
+	p = hive_prog_get(hive, (int)call->attr.prog_bind_map.prog_fd, &ret);
+	if (p) {
+		m = hive_map_get(hive, (int)call->attr.prog_bind_map.map_fd, &ret);
+		if (m) {
+			ret = hive_prog_use_map(p, m);
+			if (ret == -EEXIST)
+				ret = 0;
+			hive_object_put(&m->o);
+		}
+		hive_object_put(&p->o);
+	}
+	pthread_mutex_unlock(&hive->lock);
+	return ret;
+}

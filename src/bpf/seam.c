@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The functions that libbpf calls in place of the system's. seam.h has the theory; each follows its own man page. */
+#include "bpf/seam.h"
+
+#include "base/util.h"
+#include "bpf/hive.h"
+#include "bpf/fd.h"
+#include "bpf/pin.h"
+#include "bpf/present.h"
+#include "bpf/seam_calls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#ifndef BPF_FS_MAGIC
+#define BPF_FS_MAGIC 0xcafe4a11
+#endif
+
+/* Set only while a call of skep's API is on this thread's stack. */
+static _Thread_local struct skep_hive *current;
+
+FILE *skep_seam_stderr; /* libbpf prints there only when no print callback is set; skep always sets one */
+
+struct skep_hive *seam_enter(struct skep_hive *hive)
+{
+	struct skep_hive *before = current;
+
+	current = hive;
+	return before;
+}
+
+struct skep_hive *seam_hive(void)
+{
+	return current;
+}
+
+static int result(int ret)
+{
+	if (ret >= 0)
+		return ret;
+	errno = -ret;
+	return -1;
+}
+
+/* The object behind an fd, if it is one of the current hive's; with a reference that put_object() gives back. */
+static struct hive_object *object_of(int fd, int kind)
+{
+	struct hive_object *o;
+	int why;
+
+	if (!current)
+		return NULL;
+	pthread_mutex_lock(&current->lock);
+	o = hive_object_by_fd(current, fd, kind, &why);
+	pthread_mutex_unlock(&current->lock);
+	return o;
+}
+
+static void put_object(struct hive_object *o)
+{
+	struct skep_hive *hive = o->hive;
+
+	pthread_mutex_lock(&hive->lock);
+	hive_object_put(o);
+	pthread_mutex_unlock(&hive->lock);
+}
+
+/* perf_event_open(2) for a hive: only the events that programs write themselves. */
+static int open_perf(const struct perf_event_attr *attr, int cpu)
+{
+	if (!attr || attr->type != PERF_TYPE_SOFTWARE || attr->config != PERF_COUNT_SW_BPF_OUTPUT)
+		return -EOPNOTSUPP;
+	if (cpu < 0 || (uint32_t)cpu >= current->n_cpus)
+		return -ENODEV;
+	return hive_open_perf(current, (uint32_t)cpu);
+}
+
+long skep_seam_syscall(long nr, ...)
+{
+	long a[6];
+	va_list ap;
+
+	/* A system call takes up to six longs, whatever was passed (man 2 syscall). */
+	va_start(ap, nr);
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (current && nr == SYS_bpf)
+		return result(skep_bpf(current, (int)a[0], (union bpf_attr *)a[1], (unsigned int)a[2]));
+	if (current && nr == SYS_perf_event_open)
+		return result(open_perf((const struct perf_event_attr *)a[0], (int)a[2]));
+	return syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* Notes a mapping, so that munmap can tell what it takes away. hive->lock is held. */
+static int note_mapping(struct skep_hive *hive, struct hive_map *m, void *addr, size_t len)
+{
+	struct hive_mapping *n = malloc(sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct hive_mapping){.addr = addr, .len = len, .map = m, .next = hive->mappings};
+	hive->mappings = n;
+	hive_object_hold(&m->o);
+	atomic_fetch_add(&m->write_maps, 1);
+	return 0;
+}
+
+static void *map_memory(struct hive_map *m, void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	bool write = prot & PROT_WRITE;
+	void *p;
+	int err = 0;
+
+	if (m->map->type->type == BPF_MAP_TYPE_RINGBUF)
+		return ringbuf_mmap(m->map, addr, len, prot, flags, off);
+	/* The kernel's bpf_map_mmap(): only shared mappings of maps made for it, and none that writes to what is frozen. */
+	if (!m->map->mmap_size)
+		err = ENOTSUP;
+	else if (!(flags & MAP_SHARED) || off < 0 || (size_t)off > m->map->mmap_size ||
+		 len > ALIGN_UP(m->map->mmap_size, (size_t)getpagesize()) - (size_t)off)
+		err = EINVAL;
+	else if (write && atomic_load(&m->map->frozen))
+		err = EPERM;
+	if (err) {
+		errno = err;
+		return MAP_FAILED;
+	}
+	p = mmap(addr, len, prot, flags, fd, off);
+	if (p == MAP_FAILED || !write)
+		return p;
+	pthread_mutex_lock(&m->o.hive->lock);
+	err = note_mapping(m->o.hive, m, p, len);
+	pthread_mutex_unlock(&m->o.hive->lock);
+	if (!err)
+		return p;
+	munmap(p, len);
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
+void *skep_seam_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	struct hive_object *o = fd < 0 ? NULL : object_of(fd, -1);
+	void *p;
+
+	if (!o)
+		return mmap(addr, len, prot, flags, fd, off);
+	if (o->kind == HIVE_MAP) {
+		p = map_memory(container_of(o, struct hive_map, o), addr, len, prot, flags, fd, off);
+	} else if (o->kind == HIVE_PERF) {
+		p = perfbuf_mmap(container_of(o, struct hive_perf, o)->buf, addr, len, prot, flags, off);
+	} else {
+		errno = ENODEV;
+		p = MAP_FAILED;
+	}
+	put_object(o);
+	return p;
+}
+
+int skep_seam_munmap(void *addr, size_t len)
+{
+	int ret = munmap(addr, len);
+
+	if (ret || !current)
+		return ret;
+	pthread_mutex_lock(&current->lock);
+	for (struct hive_mapping **pp = &current->mappings; *pp; pp = &(*pp)->next) {
+		struct hive_mapping *n = *pp;
+
+		if (n->addr != addr)
+			continue;
+		*pp = n->next;
+		atomic_fetch_sub(&n->map->write_maps, 1);
+		hive_object_put(&n->map->o);
+		free(n);
+		break;
+	}
+	pthread_mutex_unlock(&current->lock);
+	return ret;
+}
+
+int skep_seam_close(int fd)
+{
+	struct hive_object *o = object_of(fd, -1);
+	int ret = close(fd);
+	int err = errno;
+
+	/* With the reference goes the object, if that was the last fd. */
+	if (o)
+		put_object(o);
+	errno = err;
+	return ret;
+}
+
+int skep_seam_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	struct hive_object *o = object_of(fd, -1);
+	struct epoll_event edge;
+	int wait_fd = -1;
+	int ret;
+
+	if (o && o->kind == HIVE_MAP)
+		wait_fd = container_of(o, struct hive_map, o)->map->event_fd;
+	else if (o && o->kind == HIVE_PERF)
+		wait_fd = container_of(o, struct hive_perf, o)->buf->event_fd;
+	if (wait_fd >= 0 && event) {
+		/* The counter behind it is never read: each write to it is one event, the state between is none. */
+		edge = *event;
+		edge.events |= EPOLLET;
+		event = &edge;
+	}
+	ret = epoll_ctl(epfd, op, wait_fd >= 0 ? wait_fd : fd, event);
+	if (o) {
+		int err = errno;
+
+		put_object(o);
+		errno = err;
+	}
+	return ret;
+}
+
+int skep_seam_ioctl(int fd, unsigned long request, ...)
+{
+	struct hive_object *o = object_of(fd, HIVE_PERF);
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (!o)
+		return ioctl(fd, request, arg);
+	put_object(o);
+	if (request == PERF_EVENT_IOC_ENABLE || request == PERF_EVENT_IOC_DISABLE)
+		return 0;
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
+int skep_seam_statfs(const char *path, struct statfs *st)
+{
+	if (!current || !pin_path_is_ours(path))
+		return statfs(path, st);
+	memset(st, 0, sizeof(*st));
+	st->f_type = BPF_FS_MAGIC;
+	return 0;
+}
+
+/* Directories of the hive's bpf file system need not be made: a pin brings its own. */
+int skep_seam_mkdir(const char *path, mode_t mode)
+{
+	return current && pin_path_is_ours(path) ? 0 : mkdir(path, mode);
+}
+
+int skep_seam_unlink(const char *path)
+{
+	return current && pin_path_is_ours(path) ? result(pin_remove(current, path)) : unlink(path);
+}
+
+/* The hive takes its memory as any process does; RLIMIT_MEMLOCK is the embedder's own affair. */
+int skep_seam_setrlimit(int resource, const struct rlimit *limit)
+{
+	return current ? 0 : setrlimit((__rlimit_resource_t)resource, limit);
+}
+
+/* Netlink: attaching to interfaces of the machine is not the hive's. */
+int skep_seam_socket(int domain, int type, int protocol)
+{
+	if (current) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return socket(domain, type, protocol);
+}
+
+int skep_seam_uname(struct utsname *buf)
+{
+	int ret = uname(buf);
+
+	if (!ret && current)
+		present_uname(buf);
+	return ret;
+}
+
+int skep_seam_faccessat(int dir, const char *path, int mode, int flags)
+{
+	if (current && present_has(path))
+		return mode & W_OK ? result(-EACCES) : 0;
+	return faccessat(dir, path, mode, flags);
+}
+
+FILE *skep_seam_fopen(const char *path, const char *mode)
+{
+	return current && present_has(path) ? present_fopen(path) : fopen(path, mode);
+}
+
+gzFile skep_seam_gzopen(const char *path, const char *mode)
+{
+	int fd;
+
+	if (!current || !present_has(path))
+		return gzopen(path, mode);
+	fd = present_open(path);
+	return fd < 0 ? NULL : gzdopen(fd, mode);
+}
+
+/* libbpf is built with 64-bit file offsets; on x86-64 both spellings are one function. */
+#define ALIAS(name) extern __typeof__(skep_seam_##name) skep_seam_##name##64 __attribute__((alias("skep_seam_" #name)))
+ALIAS(mmap);
+ALIAS(statfs);
+ALIAS(setrlimit);
+ALIAS(fopen);
+ALIAS(gzopen);

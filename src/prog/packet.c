@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "prog/packet.h"
+
+#include "base/util.h"
+#include "prog/env.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { GUARD = 4096, ROOM = 8192 };
+
+/* Memory whose addresses fit in 32 bits. x86-64 has a flag for it; elsewhere ask for places until one is free. */
+static void *map_low(size_t size)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	void *p;
+
+#ifdef MAP_32BIT
+	p = mmap(NULL, size, PROT_NONE, flags | MAP_32BIT, -1, 0);
+	if (p != MAP_FAILED)
+		return p;
+#endif
+	for (uintptr_t at = 16u << 20; at + size < UINT32_MAX; at += 16u << 20) {
+		p = mmap((void *)at, size, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
+		if (p == (void *)at)
+			return p;
+		if (p != MAP_FAILED)
+			munmap(p, size);
+	}
+	return NULL;
+}
+
+int packet_new(struct packet **out)
+{
+	const size_t size = PACKET_MAX + ROOM + 2 * GUARD;
+	struct packet *pkt = calloc(1, sizeof(*pkt));
+
+	if (!pkt)
+		return -ENOMEM;
+	pkt->mem = map_low(size);
+	if (!pkt->mem || mprotect(pkt->mem + GUARD, size - 2 * GUARD, PROT_READ | PROT_WRITE)) {
+		packet_free(pkt);
+		return -ENOMEM;
+	}
+	pkt->mem_size = size;
+	*out = pkt;
+	return 0;
+}
+
+void packet_free(struct packet *pkt)
+{
+	if (!pkt)
+		return;
+	if (pkt->mem)
+		munmap(pkt->mem, pkt->mem_size);
+	free(pkt);
+}
+
+void packet_sync(struct packet *pkt)
+{
+	uint32_t data = (uint32_t)(uintptr_t)pkt->data;
+	uint32_t end = (uint32_t)(uintptr_t)pkt->data_end;
+	uint32_t meta = (uint32_t)(uintptr_t)pkt->data_meta;
+
+	if (pkt->kind == PACKET_XDP) {
+		pkt->ctx.xdp.data = data;
+		pkt->ctx.xdp.data_end = end;
+		pkt->ctx.xdp.data_meta = meta;
+	} else {
+		pkt->ctx.skb.data = data;
+		pkt->ctx.skb.data_end = end;
+		pkt->ctx.skb.data_meta = meta;
+		pkt->ctx.skb.len = end - data;
+	}
+}
+
+/* A buffer of the kernel's shape, or a larger one of the same shape for a longer frame. */
+static void set_room(struct packet *pkt, uint32_t headroom, uint32_t len, uint32_t frame, uint32_t reserved)
+{
+	pkt->hard_start = pkt->mem + GUARD;
+	pkt->data = pkt->hard_start + headroom;
+	pkt->data_meta = pkt->data;
+	pkt->data_end = pkt->data + len;
+	pkt->hard_end = pkt->hard_start + MAX(frame, ALIGN_UP(headroom + len + reserved, 64u)) - reserved;
+}
+
+int packet_set_xdp(struct packet *pkt, const void *data, uint32_t len, uint32_t meta_len)
+{
+	if (len > PACKET_MAX || meta_len > len || meta_len > 252 || meta_len % 4)
+		return -EINVAL;
+	pkt->kind = PACKET_XDP;
+	set_room(pkt, PACKET_XDP_HEADROOM - meta_len, len, PACKET_XDP_FRAME, PACKET_XDP_RESERVED);
+	memcpy(pkt->data, data, len);
+	pkt->data += meta_len;
+	memset(&pkt->ctx.xdp, 0, sizeof(pkt->ctx.xdp));
+	packet_sync(pkt);
+	return 0;
+}
+
+/* The kernel's idea of the protocol behind an Ethernet header: net/ethernet/eth.c, eth_type_trans(). */
+static uint16_t eth_protocol(const uint8_t *frame, uint32_t len)
+{
+	struct ethhdr eth;
+
+	memcpy(&eth, frame, sizeof(eth));
+	if (ntohs(eth.h_proto) >= ETH_P_802_3_MIN)
+		return eth.h_proto;
+	if (len >= ETH_HLEN + 2 && frame[ETH_HLEN] == 0xff && frame[ETH_HLEN + 1] == 0xff)
+		return htons(ETH_P_802_3); /* raw IPX */
+	return htons(ETH_P_802_2);
+}
+
+/* Whom the frame is for, seen from a device whose address is all zeroes (the loopback device of a test run). */
+static uint32_t eth_pkt_type(const uint8_t *dest)
+{
+	static const uint8_t none[ETH_ALEN];
+	static const uint8_t all[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	if (!memcmp(dest, none, ETH_ALEN))
+		return PACKET_HOST;
+	if (!memcmp(dest, all, ETH_ALEN))
+		return PACKET_BROADCAST;
+	return dest[0] & 1 ? PACKET_MULTICAST : PACKET_OTHERHOST;
+}
+
+/* The addresses that __sk_buff shows of the socket the frame belongs to. */
+static void set_addresses(struct packet *pkt, const uint8_t *net, uint32_t len)
+{
+	struct __sk_buff *skb = &pkt->ctx.skb;
+	struct iphdr ip4;
+	struct ipv6hdr ip6;
+
+	if (skb->protocol == htons(ETH_P_IP) && len >= sizeof(ip4)) {
+		memcpy(&ip4, net, sizeof(ip4));
+		skb->family = AF_INET;
+		skb->remote_ip4 = ip4.daddr;
+		skb->local_ip4 = ip4.saddr;
+	} else if (skb->protocol == htons(ETH_P_IPV6) && len >= sizeof(ip6)) {
+		memcpy(&ip6, net, sizeof(ip6));
+		skb->family = AF_INET6;
+		memcpy(skb->remote_ip6, &ip6.daddr, sizeof(skb->remote_ip6));
+		memcpy(skb->local_ip6, &ip6.saddr, sizeof(skb->local_ip6));
+	}
+}
+
+int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
+{
+	struct __sk_buff *skb = &pkt->ctx.skb;
+
+	if (len > PACKET_MAX || len < ETH_HLEN)
+		return -EINVAL;
+	pkt->kind = PACKET_SKB;
+	pkt->l2 = l2;
+	set_room(pkt, PACKET_SKB_HEADROOM, len, PACKET_SKB_HEADROOM + len, PACKET_XDP_RESERVED);
+	memcpy(pkt->data, data, len);
+	pkt->mac_off = PACKET_SKB_HEADROOM;
+	pkt->net_off = PACKET_SKB_HEADROOM + ETH_HLEN;
+	pkt->has_tunnel = false;
+	memset(skb, 0, sizeof(*skb));
+	skb->protocol = eth_protocol(pkt->data, len);
+	skb->pkt_type = eth_pkt_type(pkt->data);
+	set_addresses(pkt, pkt->data + ETH_HLEN, len - ETH_HLEN);
+	if (!l2)
+		pkt->data_meta = pkt->data += ETH_HLEN;
+	packet_sync(pkt);
+	return 0;
+}
+
+bool packet_load(const struct skep_env *env, int32_t off, uint32_t size, uint64_t *value)
+{
+	const struct packet *pkt = env->pkt;
+	const uint8_t *from;
+	uint16_t v16;
+	uint32_t v32;
+
+	if (!pkt || pkt->kind != PACKET_SKB)
+		return false;
+	/* linux/filter.h: negative offsets count from the network or the link-layer header. */
+	if (off >= 0)
+		from = pkt->data + off;
+	else if (off >= SKF_NET_OFF)
+		from = pkt->hard_start + pkt->net_off + (off - SKF_NET_OFF);
+	else if (off >= SKF_LL_OFF)
+		from = pkt->hard_start + pkt->mac_off + (off - SKF_LL_OFF);
+	else
+		return false;
+	if (from < pkt->hard_start || from > pkt->data_end || (size_t)(pkt->data_end - from) < size)
+		return false;
+	switch (size) {
+	case 1:
+		*value = *from;
+		return true;
+	case 2:
+		memcpy(&v16, from, sizeof(v16));
+		*value = ntohs(v16);
+		return true;
+	case 4:
+		memcpy(&v32, from, sizeof(v32));
+		*value = ntohl(v32);
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A frame and the context that a program sees of it.
+ *
+ * Theory of operation
+ *
+ * struct xdp_md and struct __sk_buff name the frame by 32-bit fields (data, data_end, data_meta). In the
+ * kernel these are rewritten by the verifier into loads of other structs. Here the context *is* the UAPI
+ * struct, and the fields hold the addresses themselves: frames live in memory below 4 GiB. A context access
+ * needs no rewriting, by interpreter or JIT.
+ *
+ *     mem    hard_start     data_meta   data            data_end      hard_end
+ *      |  guard |  headroom   |  meta  |  frame            |  tailroom  | guard |
+ *
+ * The layout of room follows the kernel's own (net/bpf/test_run.c), so that adjusting head and tail
+ * succeeds and fails at the same sizes: XDP has 256 bytes of headroom in a buffer of 4096
+ * with 320 kept back at its end (struct skb_shared_info); an skb has 64 bytes (NET_SKB_PAD) of headroom.
+ * Frames that do not fit get a larger buffer of the same shape.
+ *
+ * Invariants: hard_start <= data_meta <= data <= data_end <= hard_end. The pointers here are the truth; the context's
+ * fields repeat them (packet_sync()) after every change. A program cannot move them but through helpers.
+ */
+#ifndef SKEP_PROG_PACKET_H
+#define SKEP_PROG_PACKET_H
+
+#include "base/uapi.h"
+
+#include <stdbool.h>
+
+enum {
+	PACKET_XDP_HEADROOM = 256, /* XDP_PACKET_HEADROOM */
+	PACKET_XDP_FRAME = 4096,
+	PACKET_XDP_RESERVED = 320, /* SKB_DATA_ALIGN(sizeof(struct skb_shared_info)) on x86-64 */
+	PACKET_SKB_HEADROOM = 64,  /* NET_SKB_PAD + NET_IP_ALIGN on x86-64 */
+	PACKET_MAX = 256 * 1024,   /* longest frame */
+};
+
+enum packet_kind {
+	PACKET_NONE,
+	PACKET_XDP,
+	PACKET_SKB,
+};
+
+struct packet {
+	enum packet_kind kind;
+	uint8_t *mem;      /* below 4 GiB, with a guard page on either side */
+	size_t mem_size;
+	uint8_t *hard_start, *data_meta, *data, *data_end, *hard_end;
+	union {
+		struct xdp_md xdp;
+		struct __sk_buff skb;
+	} ctx;
+	/* What an skb knows beyond __sk_buff. Offsets are from hard_start, so that they survive a change of head. */
+	uint32_t mac_off, net_off;
+	bool l2;           /* data begins at the link-layer header */
+	struct bpf_tunnel_key tunnel; /* bpf_skb_set_tunnel_key() */
+	bool has_tunnel;
+};
+
+/*
+ * packet_new - memory for one frame at a time.
+ * @out: the caller's, given back with packet_free()
+ * Return: 0, or -ENOMEM when the process has no room below 4 GiB.
+ */
+int packet_new(struct packet **out);
+void packet_free(struct packet *pkt);
+
+/*
+ * packet_set_xdp - put a frame in and make an xdp_md of it.
+ * @data, @len: the frame, from its link-layer header on; copied; len up to PACKET_MAX
+ * @meta_len:   bytes at the start of @data that are metadata, not frame: 0, or a multiple of 4 up to 32 (252 as of 6.x)
+ * ingress_ifindex and rx_queue_index are the caller's to fill in afterwards (pkt->ctx.xdp).
+ * Return: 0, -EINVAL for a length that no frame has.
+ */
+int packet_set_xdp(struct packet *pkt, const void *data, uint32_t len, uint32_t meta_len);
+
+/*
+ * packet_set_skb - put a frame in and make an __sk_buff of it: protocol, len, hash, vlan fields, pkt_type and
+ * addresses as the kernel's receive path (eth_type_trans()) leaves them.
+ * @l2:  the program sees the link-layer header (TC, socket filters on a packet socket); else data begins after it
+ * Return: 0, -EINVAL for a length that no frame has (less than an Ethernet header).
+ */
+int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2);
+
+/* packet_sync - make the context's fields follow the pointers. */
+void packet_sync(struct packet *pkt);
+
+static inline uint32_t packet_len(const struct packet *pkt)
+{
+	return (uint32_t)(pkt->data_end - pkt->data);
+}
+
+#endif
