@@ -21,7 +21,7 @@ enum skep_fault {
 
 struct skep_env {
 	/* The engines' part. Offsets are known to the JIT (static asserts there). */
-	uint64_t unwind_sp;    /* JIT: where to continue when a run must end at once; interpreter: not 0 once it must */
+	uint64_t unwind_sp;    /* JIT: where to continue when a run must end at once */
 	uint32_t tail_calls;   /* taken so far in this run, at most SKEP_MAX_TAIL_CALLS */
 	uint32_t fault;        /* enum skep_fault */
 	uint64_t loop_budget;  /* may_goto: iterations left in this run */
@@ -62,7 +62,7 @@ struct skep_env {
  *          offsets are SKF_NET_OFF and SKF_LL_OFF based (linux/filter.h)
  * @size:   1, 2 or 4 bytes, network byte order
  * @value:  the value in host byte order
- * Return: true, or false when the bytes are not there: the program then ends with 0.
+ * Return: true, or false when the bytes are not there: the function that asked then returns 0.
  */
 bool packet_load(const struct skep_env *env, int32_t off, uint32_t size, uint64_t *value);
 

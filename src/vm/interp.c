@@ -17,9 +17,10 @@
  * calls back comes in through env->callback, which is a fresh invocation on the
  * same environment; env->depth counts the frames of all of them.
  *
- * A run ends early (a missing helper, too deep a chain, a packet load beyond the
- * frame) by setting env->unwind_sp: every invocation looks at it after each call of
- * a helper and leaves at once, and a callback that finds it set says "stop" (1).
+ * A run ends early (a missing helper, too deep a chain) by setting env->fault:
+ * every invocation looks at it after each call of a helper and leaves at once, and a
+ * callback that finds it set says "stop" (1). A legacy packet load beyond the packet
+ * ends its function only, which then returns 0.
  *
  * Semantics are those of RFC 9669: division by zero gives 0, modulo by zero leaves
  * the destination, the smallest number divided by -1 is itself, shift counts are
@@ -47,13 +48,10 @@ struct frame {
 	uint64_t r6_to_r10[5];
 };
 
-/* end_run - make every invocation of interpret() on this environment leave. */
+/* end_run - make every invocation of interpret() on this environment leave. Return: the run's result. */
 static uint64_t end_run(struct skep_env *env, enum skep_fault fault)
 {
-	if (!env->unwind_sp) {
-		env->unwind_sp = 1;
-		env->fault = fault;
-	}
+	env->fault = fault;
 	return 0;
 }
 
@@ -305,7 +303,7 @@ op_LD_MAP_IDX_VALUE:
 #define PACKET_LOAD(offset, bytes)                                                                                     \
 	{                                                                                                              \
 		if (unlikely(!packet_load(env, (int32_t)(offset), bytes, &packet_value)))                              \
-			return end_run(env, FAULT_NONE);                                                               \
+			goto no_packet;                                                                                \
 		r[0] = packet_value;                                                                                   \
 		NEXT;                                                                                                  \
 	}
@@ -321,7 +319,7 @@ op_LD_MAP_IDX_VALUE:
 op_CALL_HELPER:
 op_CALL_KFUNC:
 	r[0] = ip->fn(r[1], r[2], r[3], r[4], r[5], env);
-	if (unlikely(env->unwind_sp))
+	if (unlikely(env->fault))
 		return 0;
 	NEXT;
 
@@ -332,7 +330,7 @@ op_CALLX : {
 	if (id >= prog->n_helpers || !prog->helpers[id])
 		return end_run(env, FAULT_NO_HELPER);
 	r[0] = prog->helpers[id](r[1], r[2], r[3], r[4], r[5], env);
-	if (unlikely(env->unwind_sp))
+	if (unlikely(env->fault))
 		return 0;
 	NEXT;
 }
@@ -361,6 +359,8 @@ op_CALL_SUBPROG:
 	ip = ip->target;
 	GO;
 
+no_packet:
+	r[0] = 0;
 op_EXIT:
 	if (frame == frames)
 		return r[0];
@@ -389,19 +389,18 @@ static uint64_t callback(struct skep_env *env, uint64_t fn, uint64_t r1, uint64_
 	const uint64_t args[5] = {r1, r2, r3, r4, r5};
 	uint64_t ret;
 
-	if (!env->unwind_sp && env->depth >= SKEP_MAX_CALL_FRAMES)
+	if (!env->fault && env->depth >= SKEP_MAX_CALL_FRAMES)
 		end_run(env, FAULT_DEPTH);
-	if (env->unwind_sp)
+	if (env->fault)
 		return 1;
 	env->depth++;
 	ret = interpret((const struct vm_insn *)(uintptr_t)fn, args, env, NULL);
 	env->depth--;
-	return env->unwind_sp ? 1 : ret;
+	return env->fault ? 1 : ret;
 }
 
 uint64_t vm_run_args(const struct vm_prog *prog, const uint64_t args[5], struct skep_env *env)
 {
-	env->unwind_sp = 0;
 	env->tail_calls = 0;
 	env->fault = FAULT_NONE;
 	env->loop_budget = SKEP_MAY_GOTO_BUDGET;
