@@ -12,7 +12,8 @@
  *                                         ring buffer pages) or the first table
  *     ...                                 the family's tables
  *     size - MAP_HEADER_SIZE              struct map_header, written once at
- *                                         creation, re-checked by map_attach()
+ *                                         creation, re-checked by map_attach(),
+ *                                         and the control words (map/ops.h)
  *
  * struct skep_map is a process's private view of it: geometry copied from the
  * attributes (never re-read from shared memory), the mapping, and for maps of
@@ -73,7 +74,9 @@ struct skep_map {
 	uint32_t key_size, value_size, max_entries, flags;
 	uint32_t elem_size;      /* distance of two values of one CPU in bytes (round_up(value_size, 8)) */
 	uint32_t n_cpus;
+	size_t cpu_stride;       /* per-CPU maps: distance of one element's values of two CPUs in bytes */
 	uint64_t extra;
+	uint64_t seed;           /* of the hash; 0 with BPF_F_ZERO_SEED */
 	char name[BPF_OBJ_NAME_LEN];
 	uint32_t id;             /* set by the owner of the id space */
 	int memfd;               /* owned */
@@ -85,6 +88,12 @@ struct skep_map {
 	_Atomic(void *) *objs;   /* object maps: one pointer per element index, else NULL */
 	int event_fd;            /* ring buffers: readable when a consumer should look; else -1 */
 	void *priv;              /* the family's private state */
+	struct map_ctl *ctl;     /* the control words in the memfd: writers' lock, free list (map/ops.h) */
+	/*
+	 * Where the value has a struct bpf_spin_lock, in bytes; -1: it has none. Set by the owner, who reads BTF,
+	 * before the map is used. Copies leave these 4 bytes alone, and BPF_F_LOCK is refused without them.
+	 */
+	int32_t spin_lock_off;
 
 	/* For the owner (bpf floor); the map floor only stores them. */
 	void *btf;
@@ -102,7 +111,8 @@ struct skep_map {
  *
  * Errors are the kernel's (man 2 bpf; kernel/bpf map_alloc_check of each family): -EINVAL for
  * sizes or flags that the type does not take, -E2BIG for sizes beyond the type's limit,
- * -ENOMEM, -EOPNOTSUPP for a known type that skep does not have.
+ * -ENOMEM, -EOPNOTSUPP for a known type that skep does not have. LRU maps with BPF_F_NO_COMMON_LRU
+ * round max_entries to a multiple of n_cpus, as the kernel does.
  */
 int map_create(const struct map_attr *attr, struct skep_map **out);
 
@@ -119,6 +129,10 @@ int map_attach(int fd, struct skep_map **out);
 
 /* map_destroy - unmap, close and free. NULL is fine. The owner has put every object in objs[] before. */
 void map_destroy(struct skep_map *map);
+
+/* map_value_lock, map_value_unlock - the lock behind bpf_spin_lock(): 4 bytes in a value, zero when free. */
+void map_value_lock(uint32_t *lock);
+void map_value_unlock(uint32_t *lock);
 
 /* map_user_value_size - bytes that bpf(2) copies for one value (per-CPU maps: all CPUs). */
 uint32_t map_user_value_size(const struct skep_map *map);
@@ -154,7 +168,7 @@ int map_user_update(struct skep_map *map, const void *key, const void *value, ui
 int map_user_delete(struct skep_map *map, const void *key, void **old_obj);
 int map_user_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags);
 int map_user_next_key(struct skep_map *map, const void *key, void *next); /* key NULL: the first */
-int map_freeze(struct skep_map *map); /* -EBUSY when frozen already */
+int map_freeze(struct skep_map *map); /* -EPERM when frozen already, as the kernel's order of checks has it */
 
 /*
  * map_set_object - put an object into a map of objects.

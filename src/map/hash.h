@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hash table under every map with keys of one size: HASH, LRU_HASH, their per-CPU kinds, HASH_OF_MAPS and DEVMAP_HASH.
+ *
+ * Theory of operation
+ *
+ * The memfd holds buckets, then elements, then (LRU) one reference byte an element, then (per-CPU) the
+ * values of CPU 0, of CPU 1, ...
+ *
+ * A bucket is one cache line: 12 tags of one byte each, 12 element indices, and the head of a chain. A tag
+ * is a byte of the key's hash, zero where the place is free; one vector compare finds the candidates, so a miss
+ * mostly costs one cache line and a hit one more for the element, where key and value are neighbours. There is
+ * a bucket for every 8 elements at most (rounded to a power of two), so places run out in few buckets; what does not
+ * fit hangs in the chain, linked through the elements.
+ *
+ * An element begins with its sequence word:
+ *
+ *     bit 0   SEQ_WRITING   its bytes are being changed
+ *     bit 1   SEQ_LIVE      it is in the table
+ *     others                count up at each change
+ *
+ * Writers hold the map's lock. An element is filled first and then published by one store of the tag (or of the chain link that
+ * leads to it), and taken out the same way; from then on it may be handed out again.
+ *
+ * Readers
+ *  - A program's lookup compares the key and returns the value's address, as in the kernel: the value may change or be
+ *    recycled under it.
+ *  - A user's lookup copies the value and takes it only if the sequence word was the same before and after, live and at rest.
+ *  - A walk along a chain may be led away by an element that is recycled meanwhile. It counts its steps, and when it
+ *    finds nothing although elements left chains meanwhile (ctl->gen), it looks again.
+ *
+ * Invariants
+ *  - A key that is in the table all the time stays in its place, so no lookup misses it.
+ *  - Updating a present key writes its value in place. Values never move.
+ *  - Elements number max_entries; an index from the memfd is used only below that.
+ *  - Wherever a writer dies, the elements reachable from buckets are the truth: hash_recover() builds the rest from them.
+ */
+#ifndef SKEP_MAP_HASH_H
+#define SKEP_MAP_HASH_H
+
+#include "map/copy.h"
+#include "map/lock.h"
+
+#include <errno.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+enum { HASH_PLACES = 12 };
+enum { SEQ_WRITING = 1, SEQ_LIVE = 2, SEQ_STEP = 4 };
+
+struct hash_bucket {
+	_Alignas(64) uint8_t tag[HASH_PLACES];
+	_Atomic uint32_t chain; /* index + 1 of the first chained element */
+	_Atomic uint32_t place[HASH_PLACES];
+};
+_Static_assert(sizeof(struct hash_bucket) == 64, "a bucket is one cache line");
+
+struct hash_elem {
+	_Atomic uint32_t seq;
+	_Atomic uint32_t next; /* index + 1 in a chain or in the free list */
+	uint8_t key[];
+};
+
+/* The private view: all that a lookup needs, in one cache line. */
+struct hash_table {
+	_Alignas(64) struct hash_bucket *buckets;
+	uint8_t *elems;
+	uint64_t k0, k1; /* the keys of the hash */
+	uint32_t mask; /* buckets - 1 */
+	uint32_t stride; /* bytes from element to element */
+	uint32_t n; /* elements */
+	uint32_t value_off; /* of the value in an element */
+	uint8_t *ref; /* LRU: a byte an element, set when a program looked at it */
+	uint8_t *values; /* per-CPU: CPU 0's values */
+};
+
+static inline struct hash_table *hash_of(const struct skep_map *map)
+{
+	return map->priv;
+}
+
+static inline struct hash_elem *hash_elem(const struct hash_table *t, uint32_t index)
+{
+	return (struct hash_elem *)(t->elems + (uint64_t)index * t->stride);
+}
+
+static inline uint64_t hash_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static inline uint64_t load_u64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return v;
+}
+
+static inline uint32_t load_u32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, 4);
+	return v;
+}
+
+uint64_t hash_bytes(const struct hash_table *t, const uint8_t *key, uint32_t size);
+
+/*
+ * hash_key - the keyed hash of a key: the two halves of a product with secret factors, folded.
+ * @size: in bytes; a constant where speed matters
+ */
+static inline __attribute__((always_inline)) uint64_t hash_key(const struct hash_table *t, const void *key,
+							       uint32_t size)
+{
+	switch (size) {
+	case 4:
+		return hash_mix(load_u32(key) ^ t->k0, t->k1);
+	case 8:
+		return hash_mix(load_u64(key) ^ t->k0, t->k1);
+	case 16:
+		return hash_mix(load_u64(key) ^ t->k0, load_u64((const uint8_t *)key + 8) ^ t->k1);
+	default:
+		return hash_bytes(t, key, size);
+	}
+}
+
+static inline __attribute__((always_inline)) bool hash_key_equal(const void *a, const void *b, uint32_t size)
+{
+	switch (size) {
+	case 4:
+		return __atomic_load_n((const uint32_t *)a, __ATOMIC_RELAXED) == load_u32(b);
+	case 8:
+		return __atomic_load_n((const uint64_t *)a, __ATOMIC_RELAXED) == load_u64(b);
+	case 16:
+		return !((load_u64(a) ^ load_u64(b)) |
+			 (load_u64((const uint8_t *)a + 8) ^ load_u64((const uint8_t *)b + 8)));
+	default:
+		return !memcmp(a, b, size);
+	}
+}
+
+static inline uint8_t hash_tag(uint64_t hash)
+{
+	uint8_t tag = (uint8_t)hash;
+
+	return tag ? tag : 1;
+}
+
+static inline struct hash_bucket *hash_bucket(const struct hash_table *t, uint64_t hash)
+{
+	return &t->buckets[(uint32_t)(hash >> 20) & t->mask];
+}
+
+/* hash_match - the places of a bucket whose tag is @tag (0: the free ones), as bits. */
+static inline uint32_t hash_match(const struct hash_bucket *b, uint8_t tag)
+{
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+	__m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tag);
+	uint32_t hits = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag)));
+
+	atomic_thread_fence(memory_order_acquire);
+	return hits & ((1u << HASH_PLACES) - 1);
+#else
+	uint32_t hits = 0;
+
+	for (uint32_t i = 0; i < HASH_PLACES; i++)
+		hits |= (uint32_t)(__atomic_load_n(&b->tag[i], __ATOMIC_ACQUIRE) == tag) << i;
+	return hits;
+#endif
+}
+
+#define HASH_NONE UINT32_MAX
+
+uint32_t hash_find_chained(const struct skep_map *map, const struct hash_bucket *b, const void *key);
+
+/*
+ * hash_find_in - the element of a key.
+ * @b, @tag: where to look, from the key's hash
+ * @size:    the key's size, a constant where speed matters
+ * Return: its index, below t->n, or HASH_NONE.
+ */
+static inline __attribute__((always_inline)) uint32_t hash_find_in(const struct skep_map *map,
+								   const struct hash_table *t,
+								   const struct hash_bucket *b, uint8_t tag,
+								   const void *key, uint32_t size)
+{
+	uint32_t hits = hash_match(b, tag);
+
+	for (; hits; hits &= hits - 1) {
+		uint32_t i = atomic_load_explicit(&b->place[__builtin_ctz(hits)], memory_order_relaxed);
+
+		if (likely(i < t->n) && likely(hash_key_equal(hash_elem(t, i)->key, key, size)))
+			return i;
+	}
+	if (unlikely(atomic_load_explicit(&b->chain, memory_order_relaxed)))
+		return hash_find_chained(map, b, key);
+	return HASH_NONE;
+}
+
+/* hash_find - the same from the key alone. */
+static inline __attribute__((always_inline)) uint32_t hash_find(const struct skep_map *map, const void *key,
+								uint32_t size)
+{
+	const struct hash_table *t = hash_of(map);
+	uint64_t hash = hash_key(t, key, size);
+
+	return hash_find_in(map, t, hash_bucket(t, hash), hash_tag(hash), key, size);
+}
+
+/* hash_find_any - hash_find() for callers that do not know the size when they are compiled. */
+static inline uint32_t hash_find_any(const struct skep_map *map, const void *key)
+{
+	switch (map->key_size) {
+	case 4:
+		return hash_find(map, key, 4);
+	case 8:
+		return hash_find(map, key, 8);
+	case 16:
+		return hash_find(map, key, 16);
+	default:
+		return hash_find(map, key, map->key_size);
+	}
+}
+
+/* hash_value - where an element's value is: in it, or among the CPU's values. */
+static inline void *hash_value(const struct skep_map *map, const struct hash_table *t, uint32_t index, uint32_t cpu)
+{
+	if (t->values)
+		return t->values + (uint64_t)index * map->elem_size + cpu * map->cpu_stride;
+	return (uint8_t *)hash_elem(t, index) + t->value_off;
+}
+
+/* hash_begin_write, hash_end_write - around changes of an element's bytes; the lock is held. */
+static inline void hash_begin_write(struct hash_elem *e)
+{
+	atomic_store_explicit(&e->seq, atomic_load_explicit(&e->seq, memory_order_relaxed) | SEQ_WRITING,
+			      memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static inline void hash_end_write(struct hash_elem *e, uint32_t live)
+{
+	uint32_t seq = atomic_load_explicit(&e->seq, memory_order_relaxed);
+
+	atomic_store_explicit(&e->seq, ((seq & ~3u) + SEQ_STEP) | live, memory_order_release);
+}
+
+/* Checks and sizes. */
+int hash_check(const struct map_attr *attr);
+void hash_layout(const struct map_attr *attr, struct map_layout *l);
+int hash_init(struct skep_map *map, const struct map_layout *l);
+void hash_fini(struct skep_map *map);
+
+/* Structure. The lock is held, but for hash_next_key(). */
+uint32_t hash_alloc(struct skep_map *map);
+void hash_free(struct skep_map *map, uint32_t index);
+void hash_publish(struct skep_map *map, uint64_t hash, uint32_t index);
+bool hash_unlink(struct skep_map *map, uint64_t hash, uint32_t index);
+void hash_recover(struct skep_map *map);
+
+uint32_t hash_next_live(const struct skep_map *map, uint32_t from);
+int hash_next_key(struct skep_map *map, const void *key, void *next);
+long hash_for_each(struct skep_map *map, uint32_t cpu, long (*fn)(void *arg, void *key, void *value), void *arg);
+
+/* lru.c: the element to give up when none is free. The lock is held. */
+uint32_t lru_evict(struct skep_map *map);
+
+#endif

@@ -1,0 +1,773 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * skep's maps and the kernel's, side by side: the same attributes and the same random operations, bad flags and bad
+ * keys among them, must give the same results, errors and values. Not compared: the order of iteration (the set of keys is),
+ * LRU victims (LRU maps are not filled here), and what BPF_F_LOCK does with a lock (that needs BTF).
+ *
+ * Exits 77 where bpf(2) is refused. Arguments: [seed [steps]].
+ */
+#include "util.h"
+
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static uint64_t seed = 1;
+static uint32_t steps = 4000;
+static uint32_t n_cpus;
+
+static int kernel_bpf(int cmd, union bpf_attr *attr)
+{
+	long r = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+
+	return r < 0 ? -errno : (int)r;
+}
+
+static int kernel_create(const struct map_attr *a, int inner_fd)
+{
+	union bpf_attr attr = {.map_type = a->type,
+			       .key_size = a->key_size,
+			       .value_size = a->value_size,
+			       .max_entries = a->max_entries,
+			       .map_flags = a->flags,
+			       .inner_map_fd = (uint32_t)inner_fd,
+			       .map_extra = a->extra};
+
+	memcpy(attr.map_name, a->name, sizeof(a->name));
+	return kernel_bpf(BPF_MAP_CREATE, &attr);
+}
+
+static int kernel_elem(int cmd, int fd, const void *key, void *value, uint64_t flags)
+{
+	union bpf_attr attr = {.map_fd = (uint32_t)fd, .key = (uint64_t)(uintptr_t)key, .flags = flags};
+
+	attr.value = (uint64_t)(uintptr_t)value;
+	return kernel_bpf(cmd, &attr);
+}
+
+static uint32_t kernel_info_id(int fd)
+{
+	/* id is the second word of struct bpf_map_info and of struct bpf_prog_info. */
+	uint32_t info[64] = {0};
+	union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)fd, .info_len = sizeof(info)}};
+
+	attr.info.info = (uint64_t)(uintptr_t)info;
+	assert_int_equal(kernel_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr), 0);
+	return info[1];
+}
+
+static uint32_t possible_cpus(void)
+{
+	unsigned first = 0, last = 0;
+	FILE *f = fopen("/sys/devices/system/cpu/possible", "r");
+	int n;
+
+	assert_non_null(f);
+	n = fscanf(f, "%u-%u", &first, &last);
+	fclose(f);
+	return n == 2 ? last + 1 : 1;
+}
+
+/* Creation. */
+
+static struct skep_map *inner_skep;
+static int inner_kernel;
+
+static void compare_creation(struct map_attr a)
+{
+	bool of_maps = a.type == BPF_MAP_TYPE_ARRAY_OF_MAPS || a.type == BPF_MAP_TYPE_HASH_OF_MAPS;
+	struct skep_map *map = NULL;
+	int kernel, skep;
+
+	a.n_cpus = n_cpus;
+	a.inner = of_maps ? inner_skep : NULL;
+	kernel = kernel_create(&a, of_maps ? inner_kernel : 0);
+	skep = map_create(&a, &map);
+	if ((kernel < 0 ? kernel : 0) != skep)
+		fail_msg("type %s key %u value %u entries %u flags %#x extra %llu name '%.16s': kernel %d, skep %d",
+			 map_type_find(a.type) ? map_type_find(a.type)->name : "?", a.key_size, a.value_size,
+			 a.max_entries, a.flags, (unsigned long long)a.extra, a.name, kernel, skep);
+	if (kernel >= 0) {
+		/* What bpf_map_info would say. */
+		uint32_t info[64] = {0};
+		union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)kernel, .info_len = sizeof(info)}};
+
+		attr.info.info = (uint64_t)(uintptr_t)info;
+		assert_int_equal(kernel_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr), 0);
+		assert_int_equal(info[4], map->max_entries);
+		assert_int_equal(info[5], map->flags);
+		close(kernel);
+	}
+	map_destroy(map);
+}
+
+#define PICK(array) array[test_random(&r) % ARRAY_SIZE(array)]
+
+static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
+{
+	static const uint32_t sizes[] = {0, 1,  3,  4,   4,   4,   4,   5,    7,     8,
+					 8, 16, 20, 260, 261, 512, 513, 4096, 32768, 32769};
+	static const uint32_t entries[] = {0, 1, 2, 3, 7, 100, 1000, 4096, 8192, 12288, 65536};
+	uint64_t r = seed;
+
+	for (uint32_t i = 0; i < steps * 4; i++) {
+		struct map_attr a = {.type = 1 + (uint32_t)(test_random(&r) % map_types_n), .key_size = PICK(sizes)};
+
+		if (!map_type_find(a.type)->ops)
+			continue;
+		a.value_size = PICK(sizes);
+		a.max_entries = PICK(entries);
+		if ((uint64_t)a.value_size * a.max_entries > 16 << 20)
+			continue;
+		if (a.type == BPF_MAP_TYPE_RINGBUF && test_random(&r) % 2)
+			a.key_size = a.value_size = 0;
+		if (test_random(&r) % 2)
+			a.flags = 1u << test_random(&r) % 14;
+		if (test_random(&r) % 4 == 0)
+			a.flags |= 1u << test_random(&r) % 14;
+		if (a.type == BPF_MAP_TYPE_LPM_TRIE && test_random(&r) % 4)
+			a.flags |= BPF_F_NO_PREALLOC;
+		if (test_random(&r) % 50 == 0)
+			a.extra = 1;
+		if (test_random(&r) % 50 == 0)
+			strcpy(a.name, test_random(&r) % 2 ? "a_name.2" : "not/a/name");
+		/* In the kernel this one asks for an fd or BTF that is not given here. */
+		if (a.type == BPF_MAP_TYPE_CPUMAP && a.max_entries > 100)
+			continue; /* the limit is the kernel's CONFIG_NR_CPUS */
+		a.flags &= ~(uint32_t)(BPF_F_STACK_BUILD_ID | BPF_F_CLONE);
+		compare_creation(a);
+	}
+}
+
+static void sizes_beyond_the_limits_fail_as_in_the_kernel(void **state)
+{
+	static const struct map_attr cases[] = {
+		{.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 0x80000000u, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 0x7fffffffu, .max_entries = 0x7fffffffu},
+		{.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 0xffffffffu},
+		{.type = BPF_MAP_TYPE_PERCPU_ARRAY, .key_size = 4, .value_size = 0xffffffffu, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_PERCPU_ARRAY, .key_size = 4, .value_size = 32768, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_PERCPU_ARRAY, .key_size = 4, .value_size = 32769, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4 << 20, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = (4 << 20) - 48 - 8 - 1, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = (4 << 20) - 48 - 8, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_HASH, .key_size = 0xfffffff0u, .value_size = 0x20, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = (1u << 27) + 1},
+		{.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 0x80000001u},
+		{.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 0xffffffffu},
+		{.type = BPF_MAP_TYPE_LRU_HASH, .key_size = 4, .value_size = 8, .max_entries = 0xffffffffu},
+		{.type = BPF_MAP_TYPE_LRU_HASH,
+		 .key_size = 4,
+		 .value_size = 8,
+		 .max_entries = 0xffffffffu,
+		 .flags = BPF_F_NO_COMMON_LRU},
+		{.type = BPF_MAP_TYPE_LRU_HASH,
+		 .key_size = 4,
+		 .value_size = 8,
+		 .max_entries = 101,
+		 .flags = BPF_F_NO_COMMON_LRU},
+		{.type = BPF_MAP_TYPE_PERCPU_HASH, .key_size = 4, .value_size = 32769, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_PERCPU_HASH, .key_size = 4, .value_size = 32768, .max_entries = 4},
+		{.type = BPF_MAP_TYPE_LPM_TRIE,
+		 .key_size = 8,
+		 .value_size = (4 << 20) - 256 - 25,
+		 .max_entries = 1,
+		 .flags = BPF_F_NO_PREALLOC},
+		{.type = BPF_MAP_TYPE_LPM_TRIE,
+		 .key_size = 8,
+		 .value_size = (4 << 20) - 256 - 24,
+		 .max_entries = 1,
+		 .flags = BPF_F_NO_PREALLOC},
+		{.type = BPF_MAP_TYPE_LPM_TRIE,
+		 .key_size = 8,
+		 .value_size = (4 << 20) - 256 - 23,
+		 .max_entries = 1,
+		 .flags = BPF_F_NO_PREALLOC},
+		{.type = BPF_MAP_TYPE_DEVMAP_HASH, .key_size = 4, .value_size = 8, .max_entries = 0x80000001u},
+		{.type = BPF_MAP_TYPE_CPUMAP, .key_size = 4, .value_size = 4, .max_entries = 1u << 20},
+		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4095},
+		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 2048},
+		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 3 * 4096},
+		{.type = 0},
+		{.type = 1000},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		compare_creation(cases[i]);
+}
+
+static void every_type_of_the_table_is_known_to_the_kernel(void **state)
+{
+	for (uint32_t i = 0; i < map_types_n; i++) {
+		/* A type that the running kernel lacks is no news where it is older than the row's version. */
+		assert_int_equal(map_types[i].type, i + 1);
+		assert_ptr_equal(map_type_find(i + 1), &map_types[i]);
+	}
+	assert_null(map_type_find(0));
+	assert_null(map_type_find(map_types_n + 1));
+}
+
+/* Operations. */
+
+enum { MAX_KEY = 264, MAX_VALUE = 4096 };
+
+struct pair {
+	struct skep_map *skep;
+	int kernel;
+	uint32_t key_size, value_bytes;
+	uint32_t keys; /* distinct keys in play */
+	const int *object_fds; /* for maps of objects */
+	void *const *objects;
+	uint32_t n_objects;
+	bool lpm;
+};
+
+static struct pair pair_open(struct map_attr a, uint32_t keys)
+{
+	bool of_maps = a.type == BPF_MAP_TYPE_ARRAY_OF_MAPS || a.type == BPF_MAP_TYPE_HASH_OF_MAPS;
+	struct pair p = {.key_size = a.key_size, .keys = keys, .lpm = a.type == BPF_MAP_TYPE_LPM_TRIE};
+
+	a.n_cpus = n_cpus;
+	a.seed = seed;
+	a.inner = of_maps ? inner_skep : NULL;
+	p.kernel = kernel_create(&a, of_maps ? inner_kernel : 0);
+	assert_true(p.kernel >= 0);
+	assert_int_equal(map_create(&a, &p.skep), 0);
+	p.value_bytes = map_user_value_size(p.skep);
+	assert_true(p.value_bytes <= MAX_VALUE && a.key_size <= MAX_KEY);
+	return p;
+}
+
+static void nothing(void *arg, void *obj)
+{
+}
+
+static void pair_close(struct pair *p)
+{
+	map_take_objects(p->skep, nothing, NULL);
+	map_destroy(p->skep);
+	close(p->kernel);
+}
+
+static void random_key(const struct pair *p, uint64_t *r, uint8_t *key)
+{
+	uint32_t k = (uint32_t)(test_random(r) % p->keys);
+
+	memset(key, 0, p->key_size);
+	if (p->lpm) {
+		/* Few bits differ, so prefixes nest; now and then one is longer than the key. */
+		uint32_t len = (uint32_t)(test_random(r) % ((p->key_size - 4) * 8 + 3));
+
+		memcpy(key, &len, 4);
+		for (uint32_t i = 4; i < p->key_size; i++)
+			key[i] = (uint8_t)(test_random(r) & test_random(r) & test_random(r) & 0x91);
+		return;
+	}
+	if (p->key_size < 4) {
+		memcpy(key, &k, p->key_size);
+		return;
+	}
+	memcpy(key, &k, 4);
+	for (uint32_t i = 4; i < p->key_size; i++)
+		key[i] = (uint8_t)(k * 7 + i);
+}
+
+static uint64_t random_flags(uint64_t *r)
+{
+	static const uint64_t odd[] = {3, 4, 5, 6, 8, 16, 1ull << 32, 1ull << 63, ~0ull};
+
+	switch (test_random(r) % 8) {
+	case 0:
+		return BPF_NOEXIST;
+	case 1:
+		return BPF_EXIST;
+	case 2:
+		return odd[test_random(r) % ARRAY_SIZE(odd)];
+	default:
+		return BPF_ANY;
+	}
+}
+
+static int compare_keys(const void *a, const void *b, void *size)
+{
+	return memcmp(a, b, *(uint32_t *)size);
+}
+
+/* same_keys - both maps walk over the same set of keys, each once. */
+static void same_keys(const struct pair *p)
+{
+	uint32_t n[2] = {0, 0}, cap = 20000, size = p->key_size;
+	uint8_t *keys[2];
+
+	for (int side = 0; side < 2; side++) {
+		uint8_t *prev = NULL;
+		int err = 0;
+
+		keys[side] = malloc((size_t)cap * size);
+		for (; n[side] < cap; n[side]++) {
+			uint8_t *next = keys[side] + (size_t)n[side] * size;
+
+			err = side ? map_user_next_key(p->skep, prev, next)
+				   : kernel_elem(BPF_MAP_GET_NEXT_KEY, p->kernel, prev, next, 0);
+			if (err)
+				break;
+			prev = next;
+		}
+		assert_int_equal(err, -ENOENT);
+		qsort_r(keys[side], n[side], size, compare_keys, &size);
+	}
+	assert_int_equal(n[0], n[1]);
+	assert_memory_equal(keys[0], keys[1], (size_t)n[0] * size);
+	free(keys[0]);
+	free(keys[1]);
+}
+
+static int skep_update(const struct pair *p, const uint8_t *key, const uint8_t *value, uint64_t flags, uint32_t object)
+{
+	uint32_t type = p->skep->type->type;
+	void *old;
+
+	if (!p->skep->type->objects)
+		return map_user_update(p->skep, key, value, flags);
+	if (type == BPF_MAP_TYPE_DEVMAP || type == BPF_MAP_TYPE_DEVMAP_HASH || type == BPF_MAP_TYPE_CPUMAP)
+		return map_set_object(p->skep, key, 0, NULL, value, flags, &old);
+	return map_set_object(p->skep, key,
+			      type == BPF_MAP_TYPE_PERF_EVENT_ARRAY || type == BPF_MAP_TYPE_CGROUP_ARRAY
+				      ? object + 1
+				      : kernel_info_id(p->object_fds[object]),
+			      p->objects[object], NULL, flags, &old);
+}
+
+static void random_value(const struct pair *p, uint64_t *r, uint8_t *value, uint32_t object)
+{
+	uint32_t type = p->skep->type->type, first = 0;
+	int32_t second = 0;
+
+	for (uint32_t i = 0; i < p->value_bytes; i++)
+		value[i] = (uint8_t)test_random(r);
+	if (!p->skep->type->objects)
+		return;
+	if (p->n_objects) {
+		memcpy(value, &p->object_fds[object], 4);
+		return;
+	}
+	if (type == BPF_MAP_TYPE_CPUMAP)
+		first = (uint32_t[]){0, 1, 64, 16384, 16385}[test_random(r) % 5];
+	else
+		first = test_random(r) % 4 != 0; /* the loopback interface, or none */
+	if (!first && type != BPF_MAP_TYPE_CPUMAP && test_random(r) % 4 == 0)
+		second = 1;
+	memcpy(value, &first, 4);
+	if (p->value_bytes == 8)
+		memcpy(value + 4, &second, 4);
+}
+
+/* run - the same random operations on both. */
+static void run(struct pair *p)
+{
+	static const char *const names[] = {"lookup", "update", "update", "delete", "lookup_and_delete", "next_key"};
+	bool iterates_in_order =
+		!p->lpm && p->skep->type->type != BPF_MAP_TYPE_HASH && strstr(p->skep->type->name, "hash") == NULL;
+	uint64_t r = seed ^ p->skep->type->type << 20 ^ p->key_size;
+
+	for (uint32_t i = 0; i < steps; i++) {
+		uint8_t key[MAX_KEY], value[2][MAX_VALUE], next[2][MAX_KEY];
+		uint32_t op = (uint32_t)(test_random(&r) % 6);
+		uint32_t object = p->n_objects ? (uint32_t)(test_random(&r) % p->n_objects) : 0;
+		uint64_t flags = random_flags(&r);
+		int err[2] = {0, 0}, cmp = 0;
+		void *old;
+
+		random_key(p, &r, key);
+		memset(value, 0xee, sizeof(value));
+		memset(next, 0xee, sizeof(next));
+		switch (op) {
+		case 0:
+			flags = test_random(&r) % 4 ? 0 : flags;
+			err[0] = kernel_elem(BPF_MAP_LOOKUP_ELEM, p->kernel, key, value[0], flags);
+			err[1] = map_user_lookup(p->skep, key, value[1], flags);
+			break;
+		case 1:
+		case 2:
+			random_value(p, &r, value[0], object);
+			memcpy(value[1], value[0], p->value_bytes);
+			err[0] = kernel_elem(BPF_MAP_UPDATE_ELEM, p->kernel, key, value[0], flags);
+			err[1] = skep_update(p, key, value[1], flags, object);
+			break;
+		case 3:
+			err[0] = kernel_elem(BPF_MAP_DELETE_ELEM, p->kernel, key, NULL, 0);
+			err[1] = map_user_delete(p->skep, key, &old);
+			break;
+		case 4:
+			if (test_random(&r) % 2)
+				continue;
+			flags = test_random(&r) % 4 ? 0 : flags;
+			err[0] = kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p->kernel, key, value[0], flags);
+			err[1] = map_user_lookup_and_delete(p->skep, key, value[1], flags);
+			break;
+		case 5:
+			/* Where the order is free, only an absent key says the same on both: start again. */
+			if (!iterates_in_order &&
+			    kernel_elem(BPF_MAP_LOOKUP_ELEM, p->kernel, key, value[0], 0) != -ENOENT)
+				continue;
+			if (p->lpm)
+				continue; /* a lookup does not tell whether the very prefix is there; see same_keys() */
+			memset(value, 0, sizeof(value));
+			err[0] = kernel_elem(BPF_MAP_GET_NEXT_KEY, p->kernel, key, next[0], 0);
+			err[1] = map_user_next_key(p->skep, key, next[1]);
+			if (iterates_in_order)
+				cmp = memcmp(next[0], next[1], p->key_size);
+			break;
+		}
+		if (!cmp)
+			cmp = memcmp(value[0], value[1], p->value_bytes);
+		if (err[0] != err[1] || cmp)
+			fail_msg("%s (key size %u): step %u: %s of key %u... flags %#llx: kernel %d, skep %d%s",
+				 p->skep->type->name, p->key_size, i, names[op], *(uint32_t *)(void *)key,
+				 (unsigned long long)flags, err[0], err[1], cmp ? ", other bytes" : "");
+		if (i % 500 == 499 && p->skep->type->ops && !(p->skep->flags & BPF_F_WRONLY))
+			same_keys(p);
+	}
+	pair_close(p);
+}
+
+static void run_values(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags,
+		       uint32_t keys)
+{
+	struct pair p = pair_open((struct map_attr){.type = type,
+						    .key_size = key_size,
+						    .value_size = value_size,
+						    .max_entries = max_entries,
+						    .flags = flags},
+				  keys);
+
+	run(&p);
+}
+
+static void arrays_agree(void **state)
+{
+	run_values(BPF_MAP_TYPE_ARRAY, 4, 8, 16, 0, 20);
+	run_values(BPF_MAP_TYPE_ARRAY, 4, 13, 5, 0, 7);
+	run_values(BPF_MAP_TYPE_ARRAY, 4, 1, 1, BPF_F_MMAPABLE, 3);
+	run_values(BPF_MAP_TYPE_ARRAY, 4, 100, 33, BPF_F_RDONLY_PROG, 40);
+}
+
+static void percpu_arrays_agree(void **state)
+{
+	run_values(BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 16, 0, 20);
+	run_values(BPF_MAP_TYPE_PERCPU_ARRAY, 4, 13, 5, 0, 7);
+}
+
+static void hashes_agree(void **state)
+{
+	static const uint32_t key_sizes[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 33, 64};
+
+	for (size_t i = 0; i < ARRAY_SIZE(key_sizes); i++) {
+		run_values(BPF_MAP_TYPE_HASH, key_sizes[i], 8, 32, 0, 50);
+		run_values(BPF_MAP_TYPE_HASH, key_sizes[i], 5, 1, BPF_F_NO_PREALLOC, 3);
+	}
+	run_values(BPF_MAP_TYPE_HASH, 4, 200, 100, BPF_F_NO_PREALLOC, 130);
+	run_values(BPF_MAP_TYPE_HASH, 8, 64, 1000, BPF_F_ZERO_SEED, 1100);
+}
+
+static void percpu_hashes_agree(void **state)
+{
+	run_values(BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 32, 0, 50);
+	run_values(BPF_MAP_TYPE_PERCPU_HASH, 7, 13, 20, BPF_F_NO_PREALLOC, 30);
+	run_values(BPF_MAP_TYPE_PERCPU_HASH, 16, 1, 20, 0, 30);
+}
+
+static void lru_hashes_that_are_not_full_agree(void **state)
+{
+	run_values(BPF_MAP_TYPE_LRU_HASH, 4, 8, 4096, 0, 100);
+	run_values(BPF_MAP_TYPE_LRU_HASH, 16, 20, 4095, BPF_F_NO_COMMON_LRU, 100);
+	run_values(BPF_MAP_TYPE_LRU_PERCPU_HASH, 8, 9, 4096, 0, 100);
+}
+
+static void lpm_tries_agree(void **state)
+{
+	static const uint32_t data_sizes[] = {1, 2, 3, 4, 8, 9, 16, 32};
+
+	for (size_t i = 0; i < ARRAY_SIZE(data_sizes); i++) {
+		run_values(BPF_MAP_TYPE_LPM_TRIE, 4 + data_sizes[i], 8, 500, BPF_F_NO_PREALLOC, 1);
+		run_values(BPF_MAP_TYPE_LPM_TRIE, 4 + data_sizes[i], 3, 9, BPF_F_NO_PREALLOC, 1);
+		run_values(BPF_MAP_TYPE_LPM_TRIE, 4 + data_sizes[i], 4, 1, BPF_F_NO_PREALLOC, 1);
+	}
+}
+
+static void run_objects(uint32_t type, const int *fds, void *const *objects, uint32_t n)
+{
+	struct pair p =
+		pair_open((struct map_attr){.type = type, .key_size = 4, .value_size = 4, .max_entries = 8}, 11);
+
+	p.object_fds = fds;
+	p.objects = objects;
+	p.n_objects = n;
+	run(&p);
+}
+
+static void program_arrays_agree(void **state)
+{
+	struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1}, {.code = BPF_JMP | BPF_EXIT}};
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 2};
+	int fds[2];
+
+	attr.insns = (uint64_t)(uintptr_t)insns;
+	attr.license = (uint64_t)(uintptr_t) "BSD";
+	for (int i = 0; i < 2; i++) {
+		fds[i] = kernel_bpf(BPF_PROG_LOAD, &attr);
+		assert_true(fds[i] >= 0);
+	}
+	run_objects(BPF_MAP_TYPE_PROG_ARRAY, fds, (void *[]){&fds[0], &fds[1]}, 2);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void maps_of_maps_agree(void **state)
+{
+	struct map_attr a = {.type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = 8, .max_entries = 4};
+	struct skep_map *more[3];
+	int fds[4] = {inner_kernel};
+	void *objects[4] = {inner_skep};
+
+	/* Another of the template's shape, one with more entries, one of another type. */
+	a.n_cpus = n_cpus;
+	for (int i = 0; i < 3; i++) {
+		if (i == 1)
+			a.max_entries = 9;
+		if (i == 2)
+			a.type = BPF_MAP_TYPE_LRU_HASH;
+		assert_int_equal(map_create(&a, &more[i]), 0);
+		objects[i + 1] = more[i];
+		fds[i + 1] = kernel_create(&a, 0);
+		assert_true(fds[i + 1] >= 0);
+	}
+	run_objects(BPF_MAP_TYPE_ARRAY_OF_MAPS, fds, objects, 4);
+	run_objects(BPF_MAP_TYPE_HASH_OF_MAPS, fds, objects, 4);
+	for (int i = 0; i < 3; i++) {
+		map_destroy(more[i]);
+		close(fds[i + 1]);
+	}
+}
+
+static void inner_arrays_must_fit_as_in_the_kernel(void **state)
+{
+	static const struct {
+		uint32_t type, max_entries, flags;
+	} shapes[] = {
+		{BPF_MAP_TYPE_ARRAY, 4, 0},
+		{BPF_MAP_TYPE_ARRAY, 5, 0},
+		{BPF_MAP_TYPE_ARRAY, 4, BPF_F_INNER_MAP},
+		{BPF_MAP_TYPE_ARRAY, 5, BPF_F_INNER_MAP},
+		{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 0},
+		{BPF_MAP_TYPE_PERCPU_ARRAY, 5, 0},
+		{BPF_MAP_TYPE_PROG_ARRAY, 4, 0},
+		{BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 0},
+		{BPF_MAP_TYPE_PERF_EVENT_ARRAY, 5, 0},
+		{BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 0},
+		{BPF_MAP_TYPE_XSKMAP, 4, 0},
+		{BPF_MAP_TYPE_XSKMAP, 5, 0},
+		{BPF_MAP_TYPE_DEVMAP, 4, 0},
+		{BPF_MAP_TYPE_DEVMAP, 5, 0},
+		{BPF_MAP_TYPE_CGROUP_ARRAY, 4, 0},
+		{BPF_MAP_TYPE_CPUMAP, 2, 0},
+	};
+	struct skep_map *skep[ARRAY_SIZE(shapes)];
+	int kernel[ARRAY_SIZE(shapes)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct map_attr a = {.type = shapes[i].type,
+				     .key_size = 4,
+				     .value_size = 4,
+				     .max_entries = shapes[i].max_entries,
+				     .flags = shapes[i].flags,
+				     .n_cpus = n_cpus,
+				     .inner = inner_skep};
+
+		kernel[i] = kernel_create(&a, inner_kernel);
+		assert_true(kernel[i] >= 0);
+		assert_int_equal(map_create(&a, &skep[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct map_attr a = {.type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
+				     .key_size = 4,
+				     .value_size = 4,
+				     .max_entries = 1,
+				     .n_cpus = n_cpus,
+				     .inner = skep[i]};
+		struct skep_map *outer = NULL;
+		int outer_kernel = kernel_create(&a, kernel[i]), key = 0;
+		int err = map_create(&a, &outer);
+
+		if ((outer_kernel < 0 ? outer_kernel : 0) != err)
+			fail_msg("outer of shape %zu: kernel %d, skep %d", i, outer_kernel, err);
+		for (size_t j = 0; !err && j < ARRAY_SIZE(shapes); j++) {
+			void *old;
+			int want = kernel_elem(BPF_MAP_UPDATE_ELEM, outer_kernel, &key, &kernel[j], 0);
+			int got = map_set_object(outer, &key, 1, skep[j], NULL, 0, &old);
+
+			if (want != got)
+				fail_msg("shape %zu into outer of shape %zu: kernel %d, skep %d", j, i, want, got);
+		}
+		if (outer)
+			map_take_objects(outer, nothing, NULL);
+		map_destroy(outer);
+		if (outer_kernel >= 0)
+			close(outer_kernel);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		map_destroy(skep[i]);
+		close(kernel[i]);
+	}
+}
+
+static void perf_event_and_cgroup_arrays_agree(void **state)
+{
+	struct perf_event_attr pe = {.type = PERF_TYPE_SOFTWARE,
+				     .size = sizeof(pe),
+				     .config = PERF_COUNT_SW_BPF_OUTPUT,
+				     .sample_type = PERF_SAMPLE_RAW};
+	int fd = (int)syscall(SYS_perf_event_open, &pe, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd >= 0) {
+		/* The kernel drops the events that were set through an fd of the map when that fd is closed: at the end. */
+		run_objects(BPF_MAP_TYPE_PERF_EVENT_ARRAY, &fd, (void *[]){&fd}, 1);
+		close(fd);
+	} else {
+		print_message("no perf events here: PERF_EVENT_ARRAY left out\n");
+	}
+	fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		struct map_attr a = {
+			.type = BPF_MAP_TYPE_CGROUP_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+		int probe = kernel_create(&a, 0), zero = 0;
+
+		if (!kernel_elem(BPF_MAP_UPDATE_ELEM, probe, &zero, &fd, 0))
+			run_objects(BPF_MAP_TYPE_CGROUP_ARRAY, &fd, (void *[]){&fd}, 1);
+		else
+			print_message("no cgroup2 at /sys/fs/cgroup: CGROUP_ARRAY left out\n");
+		close(probe);
+		close(fd);
+	}
+}
+
+static void device_and_cpu_maps_agree(void **state)
+{
+	for (uint32_t value_size = 4; value_size <= 8; value_size += 4) {
+		run_values(BPF_MAP_TYPE_DEVMAP, 4, value_size, 8, 0, 11);
+		run_values(BPF_MAP_TYPE_DEVMAP_HASH, 4, value_size, 8, 0, 16);
+		run_values(BPF_MAP_TYPE_CPUMAP, 4, value_size, 8, 0, 11);
+	}
+}
+
+static void frozen_maps_agree(void **state)
+{
+	struct map_attr a = {.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4, .max_entries = 4};
+	struct pair p = pair_open(a, 4);
+	uint32_t key = 1, value = 2, got = 0;
+	union bpf_attr attr = {.map_fd = (uint32_t)p.kernel};
+	void *old;
+
+	assert_int_equal(map_user_update(p.skep, &key, &value, 0), 0);
+	assert_int_equal(kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, &key, &value, 0), 0);
+	assert_int_equal(kernel_bpf(BPF_MAP_FREEZE, &attr), 0);
+	assert_int_equal(map_freeze(p.skep), 0);
+	assert_int_equal(map_freeze(p.skep), kernel_bpf(BPF_MAP_FREEZE, &attr));
+	assert_int_equal(map_user_update(p.skep, &key, &value, 0),
+			 kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, &key, &value, 0));
+	assert_int_equal(map_user_delete(p.skep, &key, &old),
+			 kernel_elem(BPF_MAP_DELETE_ELEM, p.kernel, &key, NULL, 0));
+	assert_int_equal(map_user_lookup_and_delete(p.skep, &key, &value, 0),
+			 kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p.kernel, &key, &value, 0));
+	assert_int_equal(map_user_lookup(p.skep, &key, &got, 0), 0);
+	assert_int_equal(got, value);
+	pair_close(&p);
+}
+
+static void ring_buffers_refuse_elements_as_in_the_kernel(void **state)
+{
+	struct pair p = pair_open((struct map_attr){.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096}, 1);
+	uint64_t value = 0;
+	void *old;
+
+	assert_int_equal(map_user_lookup(p.skep, NULL, &value, 0),
+			 kernel_elem(BPF_MAP_LOOKUP_ELEM, p.kernel, NULL, &value, 0));
+	assert_int_equal(map_user_update(p.skep, NULL, &value, 0),
+			 kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, NULL, &value, 0));
+	assert_int_equal(map_user_delete(p.skep, NULL, &old),
+			 kernel_elem(BPF_MAP_DELETE_ELEM, p.kernel, NULL, NULL, 0));
+	assert_int_equal(map_user_lookup_and_delete(p.skep, NULL, &value, 0),
+			 kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p.kernel, NULL, &value, 0));
+	assert_int_equal(map_user_next_key(p.skep, NULL, &value),
+			 kernel_elem(BPF_MAP_GET_NEXT_KEY, p.kernel, NULL, &value, 0));
+	pair_close(&p);
+}
+
+static void user_space_maps_a_ring_as_in_the_kernel(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = 4 * page;
+	struct pair p = pair_open((struct map_attr){.type = BPF_MAP_TYPE_RINGBUF, .max_entries = (uint32_t)size}, 1);
+	static const int prots[] = {PROT_READ, PROT_READ | PROT_WRITE};
+	static const int kinds[] = {MAP_SHARED, MAP_PRIVATE};
+
+	for (size_t off = 0; off <= 12; off++)
+		for (size_t len = 0; len <= 12; len++)
+			for (int how = 0; how < 4; how++) {
+				int prot = prots[how & 1], kind = kinds[how >> 1];
+				size_t bytes = len * page - (len && off % 2); /* lengths need not be whole pages */
+				void *k = mmap(NULL, bytes, prot, kind, p.kernel, (off_t)(off * page));
+				int want = k == MAP_FAILED ? errno : 0;
+				void *s = ringbuf_mmap(p.skep, NULL, bytes, prot, kind, (off_t)(off * page));
+				int got = s == MAP_FAILED ? errno : 0;
+
+				if (want != got)
+					fail_msg("offset %zu length %zu prot %d kind %d: kernel %d, skep %d", off,
+						 bytes, prot, kind, want, got);
+				if (!want)
+					munmap(k, bytes);
+				if (!got)
+					munmap(s, bytes);
+			}
+	pair_close(&p);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_type_of_the_table_is_known_to_the_kernel),
+		cmocka_unit_test(creation_succeeds_and_fails_as_in_the_kernel),
+		cmocka_unit_test(sizes_beyond_the_limits_fail_as_in_the_kernel),
+		cmocka_unit_test(arrays_agree),
+		cmocka_unit_test(percpu_arrays_agree),
+		cmocka_unit_test(hashes_agree),
+		cmocka_unit_test(percpu_hashes_agree),
+		cmocka_unit_test(lru_hashes_that_are_not_full_agree),
+		cmocka_unit_test(lpm_tries_agree),
+		cmocka_unit_test(program_arrays_agree),
+		cmocka_unit_test(maps_of_maps_agree),
+		cmocka_unit_test(inner_arrays_must_fit_as_in_the_kernel),
+		cmocka_unit_test(perf_event_and_cgroup_arrays_agree),
+		cmocka_unit_test(device_and_cpu_maps_agree),
+		cmocka_unit_test(frozen_maps_agree),
+		cmocka_unit_test(ring_buffers_refuse_elements_as_in_the_kernel),
+		cmocka_unit_test(user_space_maps_a_ring_as_in_the_kernel),
+	};
+	struct map_attr inner = {.type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = 8, .max_entries = 4};
+
+	if (argc > 1)
+		seed = strtoull(argv[1], NULL, 0);
+	if (argc > 2)
+		steps = (uint32_t)strtoul(argv[2], NULL, 0);
+	inner_kernel = kernel_create(&inner, 0);
+	if (inner_kernel < 0) {
+		printf("skipped: bpf(2) is refused here (%s); it takes root or CAP_BPF\n", strerror(-inner_kernel));
+		return 77;
+	}
+	n_cpus = possible_cpus();
+	inner.n_cpus = n_cpus;
+	if (map_create(&inner, &inner_skep))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
