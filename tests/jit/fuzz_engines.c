@@ -25,6 +25,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 enum {
@@ -187,15 +188,6 @@ static void refresh(struct gen *g)
 	}
 }
 
-/* The buffer's address into a register. */
-static void load_buf(struct gen *g, uint32_t reg)
-{
-	if (g->stack)
-		build(&g->b, INSN_LDXDW, reg, 10, STACK_BUF, 0);
-	else if (reg != 9)
-		build(&g->b, INSN_MOV64_X, reg, 9, 0, 0);
-}
-
 static bool is_alu(const struct insn_desc *d)
 {
 	return (d->code & 7) == BPF_ALU || (d->code & 7) == BPF_ALU64;
@@ -242,6 +234,15 @@ static void gen_alu(struct gen *g)
 	build(&g->b, d->op, dst, d->src == FORM_READ ? pick_src(g) : 0, 0, d->imm == FORM_IMM ? pick_imm(g) : 0);
 }
 
+/* The buffer's address into a register. */
+static void load_buf(struct gen *g, uint32_t reg)
+{
+	if (g->stack)
+		build(&g->b, INSN_LDXDW, reg, 10, STACK_BUF, 0);
+	else if (reg != 9)
+		build(&g->b, INSN_MOV64_X, reg, 9, 0, 0);
+}
+
 /* The pair of shifts that stands for an extension, or nearly so. */
 static void gen_shift_pair(struct gen *g)
 {
@@ -252,6 +253,94 @@ static void gen_shift_pair(struct gen *g)
 	build(&g->b, INSN_LSH64_K, dst, 0, 0, n);
 	build(&g->b, chance(g, 50) ? INSN_RSH64_K : INSN_ARSH64_K, chance(g, 90) ? dst : pick_dst(g), 0, 0,
 	      chance(g, 90) ? n : 32);
+}
+
+/* A scaled index or a field of one, as compilers spell them, and with one thing wrong now and then. */
+static void gen_index(struct gen *g)
+{
+	static const uint8_t ops[] = {INSN_LDXB, INSN_LDXH, INSN_LDXW, INSN_LDXDW, INSN_LDXSB, INSN_LDXSH, INSN_LDXSW};
+	uint32_t dst = pick_dst(g), index = pick_src(g), base, from = dst;
+	int n = chance(g, 50) ? 32 : (int)(8 * pick(g, 8));
+
+	do {
+		base = pick_dst(g);
+	} while (base == dst || base == index);
+	load_buf(g, base);
+	if (chance(g, 20))
+		build(&g->b, INSN_ADD64_K, base, 0, 0, pick_imm(g) & 0xff);
+	if (chance(g, 60)) {
+		build(&g->b, chance(g, 50) ? INSN_MOV64_X : INSN_MOV32_X, dst, index, 0, 0);
+		build(&g->b, INSN_AND64_K, dst, 0, 0, 255);
+		if (chance(g, 60)) {
+			/* The copy next to the scaling, where it is part of the fusion. */
+			from = pick_dst(g);
+			if (from == base)
+				from = dst;
+			build(&g->b, INSN_MOV64_X, from, dst, 0, 0);
+		}
+	} else {
+		build(&g->b, INSN_AND64_K, dst, 0, 0, 255);
+	}
+	if (n && chance(g, 40)) {
+		build(&g->b, INSN_LSH64_K, from, 0, 0, n);
+		build(&g->b, chance(g, 70) ? INSN_RSH64_K : INSN_ARSH64_K, from, 0, 0, MAX(n - (int)pick(g, 5), 1));
+		/* Whatever that has made of it, it must stay an index. */
+		if (n != 32 && n != 48)
+			build(&g->b, INSN_AND64_K, from, 0, 0, 255 * 8);
+	} else {
+		build(&g->b, INSN_LSH64_K, from, 0, 0, 1 + pick(g, 4));
+	}
+	build(&g->b, INSN_ADD64_X, from, base, 0, 0);
+	if (chance(g, 70))
+		build(&g->b, ops[pick(g, ARRAY_SIZE(ops))], chance(g, 80) ? from : pick_dst(g), from,
+		      (int)pick(g, 400) - 200, 0);
+}
+
+/* A rotation, or nearly one. */
+static void gen_rotate(struct gen *g)
+{
+	bool wide = chance(g, 50), left = chance(g, 50);
+	int bits = wide ? 64 : 32, n = 1 + (int)pick(g, (uint32_t)bits - 1);
+	uint32_t a = pick_dst(g), b = pick_dst(g), r = chance(g, 50) ? a : b;
+	int other = chance(g, 90) ? bits - n : (int)pick(g, (uint32_t)bits);
+
+	build(&g->b, wide || chance(g, 50) ? INSN_MOV64_X : INSN_MOV32_X, a, b, 0, 0);
+	build(&g->b,
+	      left   ? wide ? INSN_LSH64_K : INSN_LSH32_K
+	      : wide ? INSN_RSH64_K
+		     : INSN_RSH32_K,
+	      chance(g, 95) ? a : pick_dst(g), 0, 0, n);
+	if (chance(g, 5))
+		left = !left;
+	build(&g->b,
+	      left   ? wide ? INSN_RSH64_K : INSN_RSH32_K
+	      : wide ? INSN_LSH64_K
+		     : INSN_LSH32_K,
+	      chance(g, 95) ? b : pick_dst(g), 0, 0, other);
+	build(&g->b, wide || chance(g, 5) ? INSN_OR64_X : INSN_OR32_X, r, chance(g, 95) ? a ^ b ^ r : pick_src(g), 0,
+	      0);
+}
+
+/* A result that a jump compares with 0. */
+static void gen_zero_test(struct gen *g)
+{
+	static const uint8_t alu[] = {
+		INSN_ADD64_K, INSN_ADD64_X, INSN_SUB64_K, INSN_SUB64_X, INSN_AND64_K, INSN_AND64_X,
+		INSN_OR64_X,  INSN_XOR64_X, INSN_ADD32_K, INSN_ADD32_X, INSN_SUB32_K, INSN_SUB32_X,
+		INSN_AND32_K, INSN_AND32_X, INSN_OR32_X,  INSN_XOR32_X,
+	};
+	static const uint8_t jumps[] = {INSN_JEQ64_K, INSN_JEQ32_K, INSN_JNE64_K, INSN_JNE32_K};
+	const struct insn_desc *d = &insn_descs[alu[pick(g, ARRAY_SIZE(alu))]];
+	uint32_t dst = pick_dst(g), src = pick_src(g), jump;
+
+	/* Make zero likely, in all bits or only the low half. */
+	if (chance(g, 50))
+		build_wide(&g->b, INSN_LDIMM64, dst, (uint64_t)pick(g, 3) << 32 | pick(g, 3));
+	build(&g->b, d->op, dst, d->src == FORM_READ ? src : 0, 0, d->imm == FORM_IMM ? (int)pick(g, 4) - 2 : 0);
+	jump = build(&g->b, jumps[pick(g, ARRAY_SIZE(jumps))], chance(g, 90) ? dst : pick_src(g), 0, 0,
+		     chance(g, 90) ? 0 : 1);
+	build(&g->b, INSN_XOR64_K, pick_dst(g), 0, 0, 0x1234);
+	build_land(&g->b, jump);
 }
 
 static int32_t pick_offset(struct gen *g, int size)
@@ -485,7 +574,7 @@ static void gen_packet(struct gen *g)
 	static const uint8_t abs_ops[] = {INSN_LDABSW, INSN_LDABSH, INSN_LDABSB};
 	static const uint8_t ind_ops[] = {INSN_LDINDW, INSN_LDINDH, INSN_LDINDB};
 	uint32_t reg = pick_dst(g);
-	int32_t off = (int32_t)pick(g, g->func == 0 ? PACKET_SIZE + 2 : PACKET_SIZE - 3);
+	int32_t off = (int32_t)pick(g, PACKET_SIZE + 2);
 
 	if (chance(g, 50)) {
 		build(&g->b, abs_ops[pick(g, 3)], 0, 0, 0, off);
@@ -511,8 +600,14 @@ static void gen_item(struct gen *g, int depth)
 {
 	uint32_t what = pick(g, 100);
 
-	if (what < 45)
+	if (what < 36)
 		gen_alu(g);
+	else if (what < 39)
+		gen_index(g);
+	else if (what < 42)
+		gen_rotate(g);
+	else if (what < 45)
+		gen_zero_test(g);
 	else if (what < 48)
 		gen_shift_pair(g);
 	else if (what < 63)
@@ -623,7 +718,8 @@ static uint64_t helper_poke(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, 
 
 static uint64_t helper_budget(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, struct skep_env *env)
 {
-	env->loop_budget = r1 & 3;
+	/* Now and then with a low half that is small, or 0. */
+	env->loop_budget = (r1 & 3) | (r1 & 4) << 30;
 	return r2;
 }
 
@@ -772,9 +868,10 @@ static void setup(struct fuzz *fz)
 	static const struct skep_target no_code;
 
 	fz->pristine = calloc(1, BUF_SIZE + 8);
-	fz->buf = calloc(1, BUF_SIZE + 8);
+	/* Its address is a number that programs compute with: the same in every process, where it is free. */
+	fz->buf = mmap((void *)0x5eed0000000, BUF_SIZE + 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	fz->want = calloc(1, BUF_SIZE + 8);
-	if (!fz->pristine || !fz->buf || !fz->want)
+	if (!fz->pristine || fz->buf == MAP_FAILED || !fz->want)
 		abort();
 	build_flat(&fz->flat_builder);
 	if (both_make(&fz->flat, &fz->flat_builder))
@@ -787,7 +884,7 @@ static void setup(struct fuzz *fz)
 static void cleanup(struct fuzz *fz)
 {
 	free(fz->pristine);
-	free(fz->buf);
+	munmap(fz->buf, BUF_SIZE + 8);
 	free(fz->want);
 	both_free(&fz->flat);
 	build_free(&fz->flat_builder);

@@ -78,7 +78,7 @@ static void backward_jumps_are_short_down_to_128_bytes(void **state)
 		filler(&b, bytes);
 		build(&b, INSN_ADD64_K, 1, 0, 0, -1);
 		jump = b.n;
-		build(&b, INSN_JNE64_K, 1, 0, (int64_t)head - jump - 1, 0);
+		build(&b, INSN_JSGT64_K, 1, 0, (int64_t)head - jump - 1, 0);
 		build(&b, INSN_EXIT, 0, 0, 0, 0);
 		assert_int_equal(both_make(&p, &b), 0);
 		/* Two additions of four bytes, a test of three, and the jump itself lie between. */

@@ -13,43 +13,36 @@ static void emit_keep(struct emit *e, enum x86_width w, enum x86_reg dst)
 		emit_mov_rr(e, W32, dst, dst);
 }
 
-/* dst = src & imm where that is a zero-extension. Return: true when it was. */
-static bool emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t imm)
-{
-	if (imm != UINT8_MAX && imm != UINT16_MAX)
-		return false;
-	emit_movzx(e, imm == UINT8_MAX ? W8 : W16, dst, src);
-	return true;
-}
-
 void jx_alu_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	enum x86_reg dst = jx_reg(in->dst_reg);
 	struct emit *e = &j->e;
 	int32_t imm = in->imm;
 
-	if (a == ALU_AND) {
-		if (imm == 0)
-			emit_mov_imm(e, dst, 0);
-		else if (imm == -1)
-			emit_keep(e, w, dst);
-		else if (!emit_mask(e, dst, dst, imm))
-			emit_alu_ri(e, imm > 0 ? W32 : w, ALU_AND, dst, imm);
-	} else if (imm == 0) {
+	if (a == ALU_AND && imm == 0) {
+		emit_mov_imm(e, dst, 0);
+	} else if (imm == (a == ALU_AND ? -1 : 0)) {
 		emit_keep(e, w, dst);
 	} else if (a == ALU_XOR && imm == -1) {
 		emit_unary(e, w, UNARY_NOT, dst);
-	} else if (imm == 128 && (a == ALU_ADD || a == ALU_SUB)) {
-		/* -128 has a short form. */
-		emit_alu_ri(e, w, a == ALU_ADD ? ALU_SUB : ALU_ADD, dst, -128);
-	} else {
-		emit_alu_ri(e, w, (enum x86_alu)a, dst, imm);
+	} else if (!(a == ALU_AND && jx_emit_mask(e, dst, dst, imm))) {
+		if (a == ALU_AND && imm > 0)
+			w = W32;
+		/* -128 has a short form, 128 has none. */
+		if (imm == 128 && (a == ALU_ADD || a == ALU_SUB))
+			emit_alu_ri(e, w, a == ALU_ADD ? ALU_SUB : ALU_ADD, dst, -128);
+		else
+			emit_alu_ri(e, w, (enum x86_alu)a, dst, imm);
+		jx_fuse_zero_test(j, in, w);
 	}
 }
 
 void jx_alu_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
+	if (a == ALU_ADD && w == W64 && jx_fuse_add(j, in))
+		return;
 	emit_alu_rr(&j->e, w, (enum x86_alu)a, jx_reg(in->dst_reg), jx_reg(in->src_reg));
+	jx_fuse_zero_test(j, in, w);
 }
 
 void jx_mul_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
@@ -182,29 +175,6 @@ void jx_div_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 	emit_land(e, done);
 }
 
-/*
- * fuse_extend - the pair "dst <<= n; dst >>= n", which is how code without 32-bit operations
- * spells an extension from 64 - n bits.
- * Return: true when it was that, and is done.
- */
-static bool fuse_extend(struct jx *j, const struct bpf_insn *in)
-{
-	enum x86_width from = (enum x86_width)((64 - in->imm) / 8);
-	enum x86_reg dst = jx_reg(in->dst_reg);
-	unsigned op = jx_fusable(j);
-
-	if (in->imm != 32 && in->imm != 48 && in->imm != 56)
-		return false;
-	if ((op != INSN_RSH64_K && op != INSN_ARSH64_K) || in[1].imm != in->imm || in[1].dst_reg != in->dst_reg)
-		return false;
-	if (op == INSN_RSH64_K)
-		emit_movzx(&j->e, from, dst, dst);
-	else
-		emit_movsx(&j->e, W64, from, dst, dst);
-	j->next++;
-	return true;
-}
-
 void jx_shift_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	enum x86_reg dst = jx_reg(in->dst_reg);
@@ -212,7 +182,7 @@ void jx_shift_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_wi
 
 	if (count == 0)
 		emit_keep(&j->e, w, dst);
-	else if (!(a == SHIFT_SHL && w == W64 && fuse_extend(j, in)))
+	else if (!(a == SHIFT_SHL && w == W64 && jx_fuse_shift(j, in)))
 		emit_shift_ri(&j->e, w, (enum x86_shift)a, dst, count);
 }
 
@@ -245,86 +215,11 @@ void jx_mov_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 	emit_mov_imm(&j->e, jx_reg(in->dst_reg), w == W64 ? (uint64_t)(int64_t)in->imm : (uint32_t)in->imm);
 }
 
-/* How an operation after a mov to its destination becomes one with three operands. */
-enum fusion { FUSE_NONE, FUSE_ADD_K, FUSE_SUB_K, FUSE_ADD_X, FUSE_MUL_K, FUSE_AND_K, FUSE_SHIFT_X };
-
-struct fusion_rule {
-	uint8_t how; /* enum fusion */
-	uint8_t width; /* of the operation: no wider than the mov, or it would see bits that the mov clears */
-	uint8_t shift; /* FUSE_SHIFT_X: enum x86_shift */
-};
-
-static const struct fusion_rule fusions[INSN_OP_COUNT] = {
-	[INSN_ADD64_K] = {FUSE_ADD_K, W64},
-	[INSN_ADD32_K] = {FUSE_ADD_K, W32},
-	[INSN_SUB64_K] = {FUSE_SUB_K, W64},
-	[INSN_SUB32_K] = {FUSE_SUB_K, W32},
-	[INSN_ADD64_X] = {FUSE_ADD_X, W64},
-	[INSN_ADD32_X] = {FUSE_ADD_X, W32},
-	[INSN_MUL64_K] = {FUSE_MUL_K, W64},
-	[INSN_MUL32_K] = {FUSE_MUL_K, W32},
-	[INSN_AND64_K] = {FUSE_AND_K, W32},
-	[INSN_AND32_K] = {FUSE_AND_K, W32},
-	[INSN_LSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SHL},
-	[INSN_LSH32_X] = {FUSE_SHIFT_X, W32, SHIFT_SHL},
-	[INSN_RSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SHR},
-	[INSN_RSH32_X] = {FUSE_SHIFT_X, W32, SHIFT_SHR},
-	[INSN_ARSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SAR},
-	[INSN_ARSH32_X] = {FUSE_SHIFT_X, W32, SHIFT_SAR},
-};
-
-/* fuse_mov - "dst = src; dst op= x" as one instruction. Return: true when it was done. */
-static bool fuse_mov(struct jx *j, const struct bpf_insn *in, enum x86_width w)
-{
-	enum x86_reg dst = jx_reg(in->dst_reg), src = jx_reg(in->src_reg), x;
-	unsigned op = jx_fusable(j);
-	const struct bpf_insn *then = &in[1];
-	const struct fusion_rule *rule;
-	struct emit *e = &j->e;
-
-	if (op == JX_NO_OP || then->dst_reg != in->dst_reg)
-		return false;
-	rule = &fusions[op];
-	if (rule->width > w)
-		return false;
-	/* An operand that is the destination has just become the source. */
-	x = then->src_reg == in->dst_reg ? src : jx_reg(then->src_reg);
-	switch ((enum fusion)rule->how) {
-	case FUSE_NONE:
-		return false;
-	case FUSE_ADD_K:
-		emit_lea(e, (enum x86_width)rule->width, dst, src, then->imm);
-		break;
-	case FUSE_SUB_K:
-		if (then->imm == INT32_MIN)
-			return false;
-		emit_lea(e, (enum x86_width)rule->width, dst, src, -then->imm);
-		break;
-	case FUSE_ADD_X:
-		emit_lea_sum(e, (enum x86_width)rule->width, dst, src, x);
-		break;
-	case FUSE_MUL_K:
-		emit_imul_rri(e, (enum x86_width)rule->width, dst, src, then->imm);
-		break;
-	case FUSE_AND_K:
-		if (!emit_mask(e, dst, src, then->imm))
-			return false;
-		break;
-	case FUSE_SHIFT_X:
-		if (!(j->features & JIT_FEATURE_BMI2))
-			return false;
-		emit_shiftx(e, (enum x86_width)rule->width, (enum x86_shift)rule->shift, dst, src, x);
-		break;
-	}
-	j->next++;
-	return true;
-}
-
 void jx_mov_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	enum x86_reg dst = jx_reg(in->dst_reg), src = jx_reg(in->src_reg);
 
-	if (fuse_mov(j, in, w))
+	if (jx_fuse_mov(j, in, w))
 		return;
 	if (dst != src || w == W32)
 		emit_mov_rr(&j->e, w, dst, src);

@@ -57,7 +57,7 @@ static void tail_call(struct jx *j)
 	emit_alu_mi(e, W32, ALU_CMP, REG_ENV, count, SKEP_MAX_TAIL_CALLS);
 	out[1] = emit_jcc_local(e, CC_AE);
 	emit_load(e, W64, R10, RSI, offsetof(struct skep_map, objs));
-	emit_load_indexed(e, R10, R10, R11);
+	emit_load_sib(e, W64, false, R10, (struct x86_sib){.base = R10, .index = R11, .scale = 3});
 	emit_test_rr(e, W64, R10, R10);
 	out[2] = emit_jcc_local(e, CC_E);
 	emit_load(e, W64, R10, R10, offsetof(struct skep_target, jit));
@@ -124,7 +124,7 @@ void jx_callx(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 	emit_mov_rr(e, W64, R11, R10);
 	emit_land(e, in_range);
 	emit_rip(j, W64, 0x8d, R10, j->table - 1);
-	emit_load_indexed(e, R10, R10, R11);
+	emit_load_sib(e, W64, false, R10, (struct x86_sib){.base = R10, .index = R11, .scale = 3});
 	emit_mov_rr(e, W64, R9, REG_ENV);
 	emit_call_reg(e, R10);
 	check_fault(j);

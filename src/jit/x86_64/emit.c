@@ -128,6 +128,22 @@ void emit_shiftx(struct emit *e, enum x86_width w, enum x86_shift op, enum x86_r
 	emit_end(e, p);
 }
 
+void emit_rorx(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src, uint8_t count)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	/* VEX as above, opcode map 3 (0F 3A), opcode F0; no second source, prefix F2. */
+	*p++ = 0xc4;
+	*p++ = (uint8_t)((dst < R8) << 7 | 1 << 6 | (src < R8) << 5 | 3);
+	*p++ = (uint8_t)((w == W64) << 7 | 15 << 3 | 3);
+	*p++ = 0xf0;
+	*p++ = (uint8_t)(0xc0 | (dst & 7) << 3 | (src & 7));
+	*p++ = count;
+	emit_end(e, p);
+}
+
 void emit_store_imm(struct emit *e, enum x86_width size, enum x86_reg base, int32_t disp, int32_t imm)
 {
 	uint8_t *p = emit_begin(e);
@@ -146,35 +162,22 @@ void emit_store_imm(struct emit *e, enum x86_width size, enum x86_reg base, int3
 	emit_end(e, p);
 }
 
-/* Opcode with [base + index * 2^scale] and no displacement but the zero that rbp and r13 need. */
-static void emit_sib(struct emit *e, enum x86_width w, uint32_t op, enum x86_reg reg, enum x86_reg base,
-		     enum x86_reg index, unsigned scale)
+void emit_rsib(struct emit *e, enum x86_width w, uint32_t op, enum x86_reg reg, struct x86_sib mem)
 {
-	bool disp8 = (base & 7) == RBP;
+	/* As in enc_rm(): base rbp and r13 cannot go without a displacement. */
+	unsigned mod = mem.disp == 0 && (mem.base & 7) != RBP ? 0 : mem.disp == (int8_t)mem.disp ? 1 : 2;
 	uint8_t *p = emit_begin(e);
 
 	if (!p)
 		return;
-	p = enc_op(p, w, op, reg, index, base);
-	*p++ = (uint8_t)(disp8 << 6 | (reg & 7) << 3 | 4);
-	*p++ = (uint8_t)(scale << 6 | (index & 7) << 3 | (base & 7));
-	if (disp8)
-		*p++ = 0;
+	p = enc_op(p, w, op, reg, mem.index, mem.base);
+	*p++ = (uint8_t)(mod << 6 | (reg & 7) << 3 | 4);
+	*p++ = (uint8_t)(mem.scale << 6 | (mem.index & 7) << 3 | (mem.base & 7));
+	if (mod == 1)
+		*p++ = (uint8_t)mem.disp;
+	else if (mod == 2)
+		p = enc_u32(p, (uint32_t)mem.disp);
 	emit_end(e, p);
-}
-
-void emit_lea_sum(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg a, enum x86_reg b)
-{
-	/* The sum commutes: keep rbp and r13 out of the base, where they cost a byte. */
-	if ((a & 7) == RBP)
-		emit_sib(e, w, 0x8d, dst, b, a, 0);
-	else
-		emit_sib(e, w, 0x8d, dst, a, b, 0);
-}
-
-void emit_load_indexed(struct emit *e, enum x86_reg dst, enum x86_reg base, enum x86_reg index)
-{
-	emit_sib(e, W64, 0x8b, dst, base, index, 3);
 }
 
 static uint32_t emit_local(struct emit *e, uint8_t opcode, uint8_t disp)

@@ -196,7 +196,7 @@ static inline void emit_alu_ri(struct emit *e, enum x86_width w, enum x86_alu op
 	emit_end(e, p);
 }
 
-/* emit_alu_mr - op with the memory operand as destination; @op takes OP_LOCK. */
+/* emit_alu_mr - op with the memory operand as destination, atomically when @lock. */
 static inline void emit_alu_mr(struct emit *e, enum x86_width w, enum x86_alu op, bool lock, enum x86_reg base,
 			       int32_t disp, enum x86_reg src)
 {
@@ -262,6 +262,9 @@ static inline void emit_shift_cl(struct emit *e, enum x86_width w, enum x86_shif
 void emit_shiftx(struct emit *e, enum x86_width w, enum x86_shift op, enum x86_reg dst, enum x86_reg src,
 		 enum x86_reg count);
 
+/* emit_rorx - dst = src rotated right by a constant, 0 to width - 1; BMI2. W32 or W64. */
+void emit_rorx(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src, uint8_t count);
+
 /* emit_bswap - reverse the bytes. W32 or W64. */
 static inline void emit_bswap(struct emit *e, enum x86_width w, enum x86_reg reg)
 {
@@ -326,11 +329,30 @@ static inline void emit_lea(struct emit *e, enum x86_width w, enum x86_reg dst, 
 	emit_rm(e, w, 0x8d, dst, base, disp);
 }
 
-/* emit_lea_sum - dst = a + b. W32 or W64; neither is rsp. */
-void emit_lea_sum(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg a, enum x86_reg b);
+/* A memory operand [base + index * 2^scale + disp]; index is not rsp. */
+struct x86_sib {
+	enum x86_reg base, index;
+	uint8_t scale;
+	int32_t disp;
+};
 
-/* emit_load_indexed - dst = 8 bytes at [base + index * 8]; index is not rsp, base neither rbp nor r13. */
-void emit_load_indexed(struct emit *e, enum x86_reg dst, enum x86_reg base, enum x86_reg index);
+/* emit_rsib - opcode with a register and such an operand. */
+void emit_rsib(struct emit *e, enum x86_width w, uint32_t op, enum x86_reg reg, struct x86_sib mem);
+
+/* emit_lea_sib - dst = base + index * 2^scale + disp. W32 or W64. */
+static inline void emit_lea_sib(struct emit *e, enum x86_width w, enum x86_reg dst, struct x86_sib mem)
+{
+	emit_rsib(e, w, 0x8d, dst, mem);
+}
+
+/* emit_load_sib - emit_load() or, with @sign, emit_load_sx() from such an operand. */
+static inline void emit_load_sib(struct emit *e, enum x86_width size, bool sign, enum x86_reg dst, struct x86_sib mem)
+{
+	if (size >= W32)
+		emit_rsib(e, sign ? W64 : size, sign ? 0x63 : 0x8b, dst, mem);
+	else
+		emit_rsib(e, sign ? W64 : W32, OP_0F | (size == W16 ? 0xb7 : 0xb6) | (sign ? 8 : 0), dst, mem);
+}
 
 /* emit_xadd - lock: [base + disp] += src, src = what was there. W32 or W64. */
 static inline void emit_xadd(struct emit *e, enum x86_width w, enum x86_reg base, int32_t disp, enum x86_reg src)
@@ -367,7 +389,7 @@ static inline void emit_pop(struct emit *e, enum x86_reg reg)
 		emit_end(e, enc_op(p, W32, 0x58 | (reg & 7), 0, 0, reg));
 }
 
-/* emit_byte - a one-byte instruction: INSN_RET, INSN_LEAVE. */
+/* emit_byte - an instruction of one byte. */
 #define X86_RET   0xc3
 #define X86_LEAVE 0xc9
 #define X86_INT3  0xcc
@@ -388,7 +410,7 @@ static inline void emit_jmp_reg(struct emit *e, enum x86_reg reg)
 	emit_rr(e, W32, 0xff, 4, reg);
 }
 
-/* emit_call_mem - call the address that lies at [base + disp]. */
+/* emit_call_reg - call the address in a register. */
 static inline void emit_call_reg(struct emit *e, enum x86_reg reg)
 {
 	emit_rr(e, W32, 0xff, 2, reg);

@@ -2,10 +2,9 @@
 /* Jumps and exit. Source: RFC 9669 section 4.3; may_goto: Linux 6.9. */
 #include "jit/x86_64/jx.h"
 
-/* The instruction that a jump with distance @dist goes to; jx_scan() has checked it. */
-static uint32_t target_of(const struct jx *j, int32_t dist)
+uint32_t jx_target(uint32_t at, int32_t dist)
 {
-	return (uint32_t)((int64_t)j->at + 1 + dist);
+	return (uint32_t)((int64_t)at + 1 + dist);
 }
 
 void jx_jcc_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
@@ -17,31 +16,31 @@ void jx_jcc_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 		emit_test_rr(&j->e, w, dst, dst);
 	else
 		emit_alu_ri(&j->e, w, ALU_CMP, dst, in->imm);
-	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jcc_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_alu_rr(&j->e, w, ALU_CMP, jx_reg(in->dst_reg), jx_reg(in->src_reg));
-	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jset_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_test_ri(&j->e, w, jx_reg(in->dst_reg), in->imm);
-	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jset_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_test_rr(&j->e, w, jx_reg(in->dst_reg), jx_reg(in->src_reg));
-	jx_jcc(j, (enum x86_cond)a, target_of(j, in->off));
+	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 /* goto and gotol. A jump to an exit does better to exit itself: the code is hardly longer. */
 void jx_ja(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
-	uint32_t target = target_of(j, j->ops[j->at] == INSN_GOTOL ? in->imm : in->off);
+	uint32_t target = jx_target(j->at, j->ops[j->at] == INSN_GOTOL ? in->imm : in->off);
 
 	if (j->ops[target] == INSN_EXIT)
 		jx_exit(j, in, a, w);
@@ -55,7 +54,7 @@ void jx_may_goto(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_w
 
 	emit_load(&j->e, W64, R11, REG_ENV, budget);
 	emit_alu_ri(&j->e, W64, ALU_SUB, R11, 1);
-	jx_jcc(j, CC_B, target_of(j, in->off));
+	jx_jcc(j, CC_B, jx_target(j->at, in->off));
 	emit_store(&j->e, W64, REG_ENV, budget, R11);
 }
 

@@ -9,6 +9,7 @@
  *              registers, stack, the environment)
  *   compile.c  emits function after function, one rule per operation (rules.h); alu.c,
  *              mem.c, jump.c and call.c hold what the rules call
+ *   fuse.c     neighbours that become one machine instruction
  *   relax.c    every jump was emitted in its long form; shortens those whose target is
  *              near, closes the gaps, appends the literal pool, fills in distances
  *   enter.c    the border between C and compiled code
@@ -32,7 +33,7 @@
  *  - Main (subprogs[0]) is a skep_fn by the C ABI. The other functions take the environment
  *    in r12, where they find and leave it.
  *  - The code of an instruction that is a jump target never takes part in a fusion that began
- *    before it, and no value lives in the flags or a scratch register across instructions.
+ *    before it, and otherwise no value lives in the flags or a scratch register across instructions.
  *  - Jumps stay within their function (scan.c refuses others), since frames differ.
  */
 #ifndef SKEP_JIT_X86_64_JX_H
@@ -120,17 +121,6 @@ static inline enum x86_reg jx_reg(unsigned bpf_reg)
 	return (enum x86_reg)map[bpf_reg & 15];
 }
 
-/*
- * jx_fusable - the operation after the current one, if it may be compiled together with it.
- * Return: enum insn_op, or JX_NO_OP when it is a jump target or does not exist.
- */
-static inline unsigned jx_fusable(const struct jx *j)
-{
-	if (j->next >= j->fn->end || (j->flags[j->next] & JX_TARGET))
-		return JX_NO_OP;
-	return j->ops[j->next];
-}
-
 /* scan.c */
 int jx_scan(struct jx *j);
 
@@ -158,6 +148,23 @@ uint32_t jx_pool_add(struct jx *j, enum jit_reloc_kind kind, uint32_t index);
 
 /* jx_epilogue - take the frame of the current function down, up to its return address. */
 void jx_epilogue(struct jx *j);
+
+/*
+ * fuse.c: each compiles the current instruction together with those after it, if they are of a kind.
+ * Return: true when it did, and j->next has moved on.
+ */
+bool jx_fuse_mov(struct jx *j, const struct bpf_insn *in, enum x86_width w); /* after dst = src */
+bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in); /* dst <<= imm, 64 bits */
+bool jx_fuse_add(struct jx *j, const struct bpf_insn *in); /* dst += src, 64 bits */
+
+/* jx_fuse_zero_test - the flags show the result of @in, an operation @w wide: does a jump ask for its being 0? */
+void jx_fuse_zero_test(struct jx *j, const struct bpf_insn *in, enum x86_width w);
+
+/* jx_emit_mask - dst = src & imm where that is a zero-extension. Return: true when it was. */
+bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t imm);
+
+/* jump.c: the instruction that a jump at @at with distance @dist goes to. */
+uint32_t jx_target(uint32_t at, int32_t dist);
 
 /* relax.c: makes j->e the final bytes and fills in everything of @obj but entry and n_insns. */
 int jx_relax(struct jx *j, struct jit_object *obj);

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Fusion: neighbours that the CPU can do as one.
+ *
+ * The instruction set has two operands and no addressing modes, so compilers spell out
+ * copies, scaled indices, extensions and rotations. Rules for any fusion:
+ *
+ *  1. Every register holds afterwards what it would have held without; there is no analysis of
+ *     what is dead. (a = b; a += c leaves only a changed, so one lea does.)
+ *  2. No instruction but the first is a jump target. peek() sees to it.
+ *  3. A fusion ends within its function. peek() again.
+ *  4. An operation on 32 bits may look at the low half of a 64-bit copy, never the other
+ *     way round: a 32-bit copy clears what the 64-bit operation would see.
+ *  5. Where an operand of a later instruction is a register that an earlier one of the fusion has
+ *     written, the match either says which value it is or fails.
+ */
+#include "jit/x86_64/jx.h"
+
+#include <stdlib.h>
+
+/* The operation of instruction @at, if it may be compiled together with those before it; else JX_NO_OP. */
+static unsigned peek(const struct jx *j, uint32_t at)
+{
+	if (at >= j->fn->end || (j->flags[at] & JX_TARGET))
+		return JX_NO_OP;
+	return j->ops[at];
+}
+
+bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t imm)
+{
+	if (imm != UINT8_MAX && imm != UINT16_MAX)
+		return false;
+	emit_movzx(e, imm == UINT8_MAX ? W8 : W16, dst, src);
+	return true;
+}
+
+/* The loads that an address may be fused with: bytes, negative when sign-extended, 0 for other operations. */
+static int load_size(unsigned op)
+{
+	switch (op) {
+	case INSN_LDXB:
+		return W8;
+	case INSN_LDXH:
+		return W16;
+	case INSN_LDXW:
+		return W32;
+	case INSN_LDXDW:
+		return W64;
+	case INSN_LDXSB:
+		return -W8;
+	case INSN_LDXSH:
+		return -W16;
+	case INSN_LDXSW:
+		return -W32;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * fuse_load - "dst = *(dst + off)" at @at, where dst is the sum @mem.
+ * Return: true when it was that.
+ */
+static bool fuse_load(struct jx *j, uint32_t at, unsigned dst, struct x86_sib mem)
+{
+	const struct bpf_insn *load = &j->code->insns[at];
+	int size = load_size(peek(j, at));
+
+	/* Only a load that overwrites its base leaves no trace of the sum. */
+	if (!size || load->dst_reg != dst || load->src_reg != dst)
+		return false;
+	mem.disp = load->off;
+	emit_load_sib(&j->e, (enum x86_width)abs(size), size < 0, jx_reg(dst), mem);
+	j->next = at + 1;
+	return true;
+}
+
+/*
+ * fuse_index - "dst += base" at @at, where dst is @index << @scale, and a load from there if one follows.
+ * Return: true when it was that.
+ */
+static bool fuse_index(struct jx *j, uint32_t at, unsigned dst, enum x86_reg index, unsigned scale)
+{
+	const struct bpf_insn *add = &j->code->insns[at];
+	struct x86_sib mem = {.index = index, .scale = (uint8_t)scale};
+
+	/* dst += dst would add what is not in a register. */
+	if (peek(j, at) != INSN_ADD64_X || add->dst_reg != dst || add->src_reg == dst)
+		return false;
+	mem.base = jx_reg(add->src_reg);
+	if (fuse_load(j, at + 1, dst, mem))
+		return true;
+	emit_lea_sib(&j->e, W64, jx_reg(dst), mem);
+	j->next = at + 1;
+	return true;
+}
+
+bool jx_fuse_add(struct jx *j, const struct bpf_insn *in)
+{
+	struct x86_sib mem = {.base = jx_reg(in->src_reg), .index = jx_reg(in->dst_reg)};
+
+	return fuse_load(j, j->next, in->dst_reg, mem);
+}
+
+/* A shift that an address can do: 1 to 3. */
+static bool is_scale(const struct bpf_insn *in)
+{
+	return in->imm >= 1 && in->imm <= 3;
+}
+
+/*
+ * fuse_extend - "dst <<= n; dst >>= m", which is how code without 32-bit operations spells an
+ * extension of the low 64 - n bits, scaled by n - m.
+ */
+static bool fuse_extend(struct jx *j, const struct bpf_insn *in)
+{
+	const struct bpf_insn *back = &in[1];
+	enum x86_width from = (enum x86_width)((64 - in->imm) / 8);
+	enum x86_reg dst = jx_reg(in->dst_reg);
+	unsigned op = peek(j, j->next);
+	unsigned scale;
+
+	if (in->imm != 32 && in->imm != 48 && in->imm != 56)
+		return false;
+	if ((op != INSN_RSH64_K && op != INSN_ARSH64_K) || back->dst_reg != in->dst_reg)
+		return false;
+	if (back->imm < 1 || back->imm > in->imm)
+		return false;
+	if (op == INSN_RSH64_K)
+		emit_movzx(&j->e, from, dst, dst);
+	else
+		emit_movsx(&j->e, W64, from, dst, dst);
+	j->next++;
+	scale = (unsigned)(in->imm - back->imm);
+	if (scale && !(scale <= 3 && fuse_index(j, j->next, in->dst_reg, dst, scale)))
+		emit_shift_ri(&j->e, W64, SHIFT_SHL, dst, (uint8_t)scale);
+	return true;
+}
+
+bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in)
+{
+	if (is_scale(in))
+		return fuse_index(j, j->next, in->dst_reg, jx_reg(in->dst_reg), (unsigned)in->imm);
+	return fuse_extend(j, in);
+}
+
+/* Shifts by a constant, and what opposes them. */
+static bool is_shift(unsigned op, enum x86_width w, bool left)
+{
+	if (w == W64)
+		return op == (left ? INSN_LSH64_K : INSN_RSH64_K);
+	return op == (left ? INSN_LSH32_K : INSN_RSH32_K);
+}
+
+/*
+ * fuse_rotate - "a = b; a >>= n; b <<= width - n; b |= a", or with a and b, or left and right, exchanged.
+ *
+ * The register that ends up with one of the halves only still gets it; the other one is rotated.
+ */
+static bool fuse_rotate(struct jx *j, const struct bpf_insn *in, enum x86_width copy)
+{
+	const struct bpf_insn *first = &in[1], *second = &in[2], *join = &in[3];
+	unsigned op1 = peek(j, j->next), op2 = peek(j, j->next + 1), op3 = peek(j, j->next + 2);
+	enum x86_reg a = jx_reg(in->dst_reg), b = jx_reg(in->src_reg);
+	enum x86_width w = op1 == INSN_LSH64_K || op1 == INSN_RSH64_K ? W64 : W32;
+	bool left = op1 == INSN_LSH64_K || op1 == INSN_LSH32_K;
+	int bits = w * 8, right_count;
+
+	if (w > copy || a == b || !is_shift(op1, w, left) || !is_shift(op2, w, !left))
+		return false;
+	if (op3 != (w == W64 ? INSN_OR64_X : INSN_OR32_X))
+		return false;
+	if (first->dst_reg != in->dst_reg || second->dst_reg != in->src_reg)
+		return false;
+	if (first->imm < 1 || first->imm >= bits || first->imm + second->imm != bits)
+		return false;
+	right_count = left ? second->imm : first->imm;
+	if (join->dst_reg == in->src_reg && join->src_reg == in->dst_reg) {
+		emit_mov_rr(&j->e, w, a, b);
+		emit_shift_ri(&j->e, w, left ? SHIFT_SHL : SHIFT_SHR, a, (uint8_t)first->imm);
+		emit_shift_ri(&j->e, w, SHIFT_ROR, b, (uint8_t)right_count);
+	} else if (join->dst_reg == in->dst_reg && join->src_reg == in->src_reg) {
+		if (j->features & JIT_FEATURE_BMI2) {
+			emit_rorx(&j->e, w, a, b, (uint8_t)right_count);
+		} else {
+			emit_mov_rr(&j->e, w, a, b);
+			emit_shift_ri(&j->e, w, SHIFT_ROR, a, (uint8_t)right_count);
+		}
+		emit_shift_ri(&j->e, w, left ? SHIFT_SHR : SHIFT_SHL, b, (uint8_t)second->imm);
+	} else {
+		return false;
+	}
+	j->next += 3;
+	return true;
+}
+
+/* How an operation after a mov to its destination becomes one with three operands. */
+enum fusion { FUSE_NONE, FUSE_ADD_K, FUSE_SUB_K, FUSE_ADD_X, FUSE_MUL_K, FUSE_AND_K, FUSE_SCALE_K, FUSE_SHIFT_X };
+
+struct fusion_rule {
+	uint8_t how; /* enum fusion */
+	uint8_t width; /* of what the operation looks at */
+	uint8_t shift; /* FUSE_SHIFT_X: enum x86_shift */
+};
+
+static const struct fusion_rule fusions[INSN_OP_COUNT] = {
+	[INSN_ADD64_K] = {FUSE_ADD_K, W64},
+	[INSN_ADD32_K] = {FUSE_ADD_K, W32},
+	[INSN_SUB64_K] = {FUSE_SUB_K, W64},
+	[INSN_SUB32_K] = {FUSE_SUB_K, W32},
+	[INSN_ADD64_X] = {FUSE_ADD_X, W64},
+	[INSN_ADD32_X] = {FUSE_ADD_X, W32},
+	[INSN_MUL64_K] = {FUSE_MUL_K, W64},
+	[INSN_MUL32_K] = {FUSE_MUL_K, W32},
+	[INSN_AND64_K] = {FUSE_AND_K, W32}, /* only masks of 8 and 16 bits */
+	[INSN_AND32_K] = {FUSE_AND_K, W32},
+	[INSN_LSH64_K] = {FUSE_SCALE_K, W64},
+	[INSN_LSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SHL},
+	[INSN_LSH32_X] = {FUSE_SHIFT_X, W32, SHIFT_SHL},
+	[INSN_RSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SHR},
+	[INSN_RSH32_X] = {FUSE_SHIFT_X, W32, SHIFT_SHR},
+	[INSN_ARSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SAR},
+	[INSN_ARSH32_X] = {FUSE_SHIFT_X, W32, SHIFT_SAR},
+};
+
+/* fuse_three - "dst = src; dst op= x" as one instruction of three operands. */
+static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width copy)
+{
+	enum x86_reg dst = jx_reg(in->dst_reg), src = jx_reg(in->src_reg), x;
+	const struct bpf_insn *then = &in[1];
+	unsigned op = peek(j, j->next);
+	const struct fusion_rule *rule;
+	struct emit *e = &j->e;
+	enum x86_width w;
+
+	if (op == JX_NO_OP || then->dst_reg != in->dst_reg)
+		return false;
+	rule = &fusions[op];
+	w = (enum x86_width)rule->width;
+	if (w > copy)
+		return false;
+	/* An operand that is the destination has just become the source. */
+	x = then->src_reg == in->dst_reg ? src : jx_reg(then->src_reg);
+	switch ((enum fusion)rule->how) {
+	case FUSE_NONE:
+		return false;
+	case FUSE_ADD_K:
+		emit_lea(e, w, dst, src, then->imm);
+		break;
+	case FUSE_SUB_K:
+		if (then->imm == INT32_MIN)
+			return false;
+		emit_lea(e, w, dst, src, -then->imm);
+		break;
+	case FUSE_ADD_X:
+		if (w == W64 && fuse_index(j, j->next, in->dst_reg, src, 0))
+			return true;
+		emit_lea_sib(e, w, dst, (struct x86_sib){.base = x, .index = src});
+		break;
+	case FUSE_MUL_K:
+		emit_imul_rri(e, w, dst, src, then->imm);
+		break;
+	case FUSE_AND_K:
+		if (!jx_emit_mask(e, dst, src, then->imm))
+			return false;
+		break;
+	case FUSE_SCALE_K:
+		return is_scale(then) && fuse_index(j, j->next + 1, in->dst_reg, src, (unsigned)then->imm);
+	case FUSE_SHIFT_X:
+		if (!(j->features & JIT_FEATURE_BMI2))
+			return false;
+		emit_shiftx(e, w, (enum x86_shift)rule->shift, dst, src, x);
+		break;
+	}
+	j->next++;
+	return true;
+}
+
+bool jx_fuse_mov(struct jx *j, const struct bpf_insn *in, enum x86_width w)
+{
+	return fuse_rotate(j, in, w) || fuse_three(j, in, w);
+}
+
+void jx_fuse_zero_test(struct jx *j, const struct bpf_insn *in, enum x86_width w)
+{
+	const struct bpf_insn *jump = &j->code->insns[j->next];
+	unsigned op = peek(j, j->next);
+	bool equal = op == INSN_JEQ64_K || op == INSN_JEQ32_K;
+
+	if (!equal && op != INSN_JNE64_K && op != INSN_JNE32_K)
+		return;
+	/* All 64 bits are 0 when a 32-bit result is, but the low half of a 64-bit result has no flag. */
+	if (w == W64 && (op == INSN_JEQ32_K || op == INSN_JNE32_K))
+		return;
+	if (jump->dst_reg != in->dst_reg || jump->imm != 0)
+		return;
+	jx_jcc(j, equal ? CC_E : CC_NE, jx_target(j->next, jump->off));
+	j->next++;
+}
