@@ -252,7 +252,7 @@ static void gen_shift_pair(struct gen *g)
 
 	build(&g->b, INSN_LSH64_K, dst, 0, 0, n);
 	build(&g->b, chance(g, 50) ? INSN_RSH64_K : INSN_ARSH64_K, chance(g, 90) ? dst : pick_dst(g), 0, 0,
-	      chance(g, 90) ? n : 32);
+	      chance(g, 80) ? n : counts[pick(g, ARRAY_SIZE(counts))]);
 }
 
 /* A scaled index or a field of one, as compilers spell them, and with one thing wrong now and then. */
@@ -304,7 +304,7 @@ static void gen_rotate(struct gen *g)
 	uint32_t a = pick_dst(g), b = pick_dst(g), r = chance(g, 50) ? a : b;
 	int other = chance(g, 90) ? bits - n : (int)pick(g, (uint32_t)bits);
 
-	build(&g->b, wide || chance(g, 50) ? INSN_MOV64_X : INSN_MOV32_X, a, b, 0, 0);
+	build(&g->b, chance(g, wide ? 90 : 50) ? INSN_MOV64_X : INSN_MOV32_X, a, b, 0, 0);
 	build(&g->b,
 	      left   ? wide ? INSN_LSH64_K : INSN_LSH32_K
 	      : wide ? INSN_RSH64_K
@@ -317,8 +317,8 @@ static void gen_rotate(struct gen *g)
 	      : wide ? INSN_LSH64_K
 		     : INSN_LSH32_K,
 	      chance(g, 95) ? b : pick_dst(g), 0, 0, other);
-	build(&g->b, wide || chance(g, 5) ? INSN_OR64_X : INSN_OR32_X, r, chance(g, 95) ? a ^ b ^ r : pick_src(g), 0,
-	      0);
+	build(&g->b, chance(g, wide ? 95 : 5) ? INSN_OR64_X : INSN_OR32_X, r, chance(g, 95) ? a ^ b ^ r : pick_src(g),
+	      0, 0);
 }
 
 /* A result that a jump compares with 0. */

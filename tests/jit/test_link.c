@@ -16,6 +16,56 @@ bool packet_load(const struct skep_env *env, int32_t off, uint32_t size, uint64_
 	return false;
 }
 
+/*
+ * The linker sends the JIT's calls of these through here (meson.build). Counting down to 0, the call
+ * fails that finds it there; below 0 none does.
+ */
+static int fail_in = -1;
+
+static bool must_fail(void)
+{
+	return fail_in >= 0 && fail_in-- == 0;
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *mem, size_t size);
+void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+int __real_mprotect(void *addr, size_t len, int prot);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *mem, size_t size);
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+int __wrap_mprotect(void *addr, size_t len, int prot);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return must_fail() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *mem, size_t size)
+{
+	return must_fail() ? NULL : __real_realloc(mem, size);
+}
+
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	errno = ENOMEM;
+	return must_fail() ? MAP_FAILED : __real_mmap(addr, len, prot, flags, fd, off);
+}
+
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	errno = ENOMEM;
+	return must_fail() ? MAP_FAILED : __real_mmap64(addr, len, prot, flags, fd, off);
+}
+
+int __wrap_mprotect(void *addr, size_t len, int prot)
+{
+	errno = EACCES;
+	return must_fail() ? -1 : __real_mprotect(addr, len, prot);
+}
+
 static uint64_t helper_one(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, struct skep_env *env)
 {
 	return 1;
@@ -186,6 +236,58 @@ static void code_that_cannot_be_compiled_is_refused(void **state)
 #undef REFUSED
 }
 
+/* Every allocation of a compilation fails once. What leaks, the address sanitizer tells. */
+static void running_out_of_memory_anywhere_is_enomem(void **state)
+{
+	const skep_fn helpers[] = {NULL, helper_one};
+	const struct code_ref ref = {.kind = REF_MAP};
+	struct builder b = {0};
+	struct jit_object *obj;
+	int failures = 0, err;
+
+	/* Long enough for every array to grow more than once. */
+	for (int i = 0; i < 2000; i++) {
+		uint32_t jump = build(&b, INSN_JEQ64_K, 1, 0, 0, i);
+
+		build_wide(&b, INSN_LD_MAP_FD, 1, 0);
+		build(&b, INSN_CALL_HELPER, 0, 0, 0, i);
+		build_land(&b, jump);
+	}
+	build(&b, INSN_EXIT, 0, 0, 0, 0);
+	const struct skep_code code = {b.insns, b.n, &ref, 1, helpers, 2, b.subprogs, 1};
+	for (;; failures++) {
+		obj = NULL;
+		fail_in = failures;
+		err = jit_compile(&code, &obj);
+		if (!err)
+			break;
+		assert_int_equal(err, -ENOMEM);
+		assert_null(obj);
+	}
+	fail_in = -1;
+	assert_true(failures > 15);
+	jit_object_free(obj);
+	build_free(&b);
+}
+
+static void linking_reports_what_the_system_refuses(void **state)
+{
+	struct builder b = {0};
+	struct both p = {0};
+	struct jit_text text = {0};
+
+	build(&b, INSN_EXIT, 0, 0, 0, 0);
+	assert_int_equal(both_make(&p, &b), 0);
+	fail_in = 0;
+	assert_int_equal(jit_link(p.objs[ENGINE_JIT_PLAIN], &p.code, &text), -ENOMEM);
+	fail_in = 1;
+	assert_int_equal(jit_link(p.objs[ENGINE_JIT_PLAIN], &p.code, &text), -EPERM);
+	fail_in = -1;
+	assert_null(text.text);
+	both_free(&p);
+	build_free(&b);
+}
+
 /* Random slots, most of them valid opcodes: whatever they are, the compiler survives, and so does what it made. */
 static void any_bytes_compile_or_are_refused(void **state)
 {
@@ -226,6 +328,8 @@ int main(void)
 		cmocka_unit_test(one_object_links_against_different_code),
 		cmocka_unit_test(instruction_offsets_ascend_and_lie_within_the_code),
 		cmocka_unit_test(code_that_cannot_be_compiled_is_refused),
+		cmocka_unit_test(running_out_of_memory_anywhere_is_enomem),
+		cmocka_unit_test(linking_reports_what_the_system_refuses),
 		cmocka_unit_test(any_bytes_compile_or_are_refused),
 	};
 

@@ -18,7 +18,6 @@ bool emit_grow(struct emit *e)
 	buf = cap <= EMIT_MAX_BYTES ? realloc(e->buf, cap) : NULL;
 	if (!buf) {
 		e->err = -ENOMEM;
-		e->cap = e->len; /* every later emit_begin() ends up here */
 		return false;
 	}
 	e->buf = buf;
