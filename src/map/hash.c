@@ -43,12 +43,21 @@ int hash_check(const struct map_attr *attr)
 	return 0;
 }
 
+/* hash_buckets - a power of two, one for every 8 elements at most. */
+uint64_t hash_buckets(uint32_t max_entries)
+{
+	uint64_t n = 1;
+
+	while (n * 8 < max_entries)
+		n *= 2;
+	return n;
+}
+
 void hash_layout(const struct map_attr *attr, struct map_layout *l)
 {
 	bool percpu = is_percpu(attr->type);
 	uint64_t value_off = sizeof(struct hash_elem) + ALIGN_UP(attr->key_size, 8);
 	uint64_t value_size = ALIGN_UP((uint64_t)attr->value_size, 8);
-	uint64_t buckets = 1;
 
 	if (attr->flags & BPF_F_NO_COMMON_LRU) {
 		/* The kernel gives every CPU the same share. */
@@ -56,9 +65,7 @@ void hash_layout(const struct map_attr *attr, struct map_layout *l)
 
 		l->max_entries = rounded > HASH_MAX_ENTRIES ? l->max_entries : (uint32_t)rounded;
 	}
-	while (buckets * 8 < l->max_entries)
-		buckets *= 2;
-	l->off[0] = map_layout_add(l, buckets, sizeof(struct hash_bucket), 64);
+	l->off[0] = map_layout_add(l, hash_buckets(l->max_entries), sizeof(struct hash_bucket), 64);
 	l->off[1] = map_layout_add(l, l->max_entries, value_off + (percpu ? 0 : value_size), 64);
 	if (is_lru(attr->type))
 		l->off[2] = map_layout_add(l, ALIGN_UP((uint64_t)l->max_entries, 8), 1, 64);
@@ -70,27 +77,33 @@ void hash_layout(const struct map_attr *attr, struct map_layout *l)
 		l->n_objs = l->max_entries;
 }
 
-int hash_init(struct skep_map *map, const struct map_layout *l)
+void hash_table_init(struct hash_table *t, const struct skep_map *map, const struct map_layout *l)
 {
-	struct hash_table *t = aligned_alloc(64, ALIGN_UP(sizeof(*t), 64));
 	uint64_t seed = map->seed;
 
-	if (!t)
-		return -ENOMEM;
-	map->priv = t;
 	*t = (struct hash_table){
 		.buckets = (struct hash_bucket *)(map->mem + l->off[0]),
 		.elems = map->mem + l->off[1],
-		.mask = (uint32_t)((l->off[1] - l->off[0]) / sizeof(struct hash_bucket)) - 1,
+		.mask = (uint32_t)(hash_buckets(map->max_entries) - 1),
 		.n = map->max_entries,
 		.value_off = (uint32_t)(sizeof(struct hash_elem) + ALIGN_UP(map->key_size, 8)),
 		.ref = is_lru(map->type->type) ? map->mem + l->off[2] : NULL,
 		.values = map->type->percpu ? map->mem + l->off[3] : NULL,
-		/* Two keys from one seed; constants with the bits well spread, so that seed 0 does too. The second is odd. */
+		/* Two keys from one seed; constants with the bits well spread, so that seed 0 does too. */
 		.k0 = hash_mix(seed ^ 0x9e6c63d0876a9a47ull, 0xd1b54a32d192ed03ull),
 		.k1 = hash_mix(seed ^ 0x8f5a1c2b7e4d9361ull, 0xaef17502108ef2d9ull) | 1,
 	};
 	t->stride = t->value_off + (map->type->percpu ? 0 : map->elem_size);
+}
+
+int hash_init(struct skep_map *map, const struct map_layout *l)
+{
+	struct hash_table *t = aligned_alloc(64, ALIGN_UP(sizeof(*t), 64));
+
+	if (!t)
+		return -ENOMEM;
+	hash_table_init(t, map, l);
+	map->priv = t;
 	return 0;
 }
 

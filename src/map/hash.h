@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hash table under every map with keys of one size: HASH, LRU_HASH, their per-CPU kinds, HASH_OF_MAPS and DEVMAP_HASH.
+ * The hash table under every map with keys of one size: HASH, LRU_HASH, their per-CPU kinds, HASH_OF_MAPS and
+ * DEVMAP_HASH; and under LPM_TRIE, whose prefixes are such keys.
  *
  * Theory of operation
  *
@@ -125,6 +126,9 @@ static inline __attribute__((always_inline)) uint64_t hash_key(const struct hash
 		return hash_mix(load_u64(key) ^ t->k0, t->k1);
 	case 16:
 		return hash_mix(load_u64(key) ^ t->k0, load_u64((const uint8_t *)key + 8) ^ t->k1);
+	case 20:
+		return hash_mix(load_u64(key) ^ t->k0, hash_mix(load_u64((const uint8_t *)key + 8) ^ t->k1,
+								load_u32((const uint8_t *)key + 16) ^ t->k0));
 	default:
 		return hash_bytes(t, key, size);
 	}
@@ -140,6 +144,10 @@ static inline __attribute__((always_inline)) bool hash_key_equal(const void *a, 
 	case 16:
 		return !((load_u64(a) ^ load_u64(b)) |
 			 (load_u64((const uint8_t *)a + 8) ^ load_u64((const uint8_t *)b + 8)));
+	case 20:
+		return !((load_u64(a) ^ load_u64(b)) |
+			 (load_u64((const uint8_t *)a + 8) ^ load_u64((const uint8_t *)b + 8)) |
+			 (load_u32((const uint8_t *)a + 16) ^ load_u32((const uint8_t *)b + 16)));
 	default:
 		return !memcmp(a, b, size);
 	}
@@ -253,7 +261,9 @@ static inline void hash_end_write(struct hash_elem *e, uint32_t live)
 
 /* Checks and sizes. */
 int hash_check(const struct map_attr *attr);
+uint64_t hash_buckets(uint32_t max_entries);
 void hash_layout(const struct map_attr *attr, struct map_layout *l);
+void hash_table_init(struct hash_table *t, const struct skep_map *map, const struct map_layout *l);
 int hash_init(struct skep_map *map, const struct map_layout *l);
 void hash_fini(struct skep_map *map);
 

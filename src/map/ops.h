@@ -59,8 +59,6 @@ struct map_ctl {
 	_Atomic uint32_t high_water; /* elements from here on have never been used */
 	_Atomic uint32_t gen; /* counts elements unlinked from a chain or a trie: readers look again */
 	_Atomic uint32_t hand; /* LRU: where the clock's hand stands */
-	_Atomic uint32_t aux_free_head; /* a second pool of elements, for the family that has one */
-	_Atomic uint32_t aux_high_water;
 	_Alignas(64) _Atomic uint64_t dropped; /* ring buffers: reservations refused */
 	_Atomic uint64_t pending; /* ring buffers: all records before this position are committed */
 	_Atomic uint32_t head, tail, count; /* queues and stacks */

@@ -112,7 +112,7 @@ static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
 	static const uint32_t entries[] = {0, 1, 2, 3, 7, 100, 1000, 4096, 8192, 12288, 65536};
 	uint64_t r = seed;
 
-	for (uint32_t i = 0; i < steps * 4; i++) {
+	for (uint32_t i = 0; i < steps; i++) {
 		struct map_attr a = {.type = 1 + (uint32_t)(test_random(&r) % map_types_n), .key_size = PICK(sizes)};
 
 		if (!map_type_find(a.type)->ops)
