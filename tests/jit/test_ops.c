@@ -269,6 +269,67 @@ static void arithmetic_after_a_copy(void **state)
 	}
 }
 
+/* What C makes of a division by a constant, of either width. */
+static uint64_t quotient(uint64_t n, int32_t imm, bool wide, bool mod)
+{
+	uint64_t d = wide ? (uint64_t)(int64_t)imm : (uint32_t)imm;
+
+	if (!wide)
+		n = (uint32_t)n;
+	return mod ? n % d : n / d;
+}
+
+/* The multiplications that stand for divisions: many divisors, and dividends around their multiples. */
+static void division_by_constants_is_exact(void **state)
+{
+	static const enum insn_op ops[] = {INSN_DIV32_K, INSN_MOD32_K, INSN_DIV64_K, INSN_MOD64_K};
+	uint64_t rng = 1;
+
+	for (int n = 2; n < 900; n++) {
+		/* Small ones, those around powers of two, and any others. */
+		int32_t d = n < 300 ? n : n < 390 ? (1 << (1 + (n - 300) / 3)) + (n - 300) % 3 - 1 : 0;
+
+		if (d <= 1) {
+			rng = rng * 6364136223846793005 + 1442695040888963407;
+			d = (int32_t)(rng >> 33 >> (rng >> 10) % 24) | 3;
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+			uint32_t dst = (uint32_t)n % N_REGS;
+			struct builder b = {0};
+			struct both p = {0};
+
+			build(&b, INSN_MOV64_X, dst, 1, 0, 0);
+			build(&b, ops[i], dst, 0, 0, d);
+			build(&b, INSN_MOV64_X, 0, dst, 0, 0);
+			build(&b, INSN_EXIT, 0, 0, 0, 0);
+			assert_int_equal(both_make(&p, &b), 0);
+			for (int k = 0; k < 60; k++) {
+				uint64_t multiple, dividend;
+				struct skep_env env = {0};
+
+				rng = rng * 6364136223846793005 + 1442695040888963407;
+				multiple = k < 6 ? UINT64_MAX >> k * 8 : (rng ^ rng >> 29) >> (k % 4) * 16;
+				/* The largest multiples are where a factor that is off by one shows. */
+				if (k % 2 && i < 2)
+					multiple = (uint32_t)multiple;
+				dividend = multiple / (uint32_t)d * (uint32_t)d + (uint64_t)(k % 3) - 1;
+				for (int e = ENGINE_JIT_PLAIN; e < ENGINES; e++) {
+					const uint64_t args[5] = {dividend};
+					uint64_t got = both_run(&p, e, args, &env),
+						 want = quotient(dividend, d, i >= 2, i % 2);
+
+					if (got != want)
+						print_message("%s: %llu by %d\n", insn_descs[ops[i]].name,
+							      (unsigned long long)dividend, d);
+					assert_int_equal(got, want);
+				}
+			}
+			both_free(&p);
+			build_free(&b);
+		}
+	}
+}
+
 /* A copy before a jump target must not be fused with the instruction at the target. */
 static void a_jump_between_copy_and_operation_skips_the_copy(void **state)
 {
@@ -511,6 +572,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(arithmetic_on_all_register_pairs, setup, teardown),
 		cmocka_unit_test_setup_teardown(arithmetic_with_all_immediates, setup, teardown),
+		cmocka_unit_test(division_by_constants_is_exact),
 		cmocka_unit_test_setup_teardown(arithmetic_after_a_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_jump_between_copy_and_operation_skips_the_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(wide_immediates, setup, teardown),

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
-/* A program of SKEP_MAX_INSNS compiles to some 10 MB; beyond this its offsets would not fit rel32. */
+/* More than any program of SKEP_MAX_INSNS comes to (some 60 bytes an instruction at worst), and well within rel32. */
 #define EMIT_MAX_BYTES (256u << 20)
 
 bool emit_grow(struct emit *e)

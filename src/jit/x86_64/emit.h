@@ -34,7 +34,7 @@ enum x86_width { W8 = 1, W16 = 2, W32 = 4, W64 = 8 };
 enum x86_alu { ALU_ADD = 0, ALU_OR = 1, ALU_AND = 4, ALU_SUB = 5, ALU_XOR = 6, ALU_CMP = 7 };
 
 /* One-operand arithmetic: the /digit of opcode F7. MUL to IDIV work on rdx:rax. */
-enum x86_unary { UNARY_NOT = 2, UNARY_NEG = 3, UNARY_DIV = 6, UNARY_IDIV = 7 };
+enum x86_unary { UNARY_NOT = 2, UNARY_NEG = 3, UNARY_MUL = 4, UNARY_DIV = 6, UNARY_IDIV = 7 };
 
 /* Shifts and rotates: the /digit of opcodes C1 and D3. */
 enum x86_shift { SHIFT_ROL = 0, SHIFT_ROR = 1, SHIFT_SHL = 4, SHIFT_SHR = 5, SHIFT_SAR = 7 };

@@ -7,7 +7,7 @@
  *   scan.c     one pass over the program: decodes every slot, refuses what cannot be
  *              compiled, marks jump targets, and finds what each function needs (saved
  *              registers, stack, the environment)
- *   compile.c  emits function after function, one rule per operation (rules.h); alu.c,
+ *   compile.c  emits function after function, one rule per operation (rules.h); alu.c, divide.c,
  *              mem.c, jump.c and call.c hold what the rules call
  *   fuse.c     neighbours that become one machine instruction
  *   relax.c    every jump was emitted in its long form; shortens those whose target is
@@ -160,6 +160,13 @@ bool jx_fuse_add(struct jx *j, const struct bpf_insn *in); /* dst += src, 64 bit
 /* jx_fuse_zero_test - the flags show the result of @in, an operation @w wide: does a jump ask for its being 0? */
 void jx_fuse_zero_test(struct jx *j, const struct bpf_insn *in, enum x86_width w);
 
+/* jx_emit_keep - what remains of an operation that changes nothing: 32 bits still clear the upper half. */
+static inline void jx_emit_keep(struct emit *e, enum x86_width w, enum x86_reg dst)
+{
+	if (w == W32)
+		emit_mov_rr(e, W32, dst, dst);
+}
+
 /* jx_emit_mask - dst = src & imm where that is a zero-extension. Return: true when it was. */
 bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t imm);
 
@@ -177,7 +184,7 @@ typedef void jx_rule_fn(struct jx *j, const struct bpf_insn *in, unsigned a, enu
 enum { DIV_SIGNED = 1, DIV_MOD = 2 };
 
 jx_rule_fn jx_alu_k, jx_alu_x, jx_mul_k, jx_mul_x, jx_div_k, jx_div_x, jx_shift_k, jx_shift_x, jx_mov_k, jx_mov_x,
-	jx_movsx, jx_neg, jx_le, jx_be; /* alu.c */
+	jx_movsx, jx_neg, jx_le, jx_be; /* alu.c, divide.c */
 jx_rule_fn jx_jcc_k, jx_jcc_x, jx_jset_k, jx_jset_x, jx_ja, jx_may_goto, jx_exit; /* jump.c */
 jx_rule_fn jx_load, jx_load_sign, jx_store_k, jx_store_x, jx_atomic, jx_fetch_add, jx_fetch, jx_atomic_xchg,
 	jx_atomic_cmpxchg, jx_imm64, jx_ref, jx_map_value, jx_func_addr, jx_refuse; /* mem.c */
