@@ -354,7 +354,7 @@ static bool call_helper(struct attempt *a)
 	int id;
 
 	skip_space(a);
-	if (isdigit((unsigned char)peek(a)) || peek(a) == '-') {
+	if (isdigit((unsigned char)peek(a))) {
 		if (!imm32(a, &v))
 			return false;
 		skip_space(a);
@@ -411,7 +411,7 @@ static bool call_kfunc(struct attempt *a)
 	return peek(a) != '#' || call_number(a, &v);
 }
 
-/* call_subprog - "pc+5", "pc+5#name", "5 <name>", a label. */
+/* call_subprog - "pc+5", "pc+5#name", "5 <name>", a label; "-1", which llvm-objdump prints before relocation. */
 static bool call_subprog(struct attempt *a)
 {
 	int32_t imm;
@@ -420,9 +420,11 @@ static bool call_subprog(struct attempt *a)
 
 	skip_space(a);
 	if (isdigit((unsigned char)peek(a)) || peek(a) == '-') {
+		bool negative = peek(a) == '-';
+
 		if (!imm32(a, &v))
 			return false;
-		if (!angle(a))
+		if (!angle(a) && !negative)
 			return note(a->as, a->s, false, "expected the end of the line");
 		a->insn[0].imm = (int32_t)v;
 		return true;

@@ -41,9 +41,9 @@ static const char *atomic_template(const struct insn_desc *d)
 {
 	switch (d->imm & ~(uint32_t)FORM_EQ) {
 	case BPF_LOAD_ACQ:
-		return "%D = %o((%t *)(%s %m))";
+		return "%e = %o((%t *)(%s %m))";
 	case BPF_STORE_REL:
-		return "%o((%t *)(%d %m), %S)";
+		return "%o((%t *)(%d %m), %f)";
 	case BPF_CMPXCHG:
 		return "r0 = %a((%t *)(%d %m), r0, %f)";
 	}
