@@ -259,6 +259,7 @@ static void gen_shift_pair(struct gen *g)
 static void gen_index(struct gen *g)
 {
 	static const uint8_t ops[] = {INSN_LDXB, INSN_LDXH, INSN_LDXW, INSN_LDXDW, INSN_LDXSB, INSN_LDXSH, INSN_LDXSW};
+	static const uint8_t stores[] = {INSN_STXB, INSN_STXH, INSN_STXW, INSN_STXDW};
 	uint32_t dst = pick_dst(g), index = pick_src(g), base, from = dst;
 	int n = chance(g, 50) ? 32 : (int)(8 * pick(g, 8));
 
@@ -290,10 +291,30 @@ static void gen_index(struct gen *g)
 	} else {
 		build(&g->b, INSN_LSH64_K, from, 0, 0, 1 + pick(g, 4));
 	}
-	build(&g->b, INSN_ADD64_X, from, base, 0, 0);
-	if (chance(g, 70))
-		build(&g->b, ops[pick(g, ARRAY_SIZE(ops))], chance(g, 80) ? from : pick_dst(g), from,
+	if (chance(g, 40)) {
+		/* The sum in a register of its own, and the index forgotten or not. */
+		uint32_t sum = pick_dst(g);
+
+		if (sum == from)
+			sum = base;
+		build(&g->b, INSN_MOV64_X, sum, base, 0, 0);
+		build(&g->b, INSN_ADD64_X, sum, from, 0, 0);
+		from = sum;
+	} else {
+		build(&g->b, INSN_ADD64_X, from, base, 0, 0);
+	}
+	switch (pick(g, 4)) {
+	case 0:
+	case 1:
+		build(&g->b, ops[pick(g, ARRAY_SIZE(ops))], chance(g, 60) ? from : pick_dst(g), from,
 		      (int)pick(g, 400) - 200, 0);
+		break;
+	case 2:
+		build(&g->b, stores[pick(g, ARRAY_SIZE(stores))], from, pick_src(g), (int)pick(g, 400) - 200, 0);
+		break;
+	}
+	if (chance(g, 60))
+		set_random(g, chance(g, 50) ? from : dst);
 }
 
 /* A rotation, or nearly one. */
@@ -301,10 +322,10 @@ static void gen_rotate(struct gen *g)
 {
 	bool wide = chance(g, 50), left = chance(g, 50);
 	int bits = wide ? 64 : 32, n = 1 + (int)pick(g, (uint32_t)bits - 1);
-	uint32_t a = pick_dst(g), b = pick_dst(g), r = chance(g, 50) ? a : b;
+	uint32_t a = pick_dst(g), x = pick_dst(g), b = chance(g, 50) ? x : pick_dst(g), r = chance(g, 50) ? a : b;
 	int other = chance(g, 90) ? bits - n : (int)pick(g, (uint32_t)bits);
 
-	build(&g->b, chance(g, wide ? 90 : 50) ? INSN_MOV64_X : INSN_MOV32_X, a, b, 0, 0);
+	build(&g->b, chance(g, wide ? 90 : 50) ? INSN_MOV64_X : INSN_MOV32_X, a, x, 0, 0);
 	build(&g->b,
 	      left   ? wide ? INSN_LSH64_K : INSN_LSH32_K
 	      : wide ? INSN_RSH64_K
@@ -312,6 +333,9 @@ static void gen_rotate(struct gen *g)
 	      chance(g, 95) ? a : pick_dst(g), 0, 0, n);
 	if (chance(g, 5))
 		left = !left;
+	if (b != x)
+		build(&g->b, chance(g, wide ? 90 : 50) ? INSN_MOV64_X : INSN_MOV32_X, b,
+		      chance(g, 95) ? x : pick_src(g), 0, 0);
 	build(&g->b,
 	      left   ? wide ? INSN_RSH64_K : INSN_RSH32_K
 	      : wide ? INSN_LSH64_K
@@ -319,6 +343,9 @@ static void gen_rotate(struct gen *g)
 	      chance(g, 95) ? b : pick_dst(g), 0, 0, other);
 	build(&g->b, chance(g, wide ? 95 : 5) ? INSN_OR64_X : INSN_OR32_X, r, chance(g, 95) ? a ^ b ^ r : pick_src(g),
 	      0, 0);
+	/* Half of the time nobody asks for the other half, or for x. */
+	if (chance(g, 50))
+		set_random(g, chance(g, 80) ? a ^ b ^ r : x);
 }
 
 /* A result that a jump compares with 0. */
@@ -432,6 +459,13 @@ static void gen_if(struct gen *g, int depth)
 
 	skip = build(&g->b, d->op, pick_src(g), d->src == FORM_READ ? pick_src(g) : 0, 0,
 		     d->imm == FORM_IMM ? pick_imm(g) : 0);
+	if (chance(g, 15)) {
+		/* A jump over a jump, as compilers put the opposite condition. */
+		uint32_t over = build(&g->b, chance(g, 50) ? INSN_JA : INSN_GOTOL, 0, 0, 0, 0);
+
+		build_land(&g->b, skip);
+		skip = over;
+	}
 	/* Now and then as much as a short jump reaches, give or take. */
 	gen_block(g, depth + 1, chance(g, 10) ? 20 + pick(g, 30) : pick(g, 6));
 	if (chance(g, 50)) {

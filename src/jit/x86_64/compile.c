@@ -198,6 +198,8 @@ static void jx_free(struct jx *j)
 	free(j->e.buf);
 	free(j->ops);
 	free(j->flags);
+	free(j->effects);
+	free(j->live);
 	free(j->places);
 	free(j->funcs);
 	free(j->fixups);
@@ -222,11 +224,14 @@ int jit_compile_for(const struct skep_code *code, uint32_t features, struct jit_
 		return -EINVAL;
 	j.ops = calloc(n, sizeof(*j.ops));
 	j.flags = calloc(n, sizeof(*j.flags));
+	j.effects = calloc(n, sizeof(*j.effects));
+	j.live = calloc(n + 1, sizeof(*j.live));
 	j.places = calloc(n + 1, sizeof(*j.places));
 	j.funcs = calloc(code->n_subprogs, sizeof(*j.funcs));
 	obj = calloc(1, sizeof(*obj));
-	err = j.ops && j.flags && j.places && j.funcs && obj ? jx_scan(&j) : -ENOMEM;
+	err = j.ops && j.flags && j.effects && j.live && j.places && j.funcs && obj ? jx_scan(&j) : -ENOMEM;
 	if (!err) {
+		jx_find_live(&j);
 		for (uint32_t k = 0; k < code->n_subprogs; k++)
 			emit_func(&j, &j.funcs[k]);
 		j.places[n] = here(&j);

@@ -354,6 +354,12 @@ static inline void emit_load_sib(struct emit *e, enum x86_width size, bool sign,
 		emit_rsib(e, sign ? W64 : W32, OP_0F | (size == W16 ? 0xb7 : 0xb6) | (sign ? 8 : 0), dst, mem);
 }
 
+/* emit_store_sib - emit_store() to such an operand. */
+static inline void emit_store_sib(struct emit *e, enum x86_width size, struct x86_sib mem, enum x86_reg src)
+{
+	emit_rsib(e, size, size == W8 ? 0x88 : 0x89, src, mem);
+}
+
 /* emit_xadd - lock: [base + disp] += src, src = what was there. W32 or W64. */
 static inline void emit_xadd(struct emit *e, enum x86_width w, enum x86_reg base, int32_t disp, enum x86_reg src)
 {

@@ -5,8 +5,8 @@
  * The instruction set has two operands and no addressing modes, so compilers spell out
  * copies, scaled indices, extensions and rotations. Rules for any fusion:
  *
- *  1. Every register holds afterwards what it would have held without; there is no analysis of
- *     what is dead. (a = b; a += c leaves only a changed, so one lea does.)
+ *  1. Every register holds afterwards what it would have held without, unless jx_dead() says that it
+ *     is written before it is read.
  *  2. No instruction but the first is a jump target. peek() sees to it.
  *  3. A fusion ends within its function. peek() again.
  *  4. An operation on 32 bits may look at the low half of a 64-bit copy, never the other
@@ -57,26 +57,46 @@ static int load_size(unsigned op)
 	}
 }
 
-/*
- * fuse_load - "dst = *(dst + off)" at @at, where dst is the sum @mem.
- * Return: true when it was that.
- */
-static bool fuse_load(struct jx *j, uint32_t at, unsigned dst, struct x86_sib mem)
+/* The stores, likewise. */
+static int store_size(unsigned op)
 {
-	const struct bpf_insn *load = &j->code->insns[at];
-	int size = load_size(peek(j, at));
+	switch (op) {
+	case INSN_STXB:
+		return W8;
+	case INSN_STXH:
+		return W16;
+	case INSN_STXW:
+		return W32;
+	case INSN_STXDW:
+		return W64;
+	default:
+		return 0;
+	}
+}
 
-	/* Only a load that overwrites its base leaves no trace of the sum. */
-	if (!size || load->dst_reg != dst || load->src_reg != dst)
+/*
+ * fuse_access - an access through register @sum at @at, where that register is the sum @mem.
+ * Return: true when it was that. The sum itself is not computed then.
+ */
+static bool fuse_access(struct jx *j, uint32_t at, unsigned sum, struct x86_sib mem)
+{
+	const struct bpf_insn *access = &j->code->insns[at];
+	unsigned op = peek(j, at);
+	int load = load_size(op), store = store_size(op);
+
+	mem.disp = access->off;
+	if (load && access->src_reg == sum && (access->dst_reg == sum || jx_dead(j, at + 1, sum)))
+		emit_load_sib(&j->e, (enum x86_width)abs(load), load < 0, jx_reg(access->dst_reg), mem);
+	else if (store && access->dst_reg == sum && access->src_reg != sum && jx_dead(j, at + 1, sum))
+		emit_store_sib(&j->e, (enum x86_width)store, mem, jx_reg(access->src_reg));
+	else
 		return false;
-	mem.disp = load->off;
-	emit_load_sib(&j->e, (enum x86_width)abs(size), size < 0, jx_reg(dst), mem);
 	j->next = at + 1;
 	return true;
 }
 
 /*
- * fuse_index - "dst += base" at @at, where dst is @index << @scale, and a load from there if one follows.
+ * fuse_index - "dst += base" at @at, where dst is @index << @scale, and an access there if one follows.
  * Return: true when it was that.
  */
 static bool fuse_index(struct jx *j, uint32_t at, unsigned dst, enum x86_reg index, unsigned scale)
@@ -88,18 +108,48 @@ static bool fuse_index(struct jx *j, uint32_t at, unsigned dst, enum x86_reg ind
 	if (peek(j, at) != INSN_ADD64_X || add->dst_reg != dst || add->src_reg == dst)
 		return false;
 	mem.base = jx_reg(add->src_reg);
-	if (fuse_load(j, at + 1, dst, mem))
+	if (fuse_access(j, at + 1, dst, mem))
 		return true;
 	emit_lea_sib(&j->e, W64, jx_reg(dst), mem);
 	j->next = at + 1;
 	return true;
 }
 
+/*
+ * fuse_base - "sum = base; sum += dst" at @at, where dst is @index << @scale and not looked at any more; and an
+ * access there if one follows.
+ * Return: true when it was that. dst itself is not computed then.
+ */
+static bool fuse_base(struct jx *j, uint32_t at, unsigned dst, enum x86_reg index, unsigned scale)
+{
+	const struct bpf_insn *copy = &j->code->insns[at], *add = copy + 1;
+	struct x86_sib mem = {.index = index, .scale = (uint8_t)scale};
+
+	if (peek(j, at) != INSN_MOV64_X || peek(j, at + 1) != INSN_ADD64_X)
+		return false;
+	if (add->dst_reg != copy->dst_reg || add->src_reg != dst || copy->dst_reg == dst || copy->src_reg == dst)
+		return false;
+	if (!jx_dead(j, at + 2, dst))
+		return false;
+	mem.base = jx_reg(copy->src_reg);
+	if (fuse_access(j, at + 2, copy->dst_reg, mem))
+		return true;
+	emit_lea_sib(&j->e, W64, jx_reg(copy->dst_reg), mem);
+	j->next = at + 2;
+	return true;
+}
+
+/* fuse_scaled - what an address may be made of once dst is @index << @scale. */
+static bool fuse_scaled(struct jx *j, uint32_t at, unsigned dst, enum x86_reg index, unsigned scale)
+{
+	return fuse_index(j, at, dst, index, scale) || fuse_base(j, at, dst, index, scale);
+}
+
 bool jx_fuse_add(struct jx *j, const struct bpf_insn *in)
 {
 	struct x86_sib mem = {.base = jx_reg(in->src_reg), .index = jx_reg(in->dst_reg)};
 
-	return fuse_load(j, j->next, in->dst_reg, mem);
+	return fuse_access(j, j->next, in->dst_reg, mem);
 }
 
 /* A shift that an address can do: 1 to 3. */
@@ -132,7 +182,7 @@ static bool fuse_extend(struct jx *j, const struct bpf_insn *in)
 		emit_movsx(&j->e, W64, from, dst, dst);
 	j->next++;
 	scale = (unsigned)(in->imm - back->imm);
-	if (scale && !(scale <= 3 && fuse_index(j, j->next, in->dst_reg, dst, scale)))
+	if (scale && !(scale <= 3 && fuse_scaled(j, j->next, in->dst_reg, dst, scale)))
 		emit_shift_ri(&j->e, W64, SHIFT_SHL, dst, (uint8_t)scale);
 	return true;
 }
@@ -140,7 +190,7 @@ static bool fuse_extend(struct jx *j, const struct bpf_insn *in)
 bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in)
 {
 	if (is_scale(in))
-		return fuse_index(j, j->next, in->dst_reg, jx_reg(in->dst_reg), (unsigned)in->imm);
+		return fuse_scaled(j, j->next, in->dst_reg, jx_reg(in->dst_reg), (unsigned)in->imm);
 	return fuse_extend(j, in);
 }
 
@@ -152,45 +202,95 @@ static bool is_shift(unsigned op, enum x86_width w, bool left)
 	return op == (left ? INSN_LSH32_K : INSN_RSH32_K);
 }
 
+/* One half of a rotation: where it goes, and how it is shifted there. */
+struct half {
+	unsigned reg; /* BPF registers */
+	bool left;
+	int count;
+};
+
+/* match_half - "reg <<= count" or "reg >>= count" at @at, @w wide. */
+static bool match_half(const struct jx *j, uint32_t at, enum x86_width w, struct half *half)
+{
+	unsigned op = peek(j, at);
+
+	half->left = is_shift(op, w, true);
+	if (!half->left && !is_shift(op, w, false))
+		return false;
+	half->reg = j->code->insns[at].dst_reg;
+	half->count = j->code->insns[at].imm;
+	return true;
+}
+
+/* emit_half - half of a rotation of @x into its register, which may be x. */
+static void emit_half(struct emit *e, enum x86_width w, const struct half *half, enum x86_reg x)
+{
+	enum x86_reg reg = jx_reg(half->reg);
+
+	if (reg != x)
+		emit_mov_rr(e, w, reg, x);
+	emit_shift_ri(e, w, half->left ? SHIFT_SHL : SHIFT_SHR, reg, (uint8_t)half->count);
+}
+
+/* emit_rotate - dst = x rotated right, where dst may be x. */
+static void emit_rotate(struct jx *j, enum x86_width w, enum x86_reg dst, enum x86_reg x, int count)
+{
+	if (dst != x && (j->features & JIT_FEATURE_BMI2)) {
+		emit_rorx(&j->e, w, dst, x, (uint8_t)count);
+		return;
+	}
+	if (dst != x)
+		emit_mov_rr(&j->e, w, dst, x);
+	emit_shift_ri(&j->e, w, SHIFT_ROR, dst, (uint8_t)count);
+}
+
 /*
- * fuse_rotate - "a = b; a >>= n; b <<= width - n; b |= a", or with a and b, or left and right, exchanged.
+ * fuse_rotate - the ways to spell a rotation of x; r is any of the two registers in the end:
  *
- * The register that ends up with one of the halves only still gets it; the other one is rotated.
+ *     a = x; a >>= n; x <<= width - n; r |= the other
+ *     a = x; a >>= n; b = x; b <<= width - n; r |= the other
+ *
+ * or with left and right exchanged. The other register ends up with its half, if that is looked at.
  */
 static bool fuse_rotate(struct jx *j, const struct bpf_insn *in, enum x86_width copy)
 {
-	const struct bpf_insn *first = &in[1], *second = &in[2], *join = &in[3];
-	unsigned op1 = peek(j, j->next), op2 = peek(j, j->next + 1), op3 = peek(j, j->next + 2);
-	enum x86_reg a = jx_reg(in->dst_reg), b = jx_reg(in->src_reg);
-	enum x86_width w = op1 == INSN_LSH64_K || op1 == INSN_RSH64_K ? W64 : W32;
-	bool left = op1 == INSN_LSH64_K || op1 == INSN_LSH32_K;
-	int bits = w * 8, right_count;
+	unsigned op = peek(j, j->next), result, x = in->src_reg;
+	enum x86_width w = op == INSN_LSH64_K || op == INSN_RSH64_K ? W64 : W32;
+	uint32_t at = j->next;
+	const struct bpf_insn *join;
+	struct half first, second, *other;
 
-	if (w > copy || a == b || !is_shift(op1, w, left) || !is_shift(op2, w, !left))
+	if (w > copy || x == in->dst_reg || !match_half(j, at++, w, &first) || first.reg != in->dst_reg)
 		return false;
-	if (op3 != (w == W64 ? INSN_OR64_X : INSN_OR32_X))
-		return false;
-	if (first->dst_reg != in->dst_reg || second->dst_reg != in->src_reg)
-		return false;
-	if (first->imm < 1 || first->imm >= bits || first->imm + second->imm != bits)
-		return false;
-	right_count = left ? second->imm : first->imm;
-	if (join->dst_reg == in->src_reg && join->src_reg == in->dst_reg) {
-		emit_mov_rr(&j->e, w, a, b);
-		emit_shift_ri(&j->e, w, left ? SHIFT_SHL : SHIFT_SHR, a, (uint8_t)first->imm);
-		emit_shift_ri(&j->e, w, SHIFT_ROR, b, (uint8_t)right_count);
-	} else if (join->dst_reg == in->dst_reg && join->src_reg == in->src_reg) {
-		if (j->features & JIT_FEATURE_BMI2) {
-			emit_rorx(&j->e, w, a, b, (uint8_t)right_count);
-		} else {
-			emit_mov_rr(&j->e, w, a, b);
-			emit_shift_ri(&j->e, w, SHIFT_ROR, a, (uint8_t)right_count);
-		}
-		emit_shift_ri(&j->e, w, left ? SHIFT_SHR : SHIFT_SHL, b, (uint8_t)second->imm);
-	} else {
+	op = peek(j, at);
+	if (op == INSN_MOV64_X || (op == INSN_MOV32_X && w == W32)) {
+		const struct bpf_insn *again = &j->code->insns[at++];
+
+		if (again->src_reg != x || again->dst_reg == x || again->dst_reg == first.reg)
+			return false;
+		if (!match_half(j, at++, w, &second) || second.reg != again->dst_reg)
+			return false;
+	} else if (!match_half(j, at++, w, &second) || second.reg != x) {
 		return false;
 	}
-	j->next += 3;
+	if (first.left == second.left || first.count < 1 || second.count < 1 ||
+	    first.count + second.count != (int)w * 8)
+		return false;
+	join = &j->code->insns[at];
+	if (peek(j, at++) != (w == W64 ? INSN_OR64_X : INSN_OR32_X))
+		return false;
+	result = join->dst_reg;
+	if (!(result == first.reg && join->src_reg == second.reg) &&
+	    !(result == second.reg && join->src_reg == first.reg))
+		return false;
+	other = result == first.reg ? &second : &first;
+	/* Whichever of the two changes x comes last. */
+	if (other->reg != x && !jx_dead(j, at, other->reg))
+		emit_half(&j->e, w, other, jx_reg(x));
+	emit_rotate(j, w, jx_reg(result), jx_reg(x), first.left ? second.count : first.count);
+	if (other->reg == x && !jx_dead(j, at, x))
+		emit_half(&j->e, w, other, jx_reg(x));
+	j->next = at;
 	return true;
 }
 
@@ -265,7 +365,7 @@ static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width c
 			return false;
 		break;
 	case FUSE_SCALE_K:
-		return is_scale(then) && fuse_index(j, j->next + 1, in->dst_reg, src, (unsigned)then->imm);
+		return is_scale(then) && fuse_scaled(j, j->next + 1, in->dst_reg, src, (unsigned)then->imm);
 	case FUSE_SHIFT_X:
 		if (!(j->features & JIT_FEATURE_BMI2))
 			return false;

@@ -7,6 +7,26 @@ uint32_t jx_target(uint32_t at, int32_t dist)
 	return (uint32_t)((int64_t)at + 1 + dist);
 }
 
+/*
+ * branch - jump to @target on a condition. Compilers write a jump over a jump where they mean the
+ * opposite condition; the second one must not be a target then.
+ */
+static void branch(struct jx *j, enum x86_cond cc, uint32_t target)
+{
+	uint32_t next = j->next;
+	unsigned op = j->ops[next];
+
+	if (target == next + 1 && !(j->flags[next] & JX_TARGET) && (op == INSN_JA || op == INSN_GOTOL)) {
+		const struct bpf_insn *over = &j->code->insns[next];
+
+		/* The lowest bit of a condition negates it. */
+		cc ^= 1;
+		target = jx_target(next, op == INSN_GOTOL ? over->imm : over->off);
+		j->next++;
+	}
+	jx_jcc(j, cc, target);
+}
+
 void jx_jcc_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	enum x86_reg dst = jx_reg(in->dst_reg);
@@ -16,25 +36,25 @@ void jx_jcc_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 		emit_test_rr(&j->e, w, dst, dst);
 	else
 		emit_alu_ri(&j->e, w, ALU_CMP, dst, in->imm);
-	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jcc_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_alu_rr(&j->e, w, ALU_CMP, jx_reg(in->dst_reg), jx_reg(in->src_reg));
-	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jset_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_test_ri(&j->e, w, jx_reg(in->dst_reg), in->imm);
-	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jset_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_test_rr(&j->e, w, jx_reg(in->dst_reg), jx_reg(in->src_reg));
-	jx_jcc(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 /* goto and gotol. A jump to an exit does better to exit itself: the code is hardly longer. */

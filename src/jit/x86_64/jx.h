@@ -7,6 +7,7 @@
  *   scan.c     one pass over the program: decodes every slot, refuses what cannot be
  *              compiled, marks jump targets, and finds what each function needs (saved
  *              registers, stack, the environment)
+ *   live.c     which registers may still be read, at each instruction
  *   compile.c  emits function after function, one rule per operation (rules.h); alu.c, divide.c,
  *              mem.c, jump.c and call.c hold what the rules call
  *   fuse.c     neighbours that become one machine instruction
@@ -83,8 +84,15 @@ struct jx_func {
 	struct jx_place entry;
 };
 
+/* Registers that an instruction reads and writes, as bits. */
+struct jx_effects {
+	uint16_t reads, writes;
+};
+
 enum {
 	JX_TARGET = 1, /* flags[]: a jump lands here */
+	JX_JUMPS = 2, /* it may jump, by jx_target() */
+	JX_ENDS = 4, /* it never goes on to the next instruction */
 	JX_NO_OP = UINT16_MAX, /* ops[]: second slot of a 64-bit immediate */
 };
 
@@ -97,6 +105,9 @@ struct jx {
 	/* By instruction. */
 	uint16_t *ops; /* enum insn_op */
 	uint8_t *flags;
+	struct jx_effects *effects;
+	uint16_t *live; /* one more than instructions: registers that may be read from here on, as bits */
+	bool jumps_back; /* some jump does */
 	struct jx_place *places; /* one more than instructions; the last is the fault exit */
 
 	struct jx_func *funcs; /* one per subprog */
@@ -126,6 +137,15 @@ int jx_scan(struct jx *j);
 
 /* jx_find_func - the number of the function that starts at @insn, or -1. */
 int jx_find_func(const struct skep_code *code, int64_t insn);
+
+/* live.c */
+void jx_find_live(struct jx *j);
+
+/* jx_dead - true when BPF register @reg is written before it is read, from instruction @at on. */
+static inline bool jx_dead(const struct jx *j, uint32_t at, unsigned reg)
+{
+	return !(j->live[at] & 1u << reg);
+}
 
 /* compile.c */
 void jx_fail(struct jx *j, int err); /* sticky, like emit's */

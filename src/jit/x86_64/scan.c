@@ -69,6 +69,54 @@ static void scan_writes(struct jx_func *f, const struct insn_desc *d, const stru
 		f->saved |= 1u << jx_reg(in->src_reg);
 }
 
+/* Operations that write their destination without reading it. */
+static bool only_writes(const struct insn_desc *d)
+{
+	unsigned class = d->code & 7;
+
+	if (class == BPF_ALU || class == BPF_ALU64)
+		return (d->code & 0xf0) == BPF_MOV;
+	return true; /* loads and 64-bit immediates */
+}
+
+/* What an instruction reads and writes (live.c). */
+static struct jx_effects effects_of(const struct insn_desc *d, const struct bpf_insn *in)
+{
+	const uint16_t args = 0x3e, r0 = 1;
+	struct jx_effects e = {0};
+
+	if (d->dst == FORM_READ || (d->dst == FORM_WRITE && !only_writes(d)))
+		e.reads |= (uint16_t)(1u << in->dst_reg);
+	if (d->dst == FORM_WRITE)
+		e.writes |= (uint16_t)(1u << in->dst_reg);
+	if (d->src == FORM_READ || d->src == FORM_WRITE)
+		e.reads |= (uint16_t)(1u << in->src_reg);
+	switch ((enum insn_op)d->op) {
+	case INSN_CMPXCHG32:
+	case INSN_CMPXCHG64:
+		e.reads |= r0;
+		break;
+	case INSN_CALL_HELPER:
+		e.reads |= args;
+		/* A tail call that fails leaves all registers as they were. */
+		if (in->imm != BPF_FUNC_tail_call)
+			e.writes |= args | r0;
+		break;
+	case INSN_CALL_KFUNC:
+	case INSN_CALL_SUBPROG:
+	case INSN_CALLX:
+		e.reads |= args;
+		e.writes |= args | r0;
+		break;
+	case INSN_EXIT:
+		e.reads |= r0;
+		break;
+	default:
+		break;
+	}
+	return e;
+}
+
 /* Whether an instruction names a ref that exists and is of the kind that it asks for. */
 static bool has_ref(const struct skep_code *code, const struct bpf_insn *in, enum code_ref_kind kind)
 {
@@ -128,6 +176,9 @@ static int scan_func(struct jx *j, struct jx_func *f)
 			return -EINVAL;
 		op = d->op;
 		j->ops[i] = (uint16_t)op;
+		j->effects[i] = effects_of(d, &insns[i]);
+		if (op == INSN_EXIT || op == INSN_JA || op == INSN_GOTOL)
+			j->flags[i] |= JX_ENDS;
 		scan_stack(f, d, &insns[i]);
 		scan_writes(f, d, &insns[i]);
 		if (scan_refs(j, f, &insns[i], i, op))
@@ -138,6 +189,8 @@ static int scan_func(struct jx *j, struct jx_func *f)
 			if (target < f->start || target >= f->end)
 				return -EINVAL;
 			j->flags[target] |= JX_TARGET;
+			j->flags[i] |= JX_JUMPS;
+			j->jumps_back |= target <= i;
 		}
 		if (insn_is_wide(&insns[i])) {
 			if (++i >= f->end)
@@ -150,7 +203,7 @@ static int scan_func(struct jx *j, struct jx_func *f)
 			return -EINVAL;
 	}
 	/* Nothing may run on into the next function. */
-	return op == INSN_EXIT || op == INSN_JA || op == INSN_GOTOL ? 0 : -EINVAL;
+	return j->flags[f->end - 1] & JX_ENDS ? 0 : -EINVAL;
 }
 
 /* Settles the frame, now that the whole function has been seen. */
@@ -167,7 +220,7 @@ static void plan_frame(struct jx_func *f, bool is_main)
 }
 
 /*
- * jx_scan - fill in ops, flags, funcs and has_callbacks, all allocated and zeroed by the caller.
+ * jx_scan - fill in ops, flags, effects, funcs, jumps_back and has_callbacks, all allocated and zeroed by the caller.
  * Return: 0, or -EINVAL for a program that cannot be compiled.
  */
 int jx_scan(struct jx *j)
