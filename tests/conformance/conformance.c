@@ -13,9 +13,7 @@
 #include "insn/check.h"
 #include "vector.h"
 #include "vm/vm.h"
-#ifdef CONFORMANCE_JIT
 #include "jit/jit.h"
-#endif
 
 #include <dirent.h>
 #include <errno.h>
@@ -69,7 +67,6 @@ static const char *run_vm(const struct skep_code *code, const uint64_t args[5], 
 	return env->fault ? "the run ended early" : NULL;
 }
 
-#ifdef CONFORMANCE_JIT
 static const char *run_jit(const struct skep_code *code, const uint64_t args[5], struct skep_env *env, uint64_t *r0)
 {
 	struct jit_object *obj;
@@ -86,16 +83,33 @@ static const char *run_jit(const struct skep_code *code, const uint64_t args[5],
 	jit_unlink(&text);
 	return env->fault ? "the run ended early" : NULL;
 }
-#endif
+
+/* has_vm, has_jit - whether the engine exists on this machine. */
+static bool has_vm(void)
+{
+	return true;
+}
+
+static bool has_jit(void)
+{
+	struct bpf_insn end = {.code = BPF_JMP | BPF_EXIT};
+	const uint32_t subprogs[] = {0};
+	const struct skep_code code = {.insns = &end, .n_insns = 1, .subprogs = subprogs, .n_subprogs = 1};
+	struct jit_object *obj;
+	int err = jit_compile(&code, &obj);
+
+	if (!err)
+		jit_object_free(obj);
+	return err != -EOPNOTSUPP;
+}
 
 static const struct {
 	const char *name;
+	bool (*exists)(void);
 	engine_fn *run;
 } engines[] = {
-	{"interpreter", run_vm},
-#ifdef CONFORMANCE_JIT
-	{"jit", run_jit},
-#endif
+	{"interpreter", has_vm, run_vm},
+	{"jit", has_jit, run_jit},
 };
 
 /* What became of a vector in one engine. */
@@ -192,6 +206,8 @@ int main(int argc, char **argv)
 				struct outcome o;
 				bool ok;
 
+				if (!engines[e].exists())
+					continue;
 				run(&v, engines[e].run, &o);
 				ok = negative ? o.refused || !o.kept : o.kept;
 				passed += ok;

@@ -3,6 +3,7 @@
 """Writes the *.data vectors beside it: one per operation, with boundary values.
 
 Usage: generate.py [DIR]    (DIR: where to write, this script's folder by default)
+       generate.py --check   writes nothing; fails when the vectors here are not what it would write
 
 The expected values come from the model in this file: RFC 9669 said once more in Python's unbounded
 integers, sharing nothing with skep's C. Encodings are built from the RFC's class, operation,
@@ -13,8 +14,10 @@ check; r9 counts the checks. It results in 0, or in the number of the first chec
 in use change from check to check, so that encodings of all of r0 to r8 occur.
 """
 
+import filecmp
 import os
 import sys
+import tempfile
 
 LICENCE = "# SPDX-License-Identifier: BSD-2-Clause\n# Made by generate.py.\n"
 
@@ -103,13 +106,16 @@ ATOMICS = {"add": 0x00, "or": 0x40, "and": 0x50, "xor": 0xA0}
 
 # --- writing -----------------------------------------------------------------------------------
 
-OUT = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
+HERE = os.path.dirname(os.path.abspath(__file__))
+CHECK = sys.argv[1:] == ["--check"]
+SCRATCH = tempfile.TemporaryDirectory() if CHECK else None
+OUT = SCRATCH.name if CHECK else sys.argv[1] if len(sys.argv) > 1 else HERE
 
 
-def write(name, lines, result=0, mem=None, raw=None, error=None, section="asm"):
+def write(name, lines, result=0, mem=None, raw=None, error=None):
     text = LICENCE
     if lines is not None:
-        text += f"-- {section}\n" + "\n".join(lines) + "\n"
+        text += "-- asm\n" + "\n".join(lines) + "\n"
     if raw is not None:
         text += "-- raw\n" + "\n".join(" ".join(f"{b:02x}" for b in slot) for slot in raw) + "\n"
     if mem is not None:
@@ -527,3 +533,11 @@ packet()
 calls()
 encodings()
 refusals()
+
+if CHECK:
+    names = {n for folder in (HERE, OUT) for n in os.listdir(folder) if n.endswith(".data")}
+    _, different, missing = filecmp.cmpfiles(HERE, OUT, sorted(names), shallow=False)
+    for vector in different + missing:
+        print(f"{vector}: not what generate.py writes")
+    SCRATCH.cleanup()
+    sys.exit(1 if different or missing else 0)
