@@ -251,6 +251,15 @@ static void too_deep_a_chain_ends_the_run(void **state)
 			 77);
 	assert_int_equal(env.fault, FAULT_NONE);
 	assert_int_equal(seen.depth, 7);
+	/* Nine are not, and what would have run there has not. */
+	seen.calls = 0;
+	assert_int_equal(run("r1 = subprog[f]\ncall helper#2\nexit\nf: call a\nexit\na: call b\nexit\nb: call c\nexit\n"
+			     "c: call d\nexit\nd: call e\nexit\ne: call g\nexit\ng: call h\nexit\n"
+			     "h: r1 = 1\ncall helper#1\nr0 = 77\nexit",
+			     &env),
+			 0);
+	assert_int_equal(env.fault, FAULT_DEPTH);
+	assert_int_equal(seen.calls, 0);
 }
 
 static void a_packet_load_beyond_the_packet_returns_0_from_its_function(void **state)
