@@ -20,6 +20,7 @@
  * the environment's fault, tail_calls and loop_budget.
  */
 #include "both.h"
+#include "insn/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -317,6 +318,44 @@ static void gen_index(struct gen *g)
 		set_random(g, chance(g, 50) ? from : dst);
 }
 
+/* The same without the access, so that any register may stand anywhere. */
+static void gen_sum(struct gen *g)
+{
+	const uint32_t regs[] = {pick_dst(g), pick_dst(g), pick_dst(g)};
+#define ANY regs[pick(g, ARRAY_SIZE(regs))]
+
+	if (chance(g, 50))
+		build(&g->b, INSN_MOV64_X, ANY, ANY, 0, 0);
+	build(&g->b, INSN_LSH64_K, ANY, 0, 0, chance(g, 20) ? 32 : 1 + (int)pick(g, 3));
+	if (chance(g, 20))
+		build(&g->b, chance(g, 50) ? INSN_RSH64_K : INSN_ARSH64_K, ANY, 0, 0, 29 + (int)pick(g, 4));
+	build(&g->b, INSN_MOV64_X, ANY, ANY, 0, 0);
+	build(&g->b, INSN_ADD64_X, ANY, ANY, 0, 0);
+	if (chance(g, 60))
+		set_random(g, ANY);
+	if (chance(g, 40))
+		set_random(g, ANY);
+#undef ANY
+}
+
+/* The steps of a rotation on any of three registers. */
+static void gen_rotate_any(struct gen *g)
+{
+	const uint32_t regs[] = {pick_dst(g), pick_dst(g), pick_dst(g)};
+	int n = 1 + (int)pick(g, 63);
+#define ANY regs[pick(g, ARRAY_SIZE(regs))]
+
+	build(&g->b, INSN_MOV64_X, ANY, ANY, 0, 0);
+	build(&g->b, INSN_LSH64_K, ANY, 0, 0, n);
+	if (chance(g, 50))
+		build(&g->b, INSN_MOV64_X, ANY, ANY, 0, 0);
+	build(&g->b, INSN_RSH64_K, ANY, 0, 0, 64 - n);
+	build(&g->b, INSN_OR64_X, ANY, ANY, 0, 0);
+	if (chance(g, 50))
+		set_random(g, ANY);
+#undef ANY
+}
+
 /* A rotation, or nearly one. */
 static void gen_rotate(struct gen *g)
 {
@@ -452,24 +491,44 @@ static void gen_stack_access(struct gen *g)
 
 static void gen_block(struct gen *g, int depth, uint32_t len);
 
-static void gen_if(struct gen *g, int depth)
+/* A conditional jump, to be pointed somewhere by build_land(). */
+static uint32_t gen_cond_jump(struct gen *g)
 {
 	const struct insn_desc *d = pick_op(g, is_cond_jump);
-	uint32_t skip_else, skip;
 
-	skip = build(&g->b, d->op, pick_src(g), d->src == FORM_READ ? pick_src(g) : 0, 0,
+	return build(&g->b, d->op, pick_src(g), d->src == FORM_READ ? pick_src(g) : 0, 0,
 		     d->imm == FORM_IMM ? pick_imm(g) : 0);
-	if (chance(g, 15)) {
-		/* A jump over a jump, as compilers put the opposite condition. */
-		uint32_t over = build(&g->b, chance(g, 50) ? INSN_JA : INSN_GOTOL, 0, 0, 0, 0);
+}
 
+static uint32_t gen_goto(struct gen *g)
+{
+	return build(&g->b, chance(g, 50) ? INSN_JA : INSN_GOTOL, 0, 0, 0, 0);
+}
+
+static void gen_if(struct gen *g, int depth)
+{
+	bool over_jump = chance(g, 15), from_afar = over_jump && chance(g, 40);
+	uint32_t skip_else, skip, afar = 0;
+
+	if (from_afar) {
+		afar = gen_cond_jump(g);
+		gen_alu(g);
+	}
+	skip = gen_cond_jump(g);
+	if (over_jump) {
+		/* A jump over a jump, as compilers put the opposite condition, the second one a target or not. */
+		uint32_t over;
+
+		if (from_afar)
+			build_land(&g->b, afar);
+		over = gen_goto(g);
 		build_land(&g->b, skip);
 		skip = over;
 	}
 	/* Now and then as much as a short jump reaches, give or take. */
 	gen_block(g, depth + 1, chance(g, 10) ? 20 + pick(g, 30) : pick(g, 6));
 	if (chance(g, 50)) {
-		skip_else = build(&g->b, chance(g, 50) ? INSN_JA : INSN_GOTOL, 0, 0, 0, 0);
+		skip_else = gen_goto(g);
 		build_land(&g->b, skip);
 		gen_block(g, depth + 1, pick(g, 6));
 		build_land(&g->b, skip_else);
@@ -624,7 +683,7 @@ static void gen_packet(struct gen *g)
 /* Jumps over instructions that never run. */
 static void gen_dead(struct gen *g, int depth)
 {
-	uint32_t jump = build(&g->b, chance(g, 50) ? INSN_JA : INSN_GOTOL, 0, 0, 0, 0);
+	uint32_t jump = gen_goto(g);
 
 	gen_block(g, depth + 1, pick(g, 4));
 	build_land(&g->b, jump);
@@ -636,8 +695,12 @@ static void gen_item(struct gen *g, int depth)
 
 	if (what < 36)
 		gen_alu(g);
-	else if (what < 39)
+	else if (what < 38)
 		gen_index(g);
+	else if (what < 39)
+		gen_sum(g);
+	else if (what < 40)
+		gen_rotate_any(g);
 	else if (what < 42)
 		gen_rotate(g);
 	else if (what < 45)
@@ -801,17 +864,15 @@ struct fuzz {
 
 static void print_program(const struct builder *b)
 {
-	for (uint32_t i = 0, f = 0; i < b->n; i++) {
-		const struct bpf_insn *in = &b->insns[i];
-		const struct insn_desc *d = insn_decode(in, NULL);
+	const struct insn_text_opts opts = {.flags = INSN_TEXT_OPCODE | INSN_TEXT_NUMBER};
+	char text[160];
+	int slots;
 
+	for (uint32_t i = 0, f = 0; i<b->n; i += slots> 0 ? (uint32_t)slots : 1) {
 		if (f < b->n_subprogs && b->subprogs[f] == i)
 			fprintf(stderr, "function %u:\n", f++);
-		fprintf(stderr, "%5u: %-14s dst r%d src r%d off %d imm %d (0x%x)\n", i, d ? d->name : "?", in->dst_reg,
-			in->src_reg, in->off, in->imm, (uint32_t)in->imm);
-		if (insn_is_wide(in) && i + 1 < b->n)
-			fprintf(stderr, "%5u: upper half     imm %d (0x%x)\n", i + 1, in[1].imm, (uint32_t)in[1].imm),
-				i++;
+		slots = insn_text(b->insns, b->n, i, &opts, text, sizeof(text));
+		fprintf(stderr, "%s\n", text);
 	}
 }
 

@@ -386,6 +386,7 @@ void jx_fuse_zero_test(struct jx *j, const struct bpf_insn *in, enum x86_width w
 	const struct bpf_insn *jump = &j->code->insns[j->next];
 	unsigned op = peek(j, j->next);
 	bool equal = op == INSN_JEQ64_K || op == INSN_JEQ32_K;
+	uint32_t target;
 
 	if (!equal && op != INSN_JNE64_K && op != INSN_JNE32_K)
 		return;
@@ -394,6 +395,6 @@ void jx_fuse_zero_test(struct jx *j, const struct bpf_insn *in, enum x86_width w
 		return;
 	if (jump->dst_reg != in->dst_reg || jump->imm != 0)
 		return;
-	jx_jcc(j, equal ? CC_E : CC_NE, jx_target(j->next, jump->off));
-	j->next++;
+	target = jx_target(j->next++, jump->off);
+	jx_branch(j, equal ? CC_E : CC_NE, target);
 }

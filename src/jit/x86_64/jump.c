@@ -7,11 +7,7 @@ uint32_t jx_target(uint32_t at, int32_t dist)
 	return (uint32_t)((int64_t)at + 1 + dist);
 }
 
-/*
- * branch - jump to @target on a condition. Compilers write a jump over a jump where they mean the
- * opposite condition; the second one must not be a target then.
- */
-static void branch(struct jx *j, enum x86_cond cc, uint32_t target)
+void jx_branch(struct jx *j, enum x86_cond cc, uint32_t target)
 {
 	uint32_t next = j->next;
 	unsigned op = j->ops[next];
@@ -19,7 +15,7 @@ static void branch(struct jx *j, enum x86_cond cc, uint32_t target)
 	if (target == next + 1 && !(j->flags[next] & JX_TARGET) && (op == INSN_JA || op == INSN_GOTOL)) {
 		const struct bpf_insn *over = &j->code->insns[next];
 
-		/* The lowest bit of a condition negates it. */
+		/* A jump over a jump means the opposite condition, and the lowest bit of a condition negates it. */
 		cc ^= 1;
 		target = jx_target(next, op == INSN_GOTOL ? over->imm : over->off);
 		j->next++;
@@ -36,25 +32,25 @@ void jx_jcc_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 		emit_test_rr(&j->e, w, dst, dst);
 	else
 		emit_alu_ri(&j->e, w, ALU_CMP, dst, in->imm);
-	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	jx_branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jcc_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_alu_rr(&j->e, w, ALU_CMP, jx_reg(in->dst_reg), jx_reg(in->src_reg));
-	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	jx_branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jset_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_test_ri(&j->e, w, jx_reg(in->dst_reg), in->imm);
-	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	jx_branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 void jx_jset_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	emit_test_rr(&j->e, w, jx_reg(in->dst_reg), jx_reg(in->src_reg));
-	branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
+	jx_branch(j, (enum x86_cond)a, jx_target(j->at, in->off));
 }
 
 /* goto and gotol. A jump to an exit does better to exit itself: the code is hardly longer. */

@@ -193,6 +193,12 @@ bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t im
 /* jump.c: the instruction that a jump at @at with distance @dist goes to. */
 uint32_t jx_target(uint32_t at, int32_t dist);
 
+/*
+ * jump.c: compile the end of a conditional jump to @target, the flags being set. A jump right behind it, over
+ * which it leads, is taken in, and j->next moves on.
+ */
+void jx_branch(struct jx *j, enum x86_cond cc, uint32_t target);
+
 /* relax.c: makes j->e the final bytes and fills in everything of @obj but entry and n_insns. */
 int jx_relax(struct jx *j, struct jit_object *obj);
 
