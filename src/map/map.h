@@ -196,6 +196,14 @@ int ringbuf_output(struct skep_map *map, const void *data, uint64_t size, uint64
 uint64_t ringbuf_query(struct skep_map *map, uint64_t what);
 uint64_t ringbuf_dropped(const struct skep_map *map); /* reservations refused for want of room */
 /*
+ * ringbuf_ready - whether the consumer should look, as the kernel's poll on a ring's fd tells.
+ *
+ * A consumer must ask this between its last look and going to sleep on event_fd: consumers (libbpf's too) give records back
+ * with a store that may still be on its way when a producer decides that nobody needs waking. The
+ * kernel asks inside poll; an eventfd cannot.
+ */
+bool ringbuf_ready(const struct skep_map *map);
+/*
  * ringbuf_mmap - what mmap(2) on a ring buffer's fd gives in the kernel: the consumer page at
  * offset 0 (writable), the producer page and the data, mapped twice, from the second page on
  * (read only). Return: the address, or MAP_FAILED with errno set.

@@ -20,9 +20,10 @@
  * (bpf_ringbuf_submit() gets nothing else) without believing the page offset in a header that others might have written.
  *
  * Reserving takes the map's lock, committing does not: it swaps the header's length for one without the busy bit and then looks
- * at the consumer's position; the swap is a full barrier, so either the consumer sees the record or we see that it
- * has caught up, and the event is raised. A reservation must neither pass the consumer nor the oldest record that is still
- * busy (ctl->pending), whatever the consumer claims.
+ * at the consumer's position; the swap is a full barrier. A consumer that goes to sleep has one too, in ringbuf_ready(), between giving
+ * records back and its last look. So either it sees the record, or we see that it has caught up and raise the event. A
+ * reservation must neither pass the consumer nor the oldest record that is still busy (ctl->pending), whatever the consumer
+ * claims.
  *
  * All positions and lengths come from the memfd and may be anything: places are masked, and what cannot be only leads
  * to refused reservations, which are counted.
@@ -264,6 +265,14 @@ uint64_t ringbuf_query(struct skep_map *map, uint64_t what)
 	default:
 		return 0;
 	}
+}
+
+bool ringbuf_ready(const struct skep_map *map)
+{
+	/* The consumer's stores before its look at the producer: the other half of the barrier in commit(). */
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load_explicit((_Atomic uint64_t *)map->mem, memory_order_acquire) !=
+	       atomic_load_explicit((_Atomic uint64_t *)(map->mem + page_size()), memory_order_acquire);
 }
 
 uint64_t ringbuf_dropped(const struct skep_map *map)

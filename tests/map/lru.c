@@ -93,6 +93,26 @@ static void an_evicted_key_is_gone_for_every_reader(void **state)
 	map_destroy(map);
 }
 
+static void a_deleted_key_is_gone_however_often_it_was_evicted(void **state)
+{
+	struct skep_map *map = make(BPF_MAP_TYPE_LRU_HASH, 4, 8, 16, 0);
+	uint64_t r = 4, value = 1;
+
+	for (uint32_t i = 0; i < 50000; i++) {
+		uint32_t key = (uint32_t)(test_random(&r) % 40);
+		bool present = map_lookup(map, &key, 0);
+
+		if (test_random(&r) % 3) {
+			assert_int_equal(map_update(map, &key, &value, BPF_ANY, 0), 0);
+			continue;
+		}
+		assert_int_equal(map_delete(map, &key), present ? 0 : -ENOENT);
+		assert_null(map_lookup(map, &key, 0));
+		assert_int_equal(map_delete(map, &key), -ENOENT);
+	}
+	map_destroy(map);
+}
+
 static void separate_lists_round_max_entries_to_the_cpus(void **state)
 {
 	struct skep_map *map = make_cpus(BPF_MAP_TYPE_LRU_HASH, 4, 8, 10, BPF_F_NO_COMMON_LRU, 4);
@@ -109,6 +129,7 @@ int main(void)
 		cmocka_unit_test(what_users_look_at_does_not),
 		cmocka_unit_test(updating_a_full_map_evicts_nothing),
 		cmocka_unit_test(an_evicted_key_is_gone_for_every_reader),
+		cmocka_unit_test(a_deleted_key_is_gone_however_often_it_was_evicted),
 		cmocka_unit_test(separate_lists_round_max_entries_to_the_cpus),
 	};
 

@@ -223,7 +223,7 @@ static void nonsense_in_the_shared_pages_does_no_harm(void **state)
 
 /* Many producers, one consumer. */
 
-enum { PRODUCERS = 3, RECORDS = 30000 };
+enum { PRODUCERS = 3, RECORDS = 100000 };
 
 struct producer {
 	pthread_t thread;
@@ -266,9 +266,9 @@ static void check_order(struct consumer *c, void *sample, uint32_t len)
 	c->expect[who]++;
 }
 
-static void many_producers_lose_nothing_and_sleepers_are_woken(void **state)
+static void many_producers(uint32_t size)
 {
-	struct skep_map *map = make(BPF_MAP_TYPE_RINGBUF, 0, 0, (uint32_t)page, 0);
+	struct skep_map *map = make(BPF_MAP_TYPE_RINGBUF, 0, 0, size, 0);
 	struct producer producers[PRODUCERS] = {0};
 	struct pollfd p = {.fd = map->event_fd, .events = POLLIN};
 	uint64_t total = 0, refused = 0;
@@ -284,7 +284,7 @@ static void many_producers_lose_nothing_and_sleepers_are_woken(void **state)
 		uint64_t n = consume(&c);
 
 		total += n;
-		if (n || total == PRODUCERS * RECORDS)
+		if (n || total == PRODUCERS * RECORDS || ringbuf_ready(map))
 			continue;
 		/* Nothing there: sleep until the event. A lost wakeup would end in the timeout. */
 		assert_int_equal(poll(&p, 1, 20000), 1);
@@ -299,6 +299,12 @@ static void many_producers_lose_nothing_and_sleepers_are_woken(void **state)
 	assert_int_equal(ringbuf_dropped(map), refused);
 	consumer_close(&c);
 	map_destroy(map);
+}
+
+static void many_producers_lose_nothing_and_sleepers_are_woken(void **state)
+{
+	many_producers((uint32_t)page); /* mostly full: producers wait for the consumer */
+	many_producers(4096 * (uint32_t)page); /* never full: producers meet each other */
 }
 
 int main(void)

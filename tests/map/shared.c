@@ -192,7 +192,9 @@ static void corrupt(uint8_t *mem, size_t from, size_t to, uint64_t *r)
 	for (uint64_t n = 1 + test_random(r) % 40; n--;) {
 		size_t at = from + test_random(r) % (to - from);
 
-		if (test_random(r) % 2) {
+		if (!from && test_random(r) % 4 == 0) /* the chain of one of a hash's eight buckets */
+			at = test_random(r) % 8 * 64 + 12;
+		else if (test_random(r) % 2) {
 			mem[at] = (uint8_t)test_random(r);
 			continue;
 		}
@@ -234,6 +236,40 @@ static void corrupt_headers_are_refused_or_harmless(void **state)
 		close(fd);
 		map_destroy(map);
 	}
+}
+
+static void a_header_that_is_not_this_files_is_refused(void **state)
+{
+	struct skep_map *map = make(BPF_MAP_TYPE_HASH, 4, 8, 64, 0), *view = NULL;
+	int fd = clone_file(map, F_SEAL_GROW | F_SEAL_SHRINK);
+	uint8_t *mem = mmap(NULL, map->mem_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct map_header *h = (struct map_header *)(mem + map->mem_size - MAP_HEADER_SIZE);
+	/* Any other bit here makes it another file's: magic, version, size, reserved; or another geometry. */
+	const struct {
+		void *at;
+		uint32_t bits;
+	} fields[] = {{&h->magic, 64}, {&h->version, 32}, {&h->file_size, 64}, {&h->reserved, 32}, {&h->extra, 64}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		for (uint32_t bit = 0; bit < fields[i].bits; bit++) {
+			uint8_t *byte = (uint8_t *)fields[i].at + bit / 8;
+
+			*byte ^= (uint8_t)(1 << bit % 8);
+			assert_int_equal(map_attach(fd, &view), -EINVAL);
+			*byte ^= (uint8_t)(1 << bit % 8);
+		}
+	/* A geometry that would need more bytes than there are. */
+	h->max_entries = 100000;
+	assert_int_equal(map_attach(fd, &view), -EINVAL);
+	h->max_entries = 64;
+	h->value_size = 4096;
+	assert_int_equal(map_attach(fd, &view), -EINVAL);
+	h->value_size = 8;
+	assert_int_equal(map_attach(fd, &view), 0);
+	map_destroy(view);
+	munmap(mem, map->mem_size);
+	close(fd);
+	map_destroy(map);
 }
 
 static void corrupt_tables_never_lead_a_reader_astray(void **state)
@@ -288,6 +324,22 @@ static void corrupt_tables_never_lead_a_writer_astray(void **state)
 			use_all(map, &r);
 			map_destroy(map);
 		}
+}
+
+static void an_eviction_survives_chains_that_lead_nowhere(void **state)
+{
+	struct skep_map *map = make(BPF_MAP_TYPE_LRU_HASH, 4, 8, 64, 0);
+	uint64_t value = 1;
+
+	for (uint32_t k = 0; k < 64; k++)
+		assert_int_equal(map_update(map, &k, &value, BPF_ANY, 0), 0);
+	for (uint32_t bucket = 0; bucket < 8; bucket++) {
+		memset(map->mem + bucket * 64, 0, 12);
+		memcpy(map->mem + bucket * 64 + 12, &(uint32_t){0xfffffff0}, 4);
+	}
+	for (uint32_t k = 64; k < 128; k++)
+		assert_int_equal(map_update(map, &k, &value, BPF_ANY, 0), 0);
+	map_destroy(map);
 }
 
 /* Another process looks while this one writes. */
@@ -377,7 +429,7 @@ static void another_process_reads_whole_values_while_this_one_writes(void **stat
 
 /* Two threads write, a third reads as bpf(2) does. */
 
-enum { BIG = 128, TURNS = 200000 };
+enum { BIG = 2048, TURNS = 60000 };
 
 struct worker {
 	pthread_t thread;
@@ -536,6 +588,11 @@ static void a_writer_that_is_killed_leaves_a_whole_map(void **state)
 			if (round % 2)
 				assert_int_equal(waitpid(pid, &status, 0), pid);
 			held += atomic_load(&map->ctl->lock) != 0;
+			/* The first to take the lock repairs; then every key that iteration shows is found. */
+			map_delete(map, &(uint64_t){UINT64_MAX});
+			map_update(map, &(uint64_t){1}, &value, BPF_ANY, 0);
+			for (uint64_t *prev = NULL; !map_user_next_key(map, prev, &key); prev = &key)
+				assert_non_null(map_lookup(map, &key, 0));
 			/* Empty it, fill it: exactly max_entries go in. */
 			while (!map_user_next_key(map, NULL, &key))
 				assert_int_equal(map_delete(map, &key), 0);
@@ -568,8 +625,10 @@ int main(void)
 		cmocka_unit_test(what_is_no_map_is_refused),
 		cmocka_unit_test(an_unsealed_copy_is_refused),
 		cmocka_unit_test(corrupt_headers_are_refused_or_harmless),
+		cmocka_unit_test(a_header_that_is_not_this_files_is_refused),
 		cmocka_unit_test(corrupt_tables_never_lead_a_reader_astray),
 		cmocka_unit_test(corrupt_tables_never_lead_a_writer_astray),
+		cmocka_unit_test(an_eviction_survives_chains_that_lead_nowhere),
 		cmocka_unit_test(another_process_reads_whole_values_while_this_one_writes),
 		cmocka_unit_test(no_update_is_lost_and_no_value_torn),
 		cmocka_unit_test(the_lock_lets_one_in_at_a_time),
