@@ -61,7 +61,8 @@ static uint8_t keys[KEYS][32] __attribute__((aligned(64)));
 static uint8_t others[KEYS][32] __attribute__((aligned(64)));
 
 /*
- * MEASURE - print the best time of BODY over all keys, the empty loop subtracted. In BODY, `key` and `other` are the i-th keys.
+ * MEASURE - print the best time of BODY over all keys, the empty loop subtracted. In BODY, `key` and `other` are
+ * the i-th keys.
  */
 #define MEASURE(what, body)                                                                                            \
 	do {                                                                                                           \

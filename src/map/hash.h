@@ -20,13 +20,14 @@
  *     bit 1   SEQ_LIVE      it is in the table
  *     others                count up at each change
  *
- * Writers hold the map's lock. An element is filled first and then published by one store of the tag (or of the chain link that
- * leads to it), and taken out the same way; from then on it may be handed out again.
+ * Writers hold the map's lock. An element is filled first and then published by one store of the tag (or of the
+ * chain link that leads to it), and taken out the same way; from then on it may be handed out again.
  *
  * Readers
  *  - A program's lookup compares the key and returns the value's address, as in the kernel: the value may change or be
  *    recycled under it.
- *  - A user's lookup copies the value and takes it only if the sequence word was the same before and after, live and at rest.
+ *  - A user's lookup copies the value and takes it only if the sequence word was the same before and after, live and
+ *    at rest.
  *  - A walk along a chain may be led away by an element that is recycled meanwhile. It counts its steps, and when it
  *    finds nothing although elements left chains meanwhile (ctl->gen), it looks again.
  *
@@ -34,7 +35,8 @@
  *  - A key that is in the table all the time stays in its place, so no lookup misses it.
  *  - Updating a present key writes its value in place. Values never move.
  *  - Elements number max_entries; an index from the memfd is used only below that.
- *  - Wherever a writer dies, the elements reachable from buckets are the truth: hash_recover() builds the rest from them.
+ *  - Wherever a writer dies, the elements reachable from buckets are the truth: hash_recover() builds the
+ *    rest from them.
  */
 #ifndef SKEP_MAP_HASH_H
 #define SKEP_MAP_HASH_H

@@ -2,8 +2,8 @@
 /*
  * HASH, PERCPU_HASH, LRU_HASH and LRU_PERCPU_HASH: the operations over the table of hash.h.
  *
- * Program lookups exist once for each of the key sizes 4, 8 and 16 and once for all others; the variant is chosen when the
- * map is made. Everything that takes the lock is shared.
+ * Program lookups exist once for each of the key sizes 4, 8 and 16 and once for all others; the variant is chosen
+ * when the map is made. Everything that takes the lock is shared.
  *
  * Differences from the kernel: a present key's value is updated in place, where the kernel swaps in a new element, so a
  * program that looks at the same moment may see words of both values (each aligned 8-byte word is whole); user

@@ -8,25 +8,26 @@
  * each possible length costs as many probes as there are lengths. This map hashes, but only for
  * lengths that can hit, which a table tells by the key's first K bits (2^K reaches max_entries; 16 at most):
  *
- *     buckets, elems   the hash table of hash.h; its keys are the prefixes: length, and data with all bits behind it zero
- *     jump             2^K slots, by a key's first K bits: the lengths above K of prefixes that begin with them (as bits),
- *                      how many those prefixes are, and the longest prefix of up to K bits that covers the slot
+ *     buckets, elems   the hash table of hash.h; its keys are the prefixes: length, and data with all bits behind it
+ *                      zero
+ *     jump             2^K slots, by a key's first K bits: the lengths above K of prefixes that begin with them (as
+ *                      bits), how many those prefixes are, and the longest prefix of up to K bits that covers the slot
  *     exact            2^(K+1) links: the element of each prefix of up to K bits, at (1 << length) + its bits,
  *                      so that the parent of entry i is entry i / 2
  *     lengths          how many prefixes there are of each length
  *
- * A lookup reads one slot, probes its lengths from the longest down, and takes the slot's short prefix when none hits.
- * So hosts cost one probe, a routing table about two. Short prefixes are rare and costly to change (a /0 writes
- * every slot), long ones cheap. Where keys have more than 64 + K bits, one bit stands for a few
- * neighbouring lengths, and the lengths table tells which of them exist. A slot's bits are only cleared when its last prefix goes:
- * one too many costs a probe.
+ * A lookup reads one slot, probes its lengths from the longest down, and takes the slot's short prefix when none
+ * hits. So hosts cost one probe, a routing table about two. Short prefixes are rare and costly to change (a /0
+ * writes every slot), long ones cheap. Where keys have more than 64 + K bits, one bit stands for a few neighbouring
+ * lengths, and the lengths table tells which of them exist. A slot's bits are only cleared when its last prefix
+ * goes: one too many costs a probe.
  *
- * Links are element indices plus one. Writers hold the map's lock. A slot's bit is set before the element is published, and
- * the short tables point to an element only after it is filled. A reader that saw a prefix go while it probed (ctl->gen) looks again:
- * otherwise it could miss a long one that came and then the short one that went.
+ * Links are element indices plus one. Writers hold the map's lock. A slot's bit is set before the element is
+ * published, and the short tables point to an element only after it is filled. A reader that saw a prefix go while
+ * it probed (ctl->gen) looks again: otherwise it could miss a long one that came and then the short one that went.
  *
- * As the kernel does, an element keeps all bytes of its key as they were given last, those behind the prefix too (behind the
- * value), and gives them back in iteration; the order of iteration is that of the elements.
+ * As the kernel does, an element keeps all bytes of its key as they were given last, those behind the prefix too
+ * (behind the value), and gives them back in iteration; the order of iteration is that of the elements.
  */
 #include "map/hash.h"
 
@@ -174,8 +175,9 @@ static inline uint64_t first_ones(uint32_t n)
 /*
  * probe - look one prefix of a key up.
  *
- * The known sizes make the hash table's key in registers, word by word as the hash reads it: stores of other sizes would
- * have to reach the cache before the words could be loaded. Others shorten @prefix, which starts as the whole key.
+ * The known sizes make the hash table's key in registers, word by word as the hash reads it: stores of other sizes
+ * would have to reach the cache before the words could be loaded. Others shorten @prefix, which starts as the whole
+ * key.
  */
 static inline __attribute__((always_inline)) uint32_t probe(const struct skep_map *map, const uint8_t *data,
 							    uint32_t len, uint32_t size, struct lpm_key *prefix)

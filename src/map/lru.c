@@ -2,11 +2,11 @@
 /*
  * Choosing what an LRU map forgets: a clock.
  *
- * Every element has a reference byte, kept apart from the elements so that a sweep reads few cache lines.
- * A program's lookup and any update of a present key set it; a user's lookup does not, as in the kernel. When no
- * element is free the hand goes round: a set byte is cleared and its element spared, the first clear one
- * gives its element up. A new element starts clear just behind the hand, so it has a whole round to be looked at.
- * The hand passes whole words of eight set bytes at once. One round clears everything, so a second always ends the search.
+ * Every element has a reference byte, kept apart from the elements so that a sweep reads few cache lines. A
+ * program's lookup and any update of a present key set it; a user's lookup does not, as in the kernel. When no
+ * element is free the hand goes round: a set byte is cleared and its element spared, the first clear one gives its
+ * element up. A new element starts clear just behind the hand, so it has a whole round to be looked at. The hand
+ * passes whole words of eight set bytes at once. One round clears everything, so a second always ends the search.
  *
  * The kernel keeps two lists and moves elements in batches; which element goes differs, that recently used ones stay
  * does not. With BPF_F_NO_COMMON_LRU skep still has one pool: max_entries holds for all CPUs together.

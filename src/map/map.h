@@ -198,8 +198,8 @@ uint64_t ringbuf_dropped(const struct skep_map *map); /* reservations refused fo
 /*
  * ringbuf_ready - whether the consumer should look, as the kernel's poll on a ring's fd tells.
  *
- * A consumer must ask this between its last look and going to sleep on event_fd: consumers (libbpf's too) give records back
- * with a store that may still be on its way when a producer decides that nobody needs waking. The
+ * A consumer must ask this between its last look and going to sleep on event_fd: consumers (libbpf's too) give
+ * records back with a store that may still be on its way when a producer decides that nobody needs waking. The
  * kernel asks inside poll; an eventfd cannot.
  */
 bool ringbuf_ready(const struct skep_map *map);

@@ -2,12 +2,13 @@
 /*
  * Arrays of objects: PROG_ARRAY, PERF_EVENT_ARRAY, CGROUP_ARRAY, ARRAY_OF_MAPS, DEVMAP, CPUMAP and XSKMAP.
  *
- * The memfd holds one word of 8 bytes for an index: what user space reads back. Its first half is the object's id, or the
- * first field of the user's value (DEVMAP's ifindex, CPUMAP's queue size) with the program's id in the second half. The object's
- * pointer stands in objs[], in private memory. An index is in use when either is not zero. Both change under the
- * map's lock; readers of one of the two need none.
+ * The memfd holds one word of 8 bytes for an index: what user space reads back. Its first half is the object's id,
+ * or the first field of the user's value (DEVMAP's ifindex, CPUMAP's queue size) with the program's id in the
+ * second half. The object's pointer stands in objs[], in private memory. An index is in use when either is not
+ * zero. Both change under the map's lock; readers of one of the two need none.
  *
- * What an object is, and that it suits the map, is the owner's affair; the rules on keys, flags and inner maps are here.
+ * What an object is, and that it suits the map, is the owner's affair; the rules on keys, flags and inner maps are
+ * here.
  */
 #include "map/objects.h"
 #include "map/array.h"

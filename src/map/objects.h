@@ -6,7 +6,7 @@
 #include "base/util.h"
 #include "map/ops.h"
 
-/* inner_map_check - whether maps shaped like attr->inner may be held by a map-in-map. Return: 0 or the kernel's error. */
+/* inner_map_check - whether a map-in-map may hold maps shaped like attr->inner. Return: 0 or the kernel's error. */
 int inner_map_check(const struct map_attr *attr);
 
 /* inner_map_fits - whether @inner has the shape that @map was made for. */

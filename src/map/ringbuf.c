@@ -6,8 +6,9 @@
  * Theory of operation
  *
  * The memfd holds the consumer's page (8 bytes of position, which user space writes), the producer's page (the
- * same, which it reads) and the data, a power of two of bytes. Positions only grow; position & mask is the place. A record
- * is a header of 8 bytes (length with the busy and discard bits, page offset) and the sample, rounded up to 8.
+ * same, which it reads) and the data, a power of two of bytes. Positions only grow; position & mask is the place. A
+ * record is a header of 8 bytes (length with the busy and discard bits, page offset) and the sample, rounded up to
+ * 8.
  *
  * Producers map it once more, with the data twice in a row, so that no record is cut at the end:
  *
@@ -16,14 +17,15 @@
  *     + 2 pages   producer page
  *     + 3 pages   data, data
  *
- * The window starts at a multiple of WINDOW, which is larger than any ring. So a sample's address alone leads to its ring
- * (bpf_ringbuf_submit() gets nothing else) without believing the page offset in a header that others might have written.
+ * The window starts at a multiple of WINDOW, which is larger than any ring. So a sample's address alone leads to
+ * its ring (bpf_ringbuf_submit() gets nothing else) without believing the page offset in a header that others might
+ * have written.
  *
- * Reserving takes the map's lock, committing does not: it swaps the header's length for one without the busy bit and then looks
- * at the consumer's position; the swap is a full barrier. A consumer that goes to sleep has one too, in ringbuf_ready(), between giving
- * records back and its last look. So either it sees the record, or we see that it has caught up and raise the event. A
- * reservation must neither pass the consumer nor the oldest record that is still busy (ctl->pending), whatever the consumer
- * claims.
+ * Reserving takes the map's lock, committing does not: it swaps the header's length for one without the busy bit
+ * and then looks at the consumer's position; the swap is a full barrier. A consumer that goes to sleep has one too,
+ * in ringbuf_ready(), between giving records back and its last look. So either it sees the record, or we see that
+ * it has caught up and raise the event. A reservation must neither pass the consumer nor the oldest record that is
+ * still busy (ctl->pending), whatever the consumer claims.
  *
  * All positions and lengths come from the memfd and may be anything: places are masked, and what cannot be only leads
  * to refused reservations, which are counted.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * skep's maps and the kernel's, side by side: the same attributes and the same random operations, bad flags and bad
- * keys among them, must give the same results, errors and values. Not compared: the order of iteration (the set of keys is),
- * LRU victims (LRU maps are not filled here), and what BPF_F_LOCK does with a lock (that needs BTF).
+ * keys among them, must give the same results, errors and values. Not compared: the order of iteration (the set of
+ * keys is), LRU victims (LRU maps are not filled here), and what BPF_F_LOCK does with a lock (that needs BTF).
  *
  * Exits 77 where bpf(2) is refused. Arguments: [seed [steps]].
  */
@@ -198,10 +198,9 @@ static void sizes_beyond_the_limits_fail_as_in_the_kernel(void **state)
 		compare_creation(cases[i]);
 }
 
-static void every_type_of_the_table_is_known_to_the_kernel(void **state)
+static void the_rows_of_the_table_stand_at_their_numbers(void **state)
 {
 	for (uint32_t i = 0; i < map_types_n; i++) {
-		/* A type that the running kernel lacks is no news where it is older than the row's version. */
 		assert_int_equal(map_types[i].type, i + 1);
 		assert_ptr_equal(map_type_find(i + 1), &map_types[i]);
 	}
@@ -632,7 +631,7 @@ static void perf_event_and_cgroup_arrays_agree(void **state)
 	int fd = (int)syscall(SYS_perf_event_open, &pe, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 
 	if (fd >= 0) {
-		/* The kernel drops the events that were set through an fd of the map when that fd is closed: at the end. */
+		/* The kernel drops events that were set through an fd of the map when that fd is closed: at the end. */
 		run_objects(BPF_MAP_TYPE_PERF_EVENT_ARRAY, &fd, (void *[]){&fd}, 1);
 		close(fd);
 	} else {
@@ -736,7 +735,7 @@ static void user_space_maps_a_ring_as_in_the_kernel(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_type_of_the_table_is_known_to_the_kernel),
+		cmocka_unit_test(the_rows_of_the_table_stand_at_their_numbers),
 		cmocka_unit_test(creation_succeeds_and_fails_as_in_the_kernel),
 		cmocka_unit_test(sizes_beyond_the_limits_fail_as_in_the_kernel),
 		cmocka_unit_test(arrays_agree),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Maps between threads and between processes: what the memfd promises, views from outside, hostile bytes, and a writer that is
- * killed in the middle.
+ * Maps between threads and between processes: what the memfd promises, views from outside, hostile bytes, and a
+ * writer that is killed in the middle.
  */
 #include "util.h"
 
@@ -550,8 +550,8 @@ static void the_lock_lets_one_in_at_a_time(void **state)
 }
 
 /*
- * Children that share the mapping are killed wherever they happen to be. Whatever they leave, the map must go on and hold
- * max_entries exactly.
+ * Children that share the mapping are killed wherever they happen to be. Whatever they leave, the map must go on
+ * and hold max_entries exactly.
  */
 static void a_writer_that_is_killed_leaves_a_whole_map(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Arrays, hashes and LPM tries against a model: a plain list of keys and values that is searched from end to end. And what the
- * contract promises beyond results: exact sizes, values that stay where they are, creation that touches nothing.
+ * Arrays, hashes and LPM tries against a model: a plain list of keys and values that is searched from end to end.
+ * And what the contract promises beyond results: exact sizes, values that stay where they are, creation that
+ * touches nothing.
  */
 #include "util.h"
 
