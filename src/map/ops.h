@@ -61,7 +61,7 @@ struct map_ctl {
 	_Atomic uint32_t hand; /* LRU: where the clock's hand stands */
 	_Alignas(64) _Atomic uint64_t dropped; /* ring buffers: reservations refused */
 	_Atomic uint64_t pending; /* ring buffers: all records before this position are committed */
-	_Atomic uint32_t head, tail, count; /* queues and stacks */
+	_Atomic uint64_t queue; /* queues and stacks: index of the oldest value, count << 32 */
 };
 
 struct map_tail {
@@ -150,6 +150,6 @@ extern const struct map_ops prog_array_ops, perf_event_array_ops, cgroup_array_o
 extern const struct map_ops devmap_ops, cpumap_ops, xskmap_ops;
 extern const struct map_ops hash_ops, percpu_hash_ops, lru_hash_ops, lru_percpu_hash_ops;
 extern const struct map_ops hash_of_maps_ops, devmap_hash_ops;
-extern const struct map_ops lpm_trie_ops, ringbuf_ops;
+extern const struct map_ops lpm_trie_ops, ringbuf_ops, queue_stack_ops;
 
 #endif

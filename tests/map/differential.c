@@ -121,6 +121,8 @@ static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
 		a.max_entries = PICK(entries);
 		if ((uint64_t)a.value_size * a.max_entries > 16 << 20)
 			continue;
+		if ((a.type == BPF_MAP_TYPE_QUEUE || a.type == BPF_MAP_TYPE_STACK) && test_random(&r) % 2)
+			a.key_size = 0;
 		if (a.type == BPF_MAP_TYPE_RINGBUF && test_random(&r) % 2)
 			a.key_size = a.value_size = 0;
 		if (test_random(&r) % 2)
@@ -187,6 +189,8 @@ static void sizes_beyond_the_limits_fail_as_in_the_kernel(void **state)
 		 .flags = BPF_F_NO_PREALLOC},
 		{.type = BPF_MAP_TYPE_DEVMAP_HASH, .key_size = 4, .value_size = 8, .max_entries = 0x80000001u},
 		{.type = BPF_MAP_TYPE_CPUMAP, .key_size = 4, .value_size = 4, .max_entries = 1u << 20},
+		{.type = BPF_MAP_TYPE_QUEUE, .value_size = 4 << 20, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_STACK, .value_size = (4 << 20) + 1, .max_entries = 1},
 		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4095},
 		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 2048},
 		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 3 * 4096},
@@ -661,6 +665,52 @@ static void device_and_cpu_maps_agree(void **state)
 	}
 }
 
+static void queues_and_stacks_agree(void **state)
+{
+	for (uint32_t type = BPF_MAP_TYPE_QUEUE; type <= BPF_MAP_TYPE_STACK; type++)
+		for (uint32_t n = 1; n < 12; n += 5) {
+			struct pair p = pair_open(
+				(struct map_attr){.type = type, .value_size = 2 + 5 * n, .max_entries = n}, 1);
+			uint64_t r = seed + n;
+
+			for (uint32_t i = 0; i < steps; i++) {
+				uint8_t value[2][MAX_VALUE];
+				uint64_t flags = random_flags(&r);
+				uint32_t op = (uint32_t)(test_random(&r) % 8);
+				int err[2];
+				void *old;
+
+				memset(value, 0xee, sizeof(value));
+				if (op < 4) {
+					for (uint32_t b = 0; b < p.value_bytes; b++)
+						value[0][b] = value[1][b] = (uint8_t)test_random(&r);
+					err[0] = kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, NULL, value[0], flags);
+					err[1] = map_user_update(p.skep, NULL, value[1], flags);
+				} else if (op < 6) {
+					flags = test_random(&r) % 8 ? 0 : flags;
+					err[0] = kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p.kernel, NULL, value[0],
+							     flags);
+					err[1] = map_user_lookup_and_delete(p.skep, NULL, value[1], flags);
+				} else if (op == 6) {
+					flags = test_random(&r) % 8 ? 0 : flags;
+					err[0] = kernel_elem(BPF_MAP_LOOKUP_ELEM, p.kernel, NULL, value[0], flags);
+					err[1] = map_user_lookup(p.skep, NULL, value[1], flags);
+				} else if (i % 2) {
+					err[0] = kernel_elem(BPF_MAP_DELETE_ELEM, p.kernel, NULL, NULL, 0);
+					err[1] = map_user_delete(p.skep, NULL, &old);
+				} else {
+					err[0] = kernel_elem(BPF_MAP_GET_NEXT_KEY, p.kernel, NULL, value[0], 0);
+					err[1] = map_user_next_key(p.skep, NULL, value[1]);
+				}
+				if (err[0] != err[1] || memcmp(value[0], value[1], p.value_bytes))
+					fail_msg("%s of %u: step %u: op %u flags %#llx: kernel %d, skep %d",
+						 p.skep->type->name, n, i, op, (unsigned long long)flags, err[0],
+						 err[1]);
+			}
+			pair_close(&p);
+		}
+}
+
 static void frozen_maps_agree(void **state)
 {
 	struct map_attr a = {.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4, .max_entries = 4};
@@ -749,6 +799,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(inner_arrays_must_fit_as_in_the_kernel),
 		cmocka_unit_test(perf_event_and_cgroup_arrays_agree),
 		cmocka_unit_test(device_and_cpu_maps_agree),
+		cmocka_unit_test(queues_and_stacks_agree),
 		cmocka_unit_test(frozen_maps_agree),
 		cmocka_unit_test(ring_buffers_refuse_elements_as_in_the_kernel),
 		cmocka_unit_test(user_space_maps_a_ring_as_in_the_kernel),

@@ -6,6 +6,8 @@
  */
 #include "util.h"
 
+#include "map/ops.h"
+
 #include <time.h>
 
 /* The model. */
@@ -355,6 +357,41 @@ static void lpm_finds_the_longest_of_all_prefixes(void **state)
 	}
 }
 
+static void queues_give_the_oldest_and_stacks_the_youngest(void **state)
+{
+	struct skep_map *queue = make(BPF_MAP_TYPE_QUEUE, 0, 8, 5, 0), *stack = make(BPF_MAP_TYPE_STACK, 0, 8, 5, 0);
+	uint64_t v, got = 99;
+
+	assert_int_equal(map_pop(queue, &got), -ENOENT);
+	assert_int_equal(got, 0);
+	/* Three values held, around the ring many times. */
+	for (v = 0; v < 100; v++) {
+		assert_int_equal(map_push(queue, &v, BPF_ANY), 0);
+		if (v < 3)
+			continue;
+		assert_int_equal(map_peek(queue, &got), 0);
+		assert_int_equal(got, v - 3);
+		assert_int_equal(map_pop(queue, &got), 0);
+		assert_int_equal(got, v - 3);
+	}
+	for (v = 0; v < 5; v++)
+		assert_int_equal(map_push(stack, &v, BPF_ANY), 0);
+	assert_int_equal(map_push(stack, &v, BPF_ANY), -E2BIG);
+	assert_int_equal(map_push(stack, &v, BPF_EXIST), 0); /* 0 falls out at the bottom */
+	for (v = 5; v > 0; v--) {
+		assert_int_equal(map_pop(stack, &got), 0);
+		assert_int_equal(got, v);
+	}
+	assert_int_equal(map_peek(stack, &got), -ENOENT);
+	/* A word that was written by somebody else leads nowhere. */
+	atomic_store(&queue->ctl->queue, UINT64_MAX);
+	for (v = 0; v < 20; v++)
+		map_pop(queue, &got);
+	assert_int_equal(map_pop(queue, &got), -ENOENT);
+	map_destroy(queue);
+	map_destroy(stack);
+}
+
 static long stop_at_third(void *arg, void *key, void *value)
 {
 	return ++*(int *)arg == 3;
@@ -447,6 +484,7 @@ int main(void)
 		cmocka_unit_test(an_array_maps_from_offset_zero),
 		cmocka_unit_test(a_value_with_a_spin_lock_keeps_it_out_of_copies),
 		cmocka_unit_test(lpm_finds_the_longest_of_all_prefixes),
+		cmocka_unit_test(queues_give_the_oldest_and_stacks_the_youngest),
 		cmocka_unit_test(iteration_stops_when_told_and_counts_what_it_visited),
 		cmocka_unit_test(every_object_comes_back_exactly_once),
 	};
