@@ -304,17 +304,17 @@ struct fusion_rule {
 };
 
 static const struct fusion_rule fusions[INSN_OP_COUNT] = {
-	[INSN_ADD64_K] = {FUSE_ADD_K, W64},
-	[INSN_ADD32_K] = {FUSE_ADD_K, W32},
-	[INSN_SUB64_K] = {FUSE_SUB_K, W64},
-	[INSN_SUB32_K] = {FUSE_SUB_K, W32},
-	[INSN_ADD64_X] = {FUSE_ADD_X, W64},
-	[INSN_ADD32_X] = {FUSE_ADD_X, W32},
-	[INSN_MUL64_K] = {FUSE_MUL_K, W64},
-	[INSN_MUL32_K] = {FUSE_MUL_K, W32},
-	[INSN_AND64_K] = {FUSE_AND_K, W32}, /* only masks of 8 and 16 bits */
-	[INSN_AND32_K] = {FUSE_AND_K, W32},
-	[INSN_LSH64_K] = {FUSE_SCALE_K, W64},
+	[INSN_ADD64_K] = {FUSE_ADD_K, W64, 0},
+	[INSN_ADD32_K] = {FUSE_ADD_K, W32, 0},
+	[INSN_SUB64_K] = {FUSE_SUB_K, W64, 0},
+	[INSN_SUB32_K] = {FUSE_SUB_K, W32, 0},
+	[INSN_ADD64_X] = {FUSE_ADD_X, W64, 0},
+	[INSN_ADD32_X] = {FUSE_ADD_X, W32, 0},
+	[INSN_MUL64_K] = {FUSE_MUL_K, W64, 0},
+	[INSN_MUL32_K] = {FUSE_MUL_K, W32, 0},
+	[INSN_AND64_K] = {FUSE_AND_K, W32, 0}, /* only masks of 8 and 16 bits */
+	[INSN_AND32_K] = {FUSE_AND_K, W32, 0},
+	[INSN_LSH64_K] = {FUSE_SCALE_K, W64, 0},
 	[INSN_LSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SHL},
 	[INSN_LSH32_X] = {FUSE_SHIFT_X, W32, SHIFT_SHL},
 	[INSN_RSH64_X] = {FUSE_SHIFT_X, W64, SHIFT_SHR},
