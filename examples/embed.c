@@ -45,7 +45,8 @@ int main(int argc, char **argv)
 	if (!err)
 		err = skep_map_lookup(hive, skep_object_map_fd(obj, "orders"), &zero, &seen);
 	if (!err)
-		printf("3 of item 1 cost %llu, orders seen: %llu\n", (unsigned long long)total, (unsigned long long)seen);
+		printf("3 of item 1 cost %llu, orders seen: %llu\n", (unsigned long long)total,
+		       (unsigned long long)seen);
 	skep_object_close(obj);
 	skep_hive_free(hive);
 	return err != 0;

@@ -44,11 +44,11 @@ enum {
 
 /* Limits of the kernel's verifier and loader. */
 enum {
-	SKEP_MAX_INSNS = 1000000,   /* BPF_COMPLEXITY_LIMIT_INSNS: longest program as root */
-	SKEP_MAX_STACK = 512,       /* MAX_BPF_STACK, bytes for a chain of calls */
-	SKEP_MAX_CALL_FRAMES = 8,   /* MAX_CALL_FRAMES */
-	SKEP_MAX_SUBPROGS = 256,    /* BPF_MAX_SUBPROGS */
-	SKEP_MAX_TAIL_CALLS = 33,   /* MAX_TAIL_CALL_CNT */
+	SKEP_MAX_INSNS = 1000000, /* BPF_COMPLEXITY_LIMIT_INSNS: longest program as root */
+	SKEP_MAX_STACK = 512, /* MAX_BPF_STACK, bytes for a chain of calls */
+	SKEP_MAX_CALL_FRAMES = 8, /* MAX_CALL_FRAMES */
+	SKEP_MAX_SUBPROGS = 256, /* BPF_MAX_SUBPROGS */
+	SKEP_MAX_TAIL_CALLS = 33, /* MAX_TAIL_CALL_CNT */
 };
 
 #endif

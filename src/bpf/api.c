@@ -23,8 +23,8 @@
 /* What libbpf said while a call was at work. Lives on the stack of that call. */
 struct said {
 	struct skep_hive *hive;
-	char first[512];    /* the first complaint */
-	char verdict[512];  /* the last line of a program's load log */
+	char first[512]; /* the first complaint */
+	char verdict[512]; /* the last line of a program's load log */
 	char prog[64];
 };
 
@@ -119,7 +119,8 @@ static void set_own_types(struct skep_object *o)
 {
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, o->obj) {
+	bpf_object__for_each_program(prog, o->obj)
+	{
 		const char *section = bpf_program__section_name(prog);
 
 		for (struct hive_prog_type *t = o->hive->own_types; t; t = t->next) {
@@ -139,12 +140,12 @@ static int find_loaded(struct skep_object *o)
 	uint32_t n = 0;
 	int why = 0;
 
-	bpf_object__for_each_program(prog, o->obj)
-		n++;
+	bpf_object__for_each_program(prog, o->obj) n++;
 	o->progs = calloc(MAX(n, 1u), sizeof(*o->progs));
 	if (!o->progs)
 		return -ENOMEM;
-	bpf_object__for_each_program(prog, o->obj) {
+	bpf_object__for_each_program(prog, o->obj)
+	{
 		struct hive_prog *p;
 
 		if (bpf_program__fd(prog) < 0)
@@ -239,6 +240,31 @@ struct skep_program *skep_object_program(struct skep_object *obj, const char *na
 	return NULL;
 }
 
+struct bpf_object *object_libbpf(const struct skep_object *obj)
+{
+	return obj->obj;
+}
+
+uint32_t object_programs(const struct skep_object *obj)
+{
+	return obj->n_progs;
+}
+
+struct skep_program *object_program_at(const struct skep_object *obj, uint32_t i)
+{
+	return i < obj->n_progs ? &obj->progs[i] : NULL;
+}
+
+struct bpf_program *program_libbpf(const struct skep_program *prog)
+{
+	return prog->prog;
+}
+
+struct hive_prog *program_loaded(const struct skep_program *prog)
+{
+	return prog->loaded;
+}
+
 int skep_object_map_fd(struct skep_object *obj, const char *name)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj->obj, name);
@@ -309,10 +335,8 @@ int skep_map_lookup(struct skep_hive *hive, int fd, const void *key, void *value
 
 int skep_map_update(struct skep_hive *hive, int fd, const void *key, const void *value, uint64_t flags)
 {
-	union bpf_attr attr = {.map_fd = (uint32_t)fd,
-			       .key = (uintptr_t)key,
-			       .value = (uintptr_t)value,
-			       .flags = flags};
+	union bpf_attr attr = {
+		.map_fd = (uint32_t)fd, .key = (uintptr_t)key, .value = (uintptr_t)value, .flags = flags};
 
 	return skep_bpf(hive, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr));
 }

@@ -16,7 +16,7 @@ static const struct bpf_command {
 	int (*fn)(struct bpf_call *call, uint32_t which);
 	uint16_t end; /* bytes of the union that the command takes */
 } commands[] = {
-#define X(cmd, handler, last) \
+#define X(cmd, handler, last)                                                                                          \
 	[cmd] = {.fn = handler, .end = offsetof(union bpf_attr, last) + sizeof(((union bpf_attr *)0)->last)},
 	BPF_COMMANDS(X)
 #undef X

@@ -57,9 +57,9 @@ struct hive_object {
 	enum hive_kind kind;
 	uint32_t id;
 	uint32_t refs;
-	uint32_t pins;            /* of refs, those that are pins */
-	bool gone;                /* has left the table; waits for its readers, then is freed */
-	int fd;                   /* the hive's own description of the memfd */
+	uint32_t pins; /* of refs, those that are pins */
+	bool gone; /* has left the table; waits for its readers, then is freed */
+	int fd; /* the hive's own description of the memfd */
 	dev_t dev;
 	ino_t ino;
 	struct skep_hive *hive;
@@ -70,11 +70,11 @@ struct hive_object {
 struct hive_map {
 	struct hive_object o;
 	struct skep_map *map;
-	struct hive_btf *btf;          /* held; NULL */
-	uint32_t owner_type;           /* prog arrays: type of the programs in it, 0 as long as there was none */
+	struct hive_btf *btf; /* held; NULL */
+	uint32_t owner_type; /* prog arrays: type of the programs in it, 0 as long as there was none */
 	bool owner_jited;
-	atomic_uint write_maps;        /* writable mappings made through the seam: freezing is refused */
-	struct hive_map *inner;        /* map-in-map: the template, held */
+	atomic_uint write_maps; /* writable mappings made through the seam: freezing is refused */
+	struct hive_map *inner; /* map-in-map: the template, held */
 };
 
 /* A perf buffer behind an fd; elements of PERF_EVENT_ARRAY maps point at buf. */
@@ -87,7 +87,7 @@ struct hive_btf {
 	struct hive_object o;
 	uint8_t *data;
 	uint32_t size;
-	struct btf *btf;               /* the same, parsed */
+	struct btf *btf; /* the same, parsed */
 	char name[BPF_OBJ_NAME_LEN];
 };
 
@@ -98,14 +98,14 @@ struct hive_prog {
 	char license[128];
 	bool gpl;
 	uint8_t tag[BPF_TAG_SIZE];
-	uint32_t flags;                /* BPF_F_XDP_HAS_FRAGS, ... */
-	uint64_t load_time;            /* ns since boot */
-	struct skep_code code;         /* owns insns and subprogs */
+	uint32_t flags; /* BPF_F_XDP_HAS_FRAGS, ... */
+	uint64_t load_time; /* ns since boot */
+	struct skep_code code; /* owns insns and subprogs */
 	struct code_ref *refs;
 	uint32_t n_refs;
-	struct hive_map **maps;        /* used maps, each held once */
+	struct hive_map **maps; /* used maps, each held once */
 	uint32_t n_maps;
-	struct hive_btf *btf;          /* held; NULL */
+	struct hive_btf *btf; /* held; NULL */
 	struct bpf_func_info *func_info;
 	uint32_t n_func_info;
 	struct bpf_line_info *line_info;
@@ -113,8 +113,8 @@ struct hive_prog {
 	struct vm_prog *vm;
 	struct jit_object *jit;
 	struct jit_text text;
-	uint64_t compile_ns;           /* time that the JIT took */
-	struct skep_target target;     /* what prog-array slots and hooks point at */
+	uint64_t compile_ns; /* time that the JIT took */
+	struct skep_target target; /* what prog-array slots and hooks point at */
 };
 
 /* A worker: the right to run programs under one CPU number. */
@@ -171,7 +171,7 @@ struct skep_hive {
 		size_t len;
 		struct hive_map *map;
 		struct hive_mapping *next;
-	} *mappings;
+	} * mappings;
 
 	struct quiesce quiesce;
 	struct hive_worker *workers; /* n_cpus */

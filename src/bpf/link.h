@@ -17,7 +17,7 @@ struct hive_link;
 /* A kind of hook, registered with a hive for its lifetime. */
 struct hive_hook {
 	uint32_t attach_type; /* enum bpf_attach_type of LINK_CREATE */
-	uint32_t link_type;   /* enum bpf_link_type shown in infos */
+	uint32_t link_type; /* enum bpf_link_type shown in infos */
 	/*
 	 * attach - a new link wants to be served. @target: LINK_CREATE's target_fd or target_ifindex.
 	 * Return: 0, or the error that LINK_CREATE ends with. hive->lock is held.
@@ -31,11 +31,11 @@ struct hive_hook {
 
 struct hive_link {
 	struct hive_object o;
-	struct hive_hook *hook;                /* NULL once detached */
-	_Atomic(struct hive_prog *) prog;      /* held */
+	struct hive_hook *hook; /* NULL once detached */
+	_Atomic(struct hive_prog *) prog; /* held */
 	uint32_t target;
 	uint32_t flags;
-	void *priv;                            /* the hook's */
+	void *priv; /* the hook's */
 };
 
 /* hive_hook_add - serve an attach type. @hook stays the caller's and must outlive the hive. -EEXIST: it is served already. */

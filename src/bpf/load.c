@@ -152,8 +152,8 @@ static int resolve_helper(struct load *l, uint32_t at)
 		return -EINVAL;
 	}
 	if (!h->fn && !(h->flags & HELPER_ENGINE)) {
-		user_log_add(l->log, "%u: helper %s#%d exists in Linux since %s, but skep does not have it\n", at, h->name,
-			     id, h->kernel);
+		user_log_add(l->log, "%u: helper %s#%d exists in Linux since %s, but skep does not have it\n", at,
+			     h->name, id, h->kernel);
 		return -EINVAL;
 	}
 	return 0;

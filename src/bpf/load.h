@@ -8,8 +8,8 @@
 /* A program on its way in: what resolving it needs. */
 struct load {
 	struct skep_hive *hive;
-	struct hive_prog *prog;   /* insns are in prog->code; what resolving finds is stored here */
-	uint64_t fd_array;        /* address of the caller's fds, for LD_MAP_IDX */
+	struct hive_prog *prog; /* insns are in prog->code; what resolving finds is stored here */
+	uint64_t fd_array; /* address of the caller's fds, for LD_MAP_IDX */
 	struct user_log *log;
 };
 

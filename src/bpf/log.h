@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 struct user_log {
-	uint64_t buf;   /* address in the caller; 0: nobody reads */
+	uint64_t buf; /* address in the caller; 0: nobody reads */
 	uint32_t size;
 	uint32_t level; /* 1: what went wrong; 2: more; 4: statistics */
-	char *text;     /* what was written so far */
+	char *text; /* what was written so far */
 	size_t len, room;
 };
 

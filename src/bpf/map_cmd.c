@@ -95,14 +95,36 @@ static bool fd_allows(int fd, bool write)
 	return mode == O_RDWR || mode == (write ? O_WRONLY : O_RDONLY);
 }
 
+static bool is_array(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+/* Past typedefs and modifiers; NULL for a chain that leads nowhere. */
+static const struct btf_type *strip(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *t = btf__type_by_id(btf, id);
+
+	while (t && (btf_is_mod(t) || btf_is_typedef(t)))
+		t = btf__type_by_id(btf, t->type);
+	return t;
+}
+
 /* The types of key and value must have the map's sizes. */
 static int check_btf(const struct hive_btf *b, const union bpf_attr *attr)
 {
+	const struct btf_type *key;
 	long long size;
 
 	if (attr->btf_key_type_id) {
 		size = btf__resolve_size(b->btf, attr->btf_key_type_id);
 		if (size < 0 || size != attr->key_size)
+			return -EINVAL;
+		key = strip(b->btf, attr->btf_key_type_id);
+		/* array_map_check_btf(), trie_check_btf() */
+		if (is_array(attr->map_type) && (!key || !btf_is_int(key) || btf_int_bits(key) != 32))
+			return -EINVAL;
+		if (attr->map_type == BPF_MAP_TYPE_LPM_TRIE && (!key || !btf_is_struct(key)))
 			return -EINVAL;
 	}
 	size = btf__resolve_size(b->btf, attr->btf_value_type_id);

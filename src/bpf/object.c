@@ -79,7 +79,8 @@ int hive_object_open(struct hive_object *o, int access)
 		int err = -errno;
 
 		if (err == -ENOENT || err == -ENOTDIR)
-			hive_log(o->hive, SKEP_LOG_ERROR, "skep needs /proc to hand out fds; mount it in this namespace");
+			hive_log(o->hive, SKEP_LOG_ERROR,
+				 "skep needs /proc to hand out fds; mount it in this namespace");
 		return err;
 	}
 	if (flock(fd, LOCK_SH | LOCK_NB)) {
@@ -173,7 +174,8 @@ void hive_object_destroy(struct hive_object *o)
 		;
 	*pp = o->same_hash;
 	o->gone = true;
-	quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]), free_object, o);
+	quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]), free_object,
+		       o);
 }
 
 static bool held_outside(const struct hive_object *o)

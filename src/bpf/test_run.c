@@ -24,9 +24,9 @@ struct test_run {
 	struct bpf_call *call;
 	const struct hive_prog *prog;
 	struct hive_worker *w;
-	uint8_t *data;     /* data_in */
+	uint8_t *data; /* data_in */
 	uint32_t len;
-	uint8_t *ctx;      /* ctx_in, zero-filled to ctx_size; NULL when the caller gave none */
+	uint8_t *ctx; /* ctx_in, zero-filled to ctx_size; NULL when the caller gave none */
 	uint32_t retval;
 	uint32_t duration; /* ns per run */
 };

@@ -18,7 +18,7 @@ enum { KIND_ENUM64 = 19 };
 struct checker {
 	struct cursor types;
 	struct cursor strings;
-	uint32_t *where;  /* offset of type i's record; [0] is void */
+	uint32_t *where; /* offset of type i's record; [0] is void */
 	uint32_t n, room; /* types with void */
 	enum btf_origin origin;
 	struct btf_fault *why;

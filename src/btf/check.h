@@ -7,11 +7,11 @@
 
 struct btf_fault {
 	const char *reason; /* a constant string */
-	uint32_t type;      /* the type it is about; 0: the whole */
+	uint32_t type; /* the type it is about; 0: the whole */
 };
 
 enum btf_origin {
-	BTF_LOADED,    /* as BPF_BTF_LOAD gets it: complete */
+	BTF_LOADED, /* as BPF_BTF_LOAD gets it: complete */
 	BTF_OF_OBJECT, /* as clang writes it: sizes and offsets in data sections are the loader's to fill in */
 };
 

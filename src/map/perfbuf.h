@@ -19,15 +19,15 @@
 struct perf_event_mmap_page;
 
 struct perfbuf {
-	uint32_t cpu;       /* the worker that may write */
-	int memfd;          /* owned */
-	int event_fd;       /* owned; written when there is something to read */
-	void *owner;        /* the bpf floor's */
+	uint32_t cpu; /* the worker that may write */
+	int memfd; /* owned */
+	int event_fd; /* owned; written when there is something to read */
+	void *owner; /* the bpf floor's */
 	struct perf_event_mmap_page *page; /* NULL until user space has mapped it */
 	uint8_t *data;
 	size_t data_size;
 	uint64_t head;
-	uint64_t lost;      /* since the last PERF_RECORD_LOST */
+	uint64_t lost; /* since the last PERF_RECORD_LOST */
 	uint64_t lost_total;
 };
 

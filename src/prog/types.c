@@ -6,8 +6,11 @@
 #include <linux/bpf_perf_event.h>
 #include <linux/pkt_cls.h>
 
-#define ROW(id, n, ver, c, size) \
-	{.type = BPF_PROG_TYPE_##id, .name = n, .enum_name = "BPF_PROG_TYPE_" #id, .kernel = ver, .ctx = c, .ctx_size = size}
+#define ROW(id, n, ver, c, size)                                                                                       \
+	{                                                                                                              \
+		.type = BPF_PROG_TYPE_##id, .name = n, .enum_name = "BPF_PROG_TYPE_" #id, .kernel = ver, .ctx = c,     \
+		.ctx_size = size                                                                                       \
+	}
 
 #define SKB sizeof(struct __sk_buff)
 
@@ -63,16 +66,14 @@ const struct prog_type_desc *prog_type_find(uint32_t type)
 }
 
 static const char *const xdp_verdicts[] = {
-	[XDP_ABORTED] = "XDP_ABORTED", [XDP_DROP] = "XDP_DROP",		[XDP_PASS] = "XDP_PASS",
-	[XDP_TX] = "XDP_TX",	       [XDP_REDIRECT] = "XDP_REDIRECT",
+	[XDP_ABORTED] = "XDP_ABORTED", [XDP_DROP] = "XDP_DROP",         [XDP_PASS] = "XDP_PASS",
+	[XDP_TX] = "XDP_TX",           [XDP_REDIRECT] = "XDP_REDIRECT",
 };
 
 static const char *const tc_verdicts[] = {
-	[TC_ACT_OK] = "TC_ACT_OK",	     [TC_ACT_RECLASSIFY] = "TC_ACT_RECLASSIFY",
-	[TC_ACT_SHOT] = "TC_ACT_SHOT",	     [TC_ACT_PIPE] = "TC_ACT_PIPE",
-	[TC_ACT_STOLEN] = "TC_ACT_STOLEN",   [TC_ACT_QUEUED] = "TC_ACT_QUEUED",
-	[TC_ACT_REPEAT] = "TC_ACT_REPEAT",   [TC_ACT_REDIRECT] = "TC_ACT_REDIRECT",
-	[TC_ACT_TRAP] = "TC_ACT_TRAP",
+	[TC_ACT_OK] = "TC_ACT_OK",         [TC_ACT_RECLASSIFY] = "TC_ACT_RECLASSIFY", [TC_ACT_SHOT] = "TC_ACT_SHOT",
+	[TC_ACT_PIPE] = "TC_ACT_PIPE",     [TC_ACT_STOLEN] = "TC_ACT_STOLEN",         [TC_ACT_QUEUED] = "TC_ACT_QUEUED",
+	[TC_ACT_REPEAT] = "TC_ACT_REPEAT", [TC_ACT_REDIRECT] = "TC_ACT_REDIRECT",     [TC_ACT_TRAP] = "TC_ACT_TRAP",
 };
 
 const char *prog_verdict_name(uint32_t type, uint32_t ret)

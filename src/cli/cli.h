@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The skep command: what its verbs share. A verb is one file with one function; main.c has the table.
+ *
+ * Results go to stdout, everything else to stderr. With --json stdout carries JSON Lines and nothing else
+ * (docs/json.md). Exit codes: EXIT_OK, EXIT_FAILED, EXIT_USAGE.
+ */
+#ifndef SKEP_CLI_CLI_H
+#define SKEP_CLI_CLI_H
+
+#include "skep/skep.h"
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct verb {
+	const char *name;
+	const char *about; /* one line for the overview */
+	const char *help; /* usage, options, examples */
+	int (*run)(const struct verb *verb, int argc, char **argv);
+};
+
+extern const struct verb verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_version;
+
+/* fail - one line on stderr, "skep: ...". Return: EXIT_FAILED. */
+int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* misuse - the same for a wrong command line, with a hint at --help. Return: EXIT_USAGE. */
+int misuse(const struct verb *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* note - one line on stderr. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* print_json - one JSON line on stdout; frees the object. */
+void print_json(struct json_object *o);
+
+/* paint - a colour's escape sequence when @f is a terminal and NO_COLOR is not set, else "". */
+enum paint { PAINT_OFF, PAINT_BOLD, PAINT_RED, PAINT_GREEN, PAINT_YELLOW, PAINT_DIM };
+const char *paint(FILE *f, enum paint p);
+
+/* number - a count with thousands separators: 1,234,567. @buf: at least 32 bytes. */
+const char *number(char *buf, uint64_t n);
+
+/* parse_count - a decimal number of an option; false when it is none or beyond @max. */
+bool parse_count(const char *text, uint64_t max, uint64_t *out);
+
+/* option_error - what to say after getopt_long() gave '?' or ':'. Return: EXIT_USAGE. */
+int option_error(const struct verb *verb, char **argv);
+
+/* An object that a verb works on: from a file, or ready-made. */
+struct source {
+	const char *name; /* as the user gave it */
+	void *data;
+	size_t len;
+	bool owned;
+	struct skep_hive *hive;
+	struct skep_object *obj;
+};
+
+enum source_flags {
+	SOURCE_INTERPRET = 1 << 0, /* the hive has no JIT */
+};
+
+/*
+ * source_open - make a hive and load an object into it: a file, or a ready-made program's name. The hive runs unverified
+ * programs; a verb that runs any has asked for --unsafe-no-verify before (need_unsafe()).
+ * What goes wrong is said. Return: EXIT_OK or EXIT_FAILED; source_close() in either case.
+ */
+int source_open(struct source *s, const char *name, uint32_t flags);
+/* source_read - only the bytes. */
+int source_read(struct source *s, const char *name);
+void source_close(struct source *s);
+
+/* need_unsafe - no verifier yet: a verb that runs programs ends here without the option, and warns once with it. */
+int need_unsafe(bool given);
+
+/* source_program - the program to run: by name, or the only one of a kind that @fits; says what there is otherwise. */
+struct skep_program *source_program(struct source *s, const char *name, bool (*fits)(uint32_t prog_type));
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the verbs share: messages, numbers, objects. cli.h has the contracts. */
+#include "apps/apps.h"
+#include "base/util.h"
+#include "bpf/hive.h"
+#include "bpf/object.h"
+#include "cli/cli.h"
+#include "prog/types.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+static void line(const char *fmt, va_list ap)
+{
+	fputs("skep: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+int fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(fmt, ap);
+	va_end(ap);
+	return EXIT_FAILED;
+}
+
+int misuse(const struct verb *verb, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "'skep %s --help' shows how it is used\n", verb->name);
+	return EXIT_USAGE;
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(fmt, ap);
+	va_end(ap);
+}
+
+void print_json(struct json_object *o)
+{
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
+}
+
+const char *paint(FILE *f, enum paint p)
+{
+	static const char *const codes[] = {
+		[PAINT_OFF] = "\033[0m",    [PAINT_BOLD] = "\033[1m",    [PAINT_RED] = "\033[31m",
+		[PAINT_GREEN] = "\033[32m", [PAINT_YELLOW] = "\033[33m", [PAINT_DIM] = "\033[2m",
+	};
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(fileno(f)) && !(no && *no) ? codes[p] : "";
+}
+
+const char *number(char *buf, uint64_t n)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	char *to = buf;
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = 0;
+	return buf;
+}
+
+bool parse_count(const char *text, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return !errno && !*end && *out <= max;
+}
+
+int option_error(const struct verb *verb, char **argv)
+{
+	return misuse(verb, "%s: option '%s' is unknown or lacks its argument", verb->name, argv[optind - 1]);
+}
+
+static void log_line(void *arg, enum skep_log_level level, const char *text)
+{
+	if (level == SKEP_LOG_ERROR)
+		fail("%s", text);
+	else if (level == SKEP_LOG_WARN || (level == SKEP_LOG_INFO && getenv("SKEP_DEBUG")))
+		note("%s", text);
+	else if (getenv("SKEP_DEBUG"))
+		fprintf(stderr, "%s\n", text);
+}
+
+static void trace_text(void *arg, const char *text, size_t len)
+{
+	fprintf(stderr, "trace: %.*s%s", (int)len, text, len && text[len - 1] == '\n' ? "" : "\n");
+}
+
+int source_read(struct source *s, const char *name)
+{
+	const struct app *app = app_find(name);
+	int err;
+
+	*s = (struct source){.name = name};
+	if (app && access(name, F_OK)) {
+		s->data = (void *)app->data;
+		s->len = *app->len;
+		return EXIT_OK;
+	}
+	err = object_read(name, &s->data, &s->len);
+	if (err == -ENOENT && !strchr(name, '/') && !strchr(name, '.')) {
+		fail("%s: no such file, and no ready-made program of that name; there are:", name);
+		for (uint32_t i = 0; i < apps_n; i++)
+			fprintf(stderr, "  %-14s %s\n", apps[i].name, apps[i].about);
+		return EXIT_FAILED;
+	}
+	if (err)
+		return fail("%s: read: %s", name, strerror(-err));
+	s->owned = true;
+	return EXIT_OK;
+}
+
+int source_open(struct source *s, const char *name, uint32_t flags)
+{
+	struct skep_hive_opts opts =
+		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY, .log = log_line, .trace = trace_text);
+	const char *base = strrchr(name, '/');
+	int err = source_read(s, name);
+
+	if (err)
+		return err;
+	if (flags & SOURCE_INTERPRET)
+		opts.flags |= SKEP_INTERPRET;
+	err = skep_hive_new(&opts, &s->hive);
+	if (err)
+		return fail("cannot make a hive: %s", strerror(-err));
+	/* The log has said what is wrong with the object. */
+	return skep_object_open_mem(s->hive, s->data, s->len, base ? base + 1 : name, &s->obj) ? EXIT_FAILED : EXIT_OK;
+}
+
+void source_close(struct source *s)
+{
+	skep_object_close(s->obj);
+	skep_hive_free(s->hive);
+	if (s->owned)
+		free(s->data);
+	*s = (struct source){0};
+}
+
+int need_unsafe(bool given)
+{
+	if (!given)
+		return fail("this version has no verifier, and programs that nobody verified are not run: "
+			    "give --unsafe-no-verify for an object that you trust");
+	note("warning: --unsafe-no-verify: the program runs unverified and can read and write this process's memory");
+	return EXIT_OK;
+}
+
+struct skep_program *source_program(struct source *s, const char *name, bool (*fits)(uint32_t prog_type))
+{
+	struct skep_program *found = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < object_programs(s->obj); i++) {
+		struct skep_program *p = object_program_at(s->obj, i);
+
+		if (name ? !strcmp(skep_program_name(p), name) : fits(program_loaded(p)->type)) {
+			found = p;
+			n++;
+		}
+	}
+	if (n == 1 && fits(program_loaded(found)->type))
+		return found;
+	if (name && n)
+		fail("%s: program '%s' is of type %s, which cannot be run here", s->name, name,
+		     prog_type_find(program_loaded(found)->type)->name);
+	else if (name)
+		fail("%s: it has no program '%s'; it has:", s->name, name);
+	else if (n)
+		fail("%s: it has several programs; choose one with --prog:", s->name);
+	else
+		fail("%s: it has no program that can be run here; it has:", s->name);
+	for (uint32_t i = 0; i < object_programs(s->obj); i++) {
+		struct skep_program *p = object_program_at(s->obj, i);
+
+		fprintf(stderr, "  %-20s SEC(\"%s\")\n", skep_program_name(p),
+			bpf_program__section_name(program_libbpf(p)));
+	}
+	return NULL;
+}

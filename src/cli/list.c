@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* skep list: the tables of helpers, map types and program types. */
+#include "cli/cli.h"
+#include "helper/helper.h"
+#include "map/map.h"
+#include "prog/types.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static const char help[] = "usage: skep list helpers|maps|types [--json]\n"
+			   "\n"
+			   "Lists what Linux 6.18 has, since which version, and what of it skep has.\n"
+			   "\n"
+			   "examples:\n"
+			   "  skep list helpers | grep xdp\n"
+			   "  skep list maps --json\n";
+
+static void put_string(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void put_bool(struct json_object *o, const char *key, bool value)
+{
+	json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+static struct json_object *types_of(uint64_t mask)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (uint32_t t = 1; t < prog_types_n; t++)
+		if (mask >> t & 1)
+			json_object_array_add(list, json_object_new_string(prog_types[t].name));
+	return list;
+}
+
+static void list_helpers(bool json)
+{
+	if (!json)
+		printf("%-5s %-36s %-6s %-5s %s\n", "id", "helper", "since", "skep", "licence");
+	for (uint32_t i = 0; i < helpers_n; i++) {
+		const struct helper_desc *h = &helpers[i];
+		bool have = h->fn || (h->flags & HELPER_ENGINE);
+		bool gpl = h->flags & HELPER_GPL;
+		struct json_object *o;
+
+		if (!h->id)
+			continue;
+		if (!json) {
+			printf("%-5u %-36s %-6s %-5s %s\n", h->id, h->name, h->kernel, have ? "yes" : "no",
+			       gpl ? "GPL" : "any");
+			continue;
+		}
+		o = json_object_new_object();
+		json_object_object_add(o, "id", json_object_new_int((int32_t)h->id));
+		put_string(o, "name", h->name);
+		put_string(o, "since", h->kernel);
+		put_bool(o, "skep", have);
+		put_bool(o, "gpl", gpl);
+		json_object_object_add(o, "prog_types", types_of(h->prog_types));
+		print_json(o);
+	}
+}
+
+static void list_maps(bool json)
+{
+	if (!json)
+		printf("%-5s %-24s %-40s %-6s %s\n", "id", "name", "type", "since", "skep");
+	for (uint32_t i = 0; i < map_types_n; i++) {
+		const struct map_type_desc *m = &map_types[i];
+		struct json_object *o;
+
+		if (!m->type)
+			continue;
+		if (!json) {
+			printf("%-5u %-24s %-40s %-6s %s\n", m->type, m->name, m->enum_name, m->kernel,
+			       m->ops ? "yes" : "no");
+			continue;
+		}
+		o = json_object_new_object();
+		json_object_object_add(o, "id", json_object_new_int((int32_t)m->type));
+		put_string(o, "name", m->name);
+		put_string(o, "enum", m->enum_name);
+		put_string(o, "since", m->kernel);
+		put_bool(o, "skep", m->ops != NULL);
+		put_bool(o, "percpu", m->percpu);
+		print_json(o);
+	}
+}
+
+/* What can be done with a program of a type today. */
+static const char *use(const struct prog_type_desc *t)
+{
+	switch (t->ctx) {
+	case CTX_XDP:
+	case CTX_SKB_L2:
+	case CTX_SKB_L3:
+		return "load, test run over a frame";
+	case CTX_BYTES:
+		return "load, test run over a context";
+	default:
+		return "load";
+	}
+}
+
+static void list_types(bool json)
+{
+	if (!json)
+		printf("%-5s %-24s %-40s %-6s %s\n", "id", "name", "type", "since", "in skep");
+	for (uint32_t i = 1; i < prog_types_n; i++) {
+		const struct prog_type_desc *t = &prog_types[i];
+		struct json_object *o;
+
+		if (!json) {
+			printf("%-5u %-24s %-40s %-6s %s\n", t->type, t->name, t->enum_name, t->kernel, use(t));
+			continue;
+		}
+		o = json_object_new_object();
+		json_object_object_add(o, "id", json_object_new_int((int32_t)t->type));
+		put_string(o, "name", t->name);
+		put_string(o, "enum", t->enum_name);
+		put_string(o, "since", t->kernel);
+		put_string(o, "skep", use(t));
+		print_json(o);
+	}
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+	bool json = false;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			return option_error(verb, argv);
+		json = true;
+	}
+	if (argc - optind != 1)
+		return misuse(verb, "list wants one of: helpers, maps, types");
+	if (!strcmp(argv[optind], "helpers"))
+		list_helpers(json);
+	else if (!strcmp(argv[optind], "maps"))
+		list_maps(json);
+	else if (!strcmp(argv[optind], "types"))
+		list_types(json);
+	else
+		return misuse(verb, "there is no list of '%s'; there are: helpers, maps, types", argv[optind]);
+	return EXIT_OK;
+}
+
+const struct verb verb_list = {
+	.name = "list", .about = "list helpers, map types and program types", .help = help, .run = run};

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/mapio.h"
+
+#include "base/util.h"
+#include "cli/cli.h"
+#include "cli/value.h"
+#include "map/map.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+void map_view(const struct bpf_object *obj, const struct bpf_map *map, struct map_view *v)
+{
+	const struct map_type_desc *type = map_type_find(bpf_map__type(map));
+
+	*v = (struct map_view){
+		.name = bpf_map__name(map),
+		.fd = bpf_map__fd(map),
+		.type = bpf_map__type(map),
+		.key_size = bpf_map__key_size(map),
+		.value_size = bpf_map__value_size(map),
+		.max_entries = bpf_map__max_entries(map),
+		.flags = bpf_map__map_flags(map),
+		.n_cpus = 1,
+		.objects = type && type->objects,
+		.btf = bpf_object__btf(obj),
+		.key_type = bpf_map__btf_key_type_id(map),
+		.value_type = bpf_map__btf_value_type_id(map),
+	};
+	v->user_size = v->value_size;
+	if (type && type->percpu) {
+		v->n_cpus = (uint32_t)libbpf_num_possible_cpus();
+		v->user_size = ALIGN_UP(v->value_size, 8u) * v->n_cpus;
+	}
+}
+
+bool map_view_find(const struct bpf_object *obj, const char *object_name, const char *name, struct map_view *v)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+
+	if (map) {
+		map_view(obj, map, v);
+		return true;
+	}
+	fail("%s: it has no map '%s'; it has:", object_name, name);
+	bpf_object__for_each_map(map, obj) fprintf(stderr, "  %s\n", bpf_map__name(map));
+	return false;
+}
+
+bool map_has_elements(const struct map_view *v)
+{
+	switch (v->type) {
+	case BPF_MAP_TYPE_RINGBUF:
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+	case BPF_MAP_TYPE_QUEUE:
+	case BPF_MAP_TYPE_STACK:
+	case BPF_MAP_TYPE_BLOOM_FILTER:
+	case SKEP_MAP_TYPE_USER_RINGBUF:
+		return false;
+	default:
+		return true;
+	}
+}
+
+struct json_object *map_element(const struct map_view *v, const void *key, const void *value)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *list;
+
+	json_object_object_add(o, "map", json_object_new_string(v->name));
+	json_object_object_add(o, "key", value_to_json(v->btf, v->key_type, key, v->key_size));
+	if (v->n_cpus == 1 && v->user_size == v->value_size) {
+		json_object_object_add(o, "value", value_to_json(v->btf, v->value_type, value, v->value_size));
+		return o;
+	}
+	list = json_object_new_array();
+	for (uint32_t cpu = 0; cpu < v->n_cpus; cpu++)
+		json_object_array_add(list,
+				      value_to_json(v->btf, v->value_type,
+						    (const uint8_t *)value + (size_t)cpu * ALIGN_UP(v->value_size, 8u),
+						    v->value_size));
+	json_object_object_add(o, "values", list);
+	return o;
+}
+
+static bool is_array(const struct map_view *v)
+{
+	return v->type == BPF_MAP_TYPE_ARRAY || v->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+int map_each(const struct map_view *v, int (*fn)(void *arg, const void *key, const void *value), void *arg)
+{
+	AUTO_FREE uint8_t *key = calloc(1, MAX(v->key_size, 1u));
+	AUTO_FREE uint8_t *next = calloc(1, MAX(v->key_size, 1u));
+	AUTO_FREE uint8_t *value = calloc(1, MAX(v->user_size, 8u));
+	bool first = true;
+
+	if (!key || !next || !value)
+		return -ENOMEM;
+	while (!bpf_map_get_next_key(v->fd, first ? NULL : key, next)) {
+		int ret;
+
+		first = false;
+		memcpy(key, next, v->key_size);
+		if (bpf_map_lookup_elem(v->fd, key, value))
+			continue; /* an empty slot, or deleted meanwhile */
+		if (is_array(v) && !value[0] && !memcmp(value, value + 1, v->user_size - 1))
+			continue;
+		ret = fn(arg, key, value);
+		if (ret)
+			return ret;
+	}
+	return errno == ENOENT ? 0 : -errno;
+}
+
+int map_value_into(const struct map_view *v, struct json_object *element, void *value, char *why)
+{
+	uint32_t stride = ALIGN_UP(v->value_size, 8u);
+	struct json_object *one, *list;
+
+	if (json_object_object_get_ex(element, "values", &list)) {
+		if (v->user_size == v->value_size || !json_object_is_type(list, json_type_array) ||
+		    json_object_array_length(list) > v->n_cpus) {
+			strcpy(why, "\"values\" is for per-CPU maps, with at most one value for each CPU");
+			return -EINVAL;
+		}
+		memset(value, 0, v->user_size);
+		for (size_t i = 0; i < json_object_array_length(list); i++) {
+			int err = value_from_json(v->btf, v->value_type, json_object_array_get_idx(list, i),
+						  (uint8_t *)value + i * stride, v->value_size, why);
+			if (err)
+				return err;
+		}
+		return 0;
+	}
+	if (!json_object_object_get_ex(element, "value", &one)) {
+		strcpy(why, "the element has no \"value\"");
+		return -EINVAL;
+	}
+	if (v->user_size == v->value_size)
+		return value_from_json(v->btf, v->value_type, one, value, v->value_size, why);
+	/* One value for a per-CPU map: it stands on CPU 0, so that sums come out right. */
+	memset(value, 0, v->user_size);
+	return value_from_json(v->btf, v->value_type, one, value, v->value_size, why);
+}
