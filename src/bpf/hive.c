@@ -112,6 +112,13 @@ static void destroy_all(struct skep_hive *hive)
 	struct hive_object *o;
 
 	pin_remove_all(hive);
+	while (hive->polls) {
+		struct hive_poll *p = hive->polls;
+
+		hive->polls = p->next;
+		hive_object_put(p->object);
+		free(p);
+	}
 	while (hive->mappings) {
 		struct hive_mapping *n = hive->mappings;
 

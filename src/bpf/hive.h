@@ -37,6 +37,7 @@
 #include "vm/vm.h"
 
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 struct btf; /* libbpf's */
@@ -172,6 +173,14 @@ struct skep_hive {
 		struct hive_map *map;
 		struct hive_mapping *next;
 	} * mappings;
+
+	/* A ring or perf buffer that an epoll instance waits for. */
+	struct hive_poll {
+		int epfd;
+		struct hive_object *object; /* held */
+		struct epoll_event event;   /* as the user gave it */
+		struct hive_poll *next;
+	} *polls;
 
 	struct quiesce quiesce;
 	struct hive_worker *workers; /* n_cpus */

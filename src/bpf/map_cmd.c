@@ -133,6 +133,23 @@ static int check_btf(const struct hive_btf *b, const union bpf_attr *attr)
 	return 0;
 }
 
+/* Where a value's struct bpf_spin_lock lies, in bytes; -1 when it has none. */
+static int32_t find_spin_lock(const struct hive_btf *b, uint32_t value_type)
+{
+	const struct btf_type *t = strip(b->btf, value_type);
+
+	if (!t || !btf_is_struct(t))
+		return -1;
+	for (uint32_t i = 0; i < btf_vlen(t); i++) {
+		const struct btf_type *m = strip(b->btf, btf_members(t)[i].type);
+
+		if (m && btf_is_struct(m) && m->size == sizeof(struct bpf_spin_lock) &&
+		    !strcmp(btf__name_by_offset(b->btf, m->name_off), "bpf_spin_lock"))
+			return (int32_t)(btf_member_bit_offset(t, i) / 8);
+	}
+	return -1;
+}
+
 /* What a map may not be when it is to stand inside another (kernel/bpf/map_in_map.c: bpf_map_meta_alloc). */
 static int check_inner(const struct skep_map *inner)
 {
@@ -225,7 +242,8 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 		goto fail;
 	m->map->btf_key_type_id = attr->btf_key_type_id;
 	m->map->btf_value_type_id = attr->btf_value_type_id;
-	m->map->flags |= access;
+	if (m->btf)
+		m->map->spin_lock_off = find_spin_lock(m->btf, attr->btf_value_type_id);
 	m->map->owner = m;
 	ret = hive_object_add(hive, &m->o, HIVE_MAP, m->map->memfd);
 	if (ret) {

@@ -189,11 +189,34 @@ int skep_seam_munmap(void *addr, size_t len)
 	return ret;
 }
 
+/* Forgets what an epoll instance waits for: one object, or all (@o NULL). hive->lock is held. */
+static void forget_polls(struct skep_hive *hive, int epfd, const struct hive_object *o)
+{
+	for (struct hive_poll **pp = &hive->polls; *pp;) {
+		struct hive_poll *p = *pp;
+
+		if (p->epfd != epfd || (o && p->object != o)) {
+			pp = &p->next;
+			continue;
+		}
+		*pp = p->next;
+		hive_object_put(p->object);
+		free(p);
+	}
+}
+
 int skep_seam_close(int fd)
 {
 	struct hive_object *o = object_of(fd, -1);
-	int ret = close(fd);
-	int err = errno;
+	int ret, err;
+
+	if (current && current->polls) {
+		pthread_mutex_lock(&current->lock);
+		forget_polls(current, fd, NULL);
+		pthread_mutex_unlock(&current->lock);
+	}
+	ret = close(fd);
+	err = errno;
 
 	/* With the reference goes the object, if that was the last fd. */
 	if (o)
@@ -202,24 +225,64 @@ int skep_seam_close(int fd)
 	return ret;
 }
 
+/* The fd to wait on for an object that has data to read; -1 for one that has none. */
+static int event_fd_of(const struct hive_object *o)
+{
+	switch (o->kind) {
+	case HIVE_MAP:
+		return container_of(o, struct hive_map, o)->map->event_fd;
+	case HIVE_PERF:
+		return container_of(o, struct hive_perf, o)->buf->event_fd;
+	default:
+		return -1;
+	}
+}
+
+/*
+ * A ring's eventfd counts wakeups and is never read, so it is waited for by its edges; skep_seam_epoll_wait() adds the level:
+ * it looks at the ring itself before it sleeps.
+ */
+static int poll_ctl(struct hive_object *o, int epfd, int op, int event_fd, struct epoll_event *event)
+{
+	struct skep_hive *hive = o->hive;
+	struct epoll_event edge = {0};
+	struct hive_poll *p = NULL;
+	int ret;
+
+	if (event) {
+		edge = *event;
+		edge.events |= EPOLLET;
+	}
+	if (op != EPOLL_CTL_DEL) {
+		p = calloc(1, sizeof(*p));
+		if (!p || !event) {
+			free(p);
+			return result(p ? -EFAULT : -ENOMEM);
+		}
+		*p = (struct hive_poll){.epfd = epfd, .object = o, .event = *event};
+	}
+	ret = epoll_ctl(epfd, op, event_fd, &edge);
+	if (ret) {
+		free(p);
+		return ret;
+	}
+	pthread_mutex_lock(&hive->lock);
+	forget_polls(hive, epfd, o);
+	if (p) {
+		hive_object_hold(o);
+		p->next = hive->polls;
+		hive->polls = p;
+	}
+	pthread_mutex_unlock(&hive->lock);
+	return 0;
+}
+
 int skep_seam_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
 	struct hive_object *o = object_of(fd, -1);
-	struct epoll_event edge;
-	int wait_fd = -1;
-	int ret;
+	int event_fd = o ? event_fd_of(o) : -1;
+	int ret = event_fd >= 0 ? poll_ctl(o, epfd, op, event_fd, event) : epoll_ctl(epfd, op, fd, event);
 
-	if (o && o->kind == HIVE_MAP)
-		wait_fd = container_of(o, struct hive_map, o)->map->event_fd;
-	else if (o && o->kind == HIVE_PERF)
-		wait_fd = container_of(o, struct hive_perf, o)->buf->event_fd;
-	if (wait_fd >= 0 && event) {
-		/* The counter behind it is never read: each write to it is one event, the state between is none. */
-		edge = *event;
-		edge.events |= EPOLLET;
-		event = &edge;
-	}
-	ret = epoll_ctl(epfd, op, wait_fd >= 0 ? wait_fd : fd, event);
 	if (o) {
 		int err = errno;
 
@@ -227,6 +290,28 @@ int skep_seam_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 		errno = err;
 	}
 	return ret;
+}
+
+static bool has_data(const struct hive_object *o)
+{
+	return o->kind == HIVE_MAP ? ringbuf_ready(container_of(o, struct hive_map, o)->map)
+				   : perfbuf_ready(container_of(o, struct hive_perf, o)->buf);
+}
+
+int skep_seam_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
+{
+	int n = 0;
+
+	if (current) {
+		pthread_mutex_lock(&current->lock);
+		for (struct hive_poll *p = current->polls; p && n < max; p = p->next)
+			if (p->epfd == epfd && has_data(p->object)) {
+				events[n] = p->event;
+				events[n++].events = EPOLLIN;
+			}
+		pthread_mutex_unlock(&current->lock);
+	}
+	return n ? n : epoll_wait(epfd, events, max, timeout);
 }
 
 int skep_seam_ioctl(int fd, unsigned long request, ...)

@@ -19,6 +19,7 @@ void *skep_seam_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t 
 int skep_seam_munmap(void *addr, size_t len);
 int skep_seam_close(int fd);
 int skep_seam_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int skep_seam_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout);
 int skep_seam_ioctl(int fd, unsigned long request, ...);
 int skep_seam_statfs(const char *path, struct statfs *st);
 int skep_seam_mkdir(const char *path, mode_t mode);

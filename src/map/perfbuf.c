@@ -78,6 +78,12 @@ void *perfbuf_mmap(struct perfbuf *b, void *addr, size_t len, int prot, int flag
 	return mmap(addr, len, prot, flags, b->memfd, 0);
 }
 
+bool perfbuf_ready(const struct perfbuf *b)
+{
+	return b->page && __atomic_load_n(&b->page->data_tail, __ATOMIC_ACQUIRE) !=
+				  __atomic_load_n(&b->page->data_head, __ATOMIC_ACQUIRE);
+}
+
 /* Copies into the ring at a position that only grows. */
 static uint64_t put(struct perfbuf *b, uint64_t pos, const void *from, size_t len)
 {

@@ -12,6 +12,7 @@
 #ifndef SKEP_MAP_PERFBUF_H
 #define SKEP_MAP_PERFBUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,9 @@ struct perfbuf {
 /* perfbuf_create - a buffer without memory yet. 0 or a negative errno. */
 int perfbuf_create(uint32_t cpu, struct perfbuf **out);
 void perfbuf_destroy(struct perfbuf *b);
+
+/* perfbuf_ready - whether the reader should look. */
+bool perfbuf_ready(const struct perfbuf *b);
 
 /*
  * perfbuf_mmap - mmap(2) on the buffer's fd. The first mapping sets the size: 1 + 2^n pages. Later ones must have the same.

@@ -349,9 +349,17 @@ op_tail_call : {
 }
 
 op_CALL_SUBPROG:
-	if (unlikely(env->depth >= SKEP_MAX_CALL_FRAMES))
+	/* Each tail call brings a program that may be SKEP_MAX_CALL_FRAMES deep by itself, above frames that wait. */
+	if (unlikely(env->depth >= SKEP_MAX_CALL_FRAMES * (1 + env->tail_calls)))
 		return end_run(env, FAULT_DEPTH);
 	env->depth++;
+	if (unlikely(frame == &frames[SKEP_MAX_CALL_FRAMES - 1])) {
+		r[0] = interpret(ip->target, &r[1], env, NULL);
+		env->depth--;
+		if (unlikely(env->fault))
+			return 0;
+		NEXT;
+	}
 	frame->ret = ip + 1;
 	memcpy(frame->r6_to_r10, &r[6], sizeof(frame->r6_to_r10));
 	frame++;
@@ -389,7 +397,7 @@ static uint64_t callback(struct skep_env *env, uint64_t fn, uint64_t r1, uint64_
 	const uint64_t args[5] = {r1, r2, r3, r4, r5};
 	uint64_t ret;
 
-	if (!env->fault && env->depth >= SKEP_MAX_CALL_FRAMES)
+	if (!env->fault && env->depth >= SKEP_MAX_CALL_FRAMES * (1 + env->tail_calls))
 		end_run(env, FAULT_DEPTH);
 	if (env->fault)
 		return 1;
