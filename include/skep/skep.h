@@ -54,9 +54,9 @@ enum skep_hive_flags {
 
 struct skep_hive_opts {
 	size_t sz;
-	uint32_t flags;     /* enum skep_hive_flags */
-	uint32_t n_cpus;    /* workers and per-CPU slots; 0: as many as the machine may have */
-	skep_log_fn log;    /* NULL: silent */
+	uint32_t flags; /* enum skep_hive_flags */
+	uint32_t n_cpus; /* workers and per-CPU slots; 0: as many as the machine may have */
+	skep_log_fn log; /* NULL: silent */
 	void *log_arg;
 	/* Where bpf_trace_printk() goes; NULL: nowhere. */
 	void (*trace)(void *arg, const char *text, size_t len);

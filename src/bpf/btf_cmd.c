@@ -67,7 +67,7 @@ int cmd_btf_load(struct bpf_call *call, uint32_t which)
 	if (attr->btf_size > BTF_MAX)
 		return -E2BIG;
 	ret = user_log_close(&log, btf_new(attr, &log, &b));
-	if (ret) {
+	if (ret || !b) {
 		if (b)
 			hive_btf_free(b);
 		return ret;

@@ -178,9 +178,9 @@ struct skep_hive {
 	struct hive_poll {
 		int epfd;
 		struct hive_object *object; /* held */
-		struct epoll_event event;   /* as the user gave it */
+		struct epoll_event event; /* as the user gave it */
 		struct hive_poll *next;
-	} *polls;
+	} * polls;
 
 	struct quiesce quiesce;
 	struct hive_worker *workers; /* n_cpus */

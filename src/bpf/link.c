@@ -135,7 +135,7 @@ int cmd_link_update(struct bpf_call *call, uint32_t which)
 	p = hive_prog_get(hive, (int)attr->link_update.new_prog_fd, &ret);
 	if (p && (attr->link_update.flags & BPF_F_REPLACE))
 		expected = hive_prog_get(hive, (int)attr->link_update.old_prog_fd, &ret);
-	if (ret)
+	if (!p || ret)
 		goto put;
 	old = atomic_load(&link->prog);
 	if (!link->hook)

@@ -66,7 +66,7 @@ int hive_prog_use_map(struct hive_prog *p, struct hive_map *m)
 	for (uint32_t i = 0; i < p->n_maps; i++)
 		if (p->maps[i] == m)
 			return -EEXIST;
-	maps = grow(p->maps, p->n_maps, sizeof(*maps));
+	maps = grow(p->maps, p->n_maps, sizeof(struct hive_map *)); /* NOLINT(bugprone-sizeof-expression) */
 	if (!maps)
 		return -ENOMEM;
 	p->maps = maps;

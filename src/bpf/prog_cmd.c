@@ -220,7 +220,7 @@ static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct use
 /* Both engines get the program: the interpreter is what prog-array slots fall back to and what comparisons run. */
 static int compile(struct skep_hive *hive, struct hive_prog *p)
 {
-	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	uint64_t start;
 	int err = vm_prepare(&p->code, &p->vm);
 
 	if (err)

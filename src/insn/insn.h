@@ -15,13 +15,13 @@ enum insn_op {
 #define X(op, code, dst, src, off, imm, isa, sym) INSN_##op,
 	INSN_TABLE(X)
 #undef X
-	INSN_OP_COUNT,
+		INSN_OP_COUNT,
 };
 
 /* What a field of an instruction holds; FORM_EQ | n stands for the constant n. */
 enum insn_form {
 	FORM_ZERO,
-	FORM_READ,  /* register that is read */
+	FORM_READ, /* register that is read */
 	FORM_WRITE, /* register that is written */
 	FORM_IMM,
 	FORM_JUMP,
@@ -32,9 +32,9 @@ enum insn_form {
 /* One row of the opcode table. */
 struct insn_desc {
 	const char *name; /* "ADD64_K" */
-	const char *sym;  /* what the disassembler prints: "+=" */
+	const char *sym; /* what the disassembler prints: "+=" */
 	uint32_t dst, src, off, imm; /* enum insn_form */
-	uint16_t op;      /* enum insn_op */
+	uint16_t op; /* enum insn_op */
 	uint8_t code;
 	uint8_t isa;
 };

@@ -25,6 +25,7 @@
  *
  * Source: RFC 9669; Linux Documentation/bpf/standardization/instruction-set.rst.
  */
+/* clang-format off: one row, one line */
 #define INSN_TABLE(X) \
 	/* Arithmetic, 64 bits (RFC 9669 section 4.1) */ \
 	X(ADD64_K, 0x07, W, Z, Z, I, 1, "+=") \
@@ -219,3 +220,4 @@
 	X(LDINDW, 0x40, Z, R, Z, I, 1, "u32") \
 	X(LDINDH, 0x48, Z, R, Z, I, 1, "u16") \
 	X(LDINDB, 0x50, Z, R, Z, I, 1, "u8")
+/* clang-format on */

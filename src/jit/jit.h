@@ -15,9 +15,9 @@
 struct jit_reloc {
 	uint32_t offset; /* of the 8-byte absolute address within bytes */
 	enum jit_reloc_kind {
-		RELOC_REF,    /* refs[index].addr + addend */
+		RELOC_REF, /* refs[index].addr + addend */
 		RELOC_HELPER, /* helpers[index] */
-		RELOC_TEXT,   /* address of bytes[index] itself */
+		RELOC_TEXT, /* address of bytes[index] itself */
 		RELOC_RUNTIME, /* a routine of the JIT's own: enum jit_runtime, target.h */
 	} kind;
 	uint32_t index;
@@ -29,7 +29,7 @@ struct jit_object {
 	uint32_t size;
 	struct jit_reloc *relocs;
 	uint32_t n_relocs;
-	uint32_t entry;        /* offset of the program's entry, a skep_fn */
+	uint32_t entry; /* offset of the program's entry, a skep_fn */
 	uint32_t *insn_offset; /* n_insns + 1 entries: where the code of each instruction starts */
 	uint32_t n_insns;
 };
@@ -44,7 +44,7 @@ void jit_object_free(struct jit_object *obj);
 
 /* Executable code in this process. */
 struct jit_text {
-	skep_fn entry;  /* entry(ctx, 0, 0, 0, 0, env): call it through jit_run() */
+	skep_fn entry; /* entry(ctx, 0, 0, 0, 0, env): call it through jit_run() */
 	const uint8_t *text;
 	size_t size;
 };

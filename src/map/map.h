@@ -43,13 +43,13 @@ struct map_ops;
 
 /* A map type as data: one row per type, all types of Linux 6.18, in map/types.c. */
 struct map_type_desc {
-	const char *name;        /* "hash", as bpftool prints it */
-	const char *enum_name;   /* "BPF_MAP_TYPE_HASH" */
-	const char *kernel;      /* the version that brought it: "3.19" */
-	uint32_t type;           /* enum bpf_map_type */
+	const char *name; /* "hash", as bpftool prints it */
+	const char *enum_name; /* "BPF_MAP_TYPE_HASH" */
+	const char *kernel; /* the version that brought it: "3.19" */
+	uint32_t type; /* enum bpf_map_type */
 	const struct map_ops *ops; /* NULL: known, but skep has no such map yet */
-	bool percpu;             /* a value per CPU; user space sees n_cpus * round_up(value_size, 8) bytes */
-	bool objects;            /* values are programs, maps or the like, set by fd, read as id */
+	bool percpu; /* a value per CPU; user space sees n_cpus * round_up(value_size, 8) bytes */
+	bool objects; /* values are programs, maps or the like, set by fd, read as id */
 };
 
 extern const struct map_type_desc map_types[];
@@ -61,9 +61,9 @@ const struct map_type_desc *map_type_find(uint32_t type);
 /* What a map is created from (BPF_MAP_CREATE's attributes that concern the map itself). */
 struct map_attr {
 	uint32_t type, key_size, value_size, max_entries, flags;
-	uint64_t extra;          /* map_extra */
-	uint32_t n_cpus;         /* possible CPUs: slots of a per-CPU map, 1 or more */
-	uint64_t seed;           /* hash seed when flags has no BPF_F_ZERO_SEED */
+	uint64_t extra; /* map_extra */
+	uint32_t n_cpus; /* possible CPUs: slots of a per-CPU map, 1 or more */
+	uint64_t seed; /* hash seed when flags has no BPF_F_ZERO_SEED */
 	char name[BPF_OBJ_NAME_LEN];
 	const struct skep_map *inner; /* template of a map-in-map */
 };
@@ -72,23 +72,23 @@ struct skep_map {
 	const struct map_ops *ops;
 	const struct map_type_desc *type;
 	uint32_t key_size, value_size, max_entries, flags;
-	uint32_t elem_size;      /* distance of two values of one CPU in bytes (round_up(value_size, 8)) */
+	uint32_t elem_size; /* distance of two values of one CPU in bytes (round_up(value_size, 8)) */
 	uint32_t n_cpus;
-	size_t cpu_stride;       /* per-CPU maps: distance of one element's values of two CPUs in bytes */
+	size_t cpu_stride; /* per-CPU maps: distance of one element's values of two CPUs in bytes */
 	uint64_t extra;
-	uint64_t seed;           /* of the hash; 0 with BPF_F_ZERO_SEED */
+	uint64_t seed; /* of the hash; 0 with BPF_F_ZERO_SEED */
 	char name[BPF_OBJ_NAME_LEN];
-	uint32_t id;             /* set by the owner of the id space */
-	int memfd;               /* owned */
-	uint8_t *mem;            /* the whole memfd */
+	uint32_t id; /* set by the owner of the id space */
+	int memfd; /* owned */
+	uint8_t *mem; /* the whole memfd */
 	size_t mem_size;
-	size_t mmap_size;        /* bytes at file offset 0 that user space may mmap; 0: none */
-	bool readonly;           /* attached in another process: lookups only */
-	atomic_bool frozen;      /* BPF_MAP_FREEZE: no more writes through bpf(2) */
-	_Atomic(void *) *objs;   /* object maps: one pointer per element index, else NULL */
-	int event_fd;            /* ring buffers: readable when a consumer should look; else -1 */
-	void *priv;              /* the family's private state */
-	struct map_ctl *ctl;     /* the control words in the memfd: writers' lock, free list (map/ops.h) */
+	size_t mmap_size; /* bytes at file offset 0 that user space may mmap; 0: none */
+	bool readonly; /* attached in another process: lookups only */
+	atomic_bool frozen; /* BPF_MAP_FREEZE: no more writes through bpf(2) */
+	_Atomic(void *) *objs; /* object maps: one pointer per element index, else NULL */
+	int event_fd; /* ring buffers: readable when a consumer should look; else -1 */
+	void *priv; /* the family's private state */
+	struct map_ctl *ctl; /* the control words in the memfd: writers' lock, free list (map/ops.h) */
 	/*
 	 * Where the value has a struct bpf_spin_lock, in bytes; -1: it has none. Set by the owner, who reads BTF,
 	 * before the map is used. Copies leave these 4 bytes alone, and BPF_F_LOCK is refused without them.
@@ -99,7 +99,7 @@ struct skep_map {
 	void *btf;
 	uint32_t btf_key_type_id, btf_value_type_id, btf_vmlinux_value_type_id;
 	void *owner;
-	struct {                 /* inner map's shape, for map-in-map: what a new inner map must match */
+	struct { /* inner map's shape, for map-in-map: what a new inner map must match */
 		uint32_t type, key_size, value_size, max_entries, flags;
 	} inner;
 };
@@ -179,8 +179,8 @@ int map_freeze(struct skep_map *map); /* -EPERM when frozen already, as the kern
  *          (DEVMAP: struct bpf_devmap_val), else NULL
  * @old:    the object that was there before, or NULL; the caller puts it, after readers are gone
  */
-int map_set_object(struct skep_map *map, const void *key, uint32_t id, void *obj, const void *value,
-		   uint64_t flags, void **old);
+int map_set_object(struct skep_map *map, const void *key, uint32_t id, void *obj, const void *value, uint64_t flags,
+		   void **old);
 
 /* map_take_objects - empty a map of objects: calls put(arg, obj) once for each that was in it. */
 void map_take_objects(struct skep_map *map, void (*put)(void *arg, void *obj), void *arg);

@@ -30,8 +30,7 @@ struct vm_prog;
  * Every helper and kfunc, and every compiled program, has this shape: five arguments and the
  * run's environment (prog/env.h). On x86-64 the first five arrive where the JIT keeps r1 to r5.
  */
-typedef uint64_t (*skep_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,
-			    struct skep_env *env);
+typedef uint64_t (*skep_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, struct skep_env *env);
 
 enum code_ref_kind {
 	REF_MAP,
@@ -42,8 +41,8 @@ enum code_ref_kind {
 
 struct code_ref {
 	enum code_ref_kind kind;
-	uint32_t id;     /* map id, or BTF type id: what a dump prints */
-	uint64_t addr;   /* in this process */
+	uint32_t id; /* map id, or BTF type id: what a dump prints */
+	uint64_t addr; /* in this process */
 };
 
 struct skep_code {
@@ -51,7 +50,7 @@ struct skep_code {
 	uint32_t n_insns;
 	const struct code_ref *refs;
 	uint32_t n_refs;
-	const skep_fn *helpers;  /* by id; NULL entries and ids from n_helpers on: no such helper here */
+	const skep_fn *helpers; /* by id; NULL entries and ids from n_helpers on: no such helper here */
 	uint32_t n_helpers;
 	const uint32_t *subprogs; /* first instruction of each function, ascending; subprogs[0] is 0 */
 	uint32_t n_subprogs;
@@ -59,7 +58,7 @@ struct skep_code {
 
 /* What a slot of a prog array holds, and what a link runs: one program, for either engine. */
 struct skep_target {
-	skep_fn jit;              /* compiled entry; NULL when there is none */
+	skep_fn jit; /* compiled entry; NULL when there is none */
 	const struct vm_prog *vm; /* for the interpreter */
 };
 
