@@ -114,6 +114,54 @@ struct skep_object {
 	uint32_t n_progs;
 };
 
+/*
+ * Sections that libbpf 1.1 does not know: newer names, and the looser ones that libbpf took before 1.0 (any name that begins
+ * with the word). The numbers are enum bpf_attach_type's of Linux 6.6 and 6.7.
+ */
+static const struct section {
+	const char *prefix;
+	enum bpf_prog_type type;
+	int attach_type;
+} sections[] = {
+	{"tcx/ingress", BPF_PROG_TYPE_SCHED_CLS, 46},
+	{"tc/ingress", BPF_PROG_TYPE_SCHED_CLS, 46},
+	{"tcx/egress", BPF_PROG_TYPE_SCHED_CLS, 47},
+	{"tc/egress", BPF_PROG_TYPE_SCHED_CLS, 47},
+	{"netkit/primary", BPF_PROG_TYPE_SCHED_CLS, 54},
+	{"netkit/peer", BPF_PROG_TYPE_SCHED_CLS, 55},
+	{"xdp", BPF_PROG_TYPE_XDP, BPF_XDP},
+	{"tc", BPF_PROG_TYPE_SCHED_CLS, 0},
+	{"classifier", BPF_PROG_TYPE_SCHED_CLS, 0},
+	{"socket", BPF_PROG_TYPE_SOCKET_FILTER, 0},
+};
+
+/* Gives types to programs whose section libbpf did not know. A section that nobody knows is said, with those there are. */
+static int set_missing_types(struct skep_object *o, const char *name)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, o->obj)
+	{
+		const char *section = bpf_program__section_name(prog);
+		size_t i = 0;
+
+		if (bpf_program__type(prog) != BPF_PROG_TYPE_UNSPEC || !bpf_program__autoload(prog))
+			continue;
+		while (i < ARRAY_SIZE(sections) && strncmp(section, sections[i].prefix, strlen(sections[i].prefix)))
+			i++;
+		if (i == ARRAY_SIZE(sections)) {
+			hive_log(o->hive, SKEP_LOG_ERROR,
+				 "%s: load: program '%s': SEC(\"%s\") names no kind of program; use xdp, tc, socket, "
+				 "cgroup_skb/ingress, tracepoint/..., kprobe/... (libbpf's program types)",
+				 name, bpf_program__name(prog), section);
+			return -EINVAL;
+		}
+		bpf_program__set_type(prog, sections[i].type);
+		bpf_program__set_expected_attach_type(prog, (enum bpf_attach_type)sections[i].attach_type);
+	}
+	return 0;
+}
+
 /* Programs in a section that the embedder has defined get its type. */
 static void set_own_types(struct skep_object *o)
 {
@@ -191,6 +239,9 @@ int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, c
 		goto out;
 	}
 	set_own_types(o);
+	err = set_missing_types(o, name);
+	if (err)
+		goto out;
 	err = bpf_object__load(o->obj);
 	if (err)
 		complain(&said, name, "load", err);
