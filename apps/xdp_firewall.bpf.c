@@ -2,24 +2,33 @@
 /*
  * xdp-firewall: drops or passes a frame by address prefix, port and protocol, from maps that the user fills.
  *
- *   map       key                        value        meaning
- *   config    0                          struct config  what happens to frames that no rule names
- *   rules4    {prefixlen, addr}          struct rule  IPv4 prefix of the source or the destination
- *   rules6    {prefixlen, addr}          struct rule  IPv6 prefix of the source or the destination
- *   ports     {proto, port}              struct rule  destination port of TCP (6) or UDP (17); port 0: the whole protocol
- *   counters  0                          packets and bytes by what decided (per CPU)
+ *   map       key                        value               meaning
+ *   config    0                          struct config       what happens to frames that no rule names
+ *   rules4    {prefixlen, addr}          struct prefix_rule  IPv4 prefix, as a source, as a destination, or as either
+ *   rules6    {prefixlen, addr}          struct prefix_rule  the same for IPv6
+ *   ports     {proto, port, direction}   struct rule         TCP (6) or UDP (17) port, as destination or as source;
+ *                                                            port 0: the whole protocol, whichever it is
+ *   counters  0                          struct counters     frames by what decided and how (per CPU)
  *
  * Order: a frame that is not IP takes config.other. The source's prefix is looked at first, then the destination's, then
- * the port, then the protocol; the first rule that decides ends it. The longest prefix that matches is the one
- * that counts. What is left takes config.unmatched.
+ * the destination port, the source port, and the protocol; the first rule that decides ends it. The longest prefix that
+ * matches is the one that counts, also when it leaves the question open. What is left takes config.unmatched.
  *
- * Up to two VLAN tags are looked through. Of a fragmented packet the later fragments have no ports: only prefixes
- * and whole-protocol rules apply to them. Up to six IPv6 extension headers are followed; a frame that is cut off inside
- * its headers is dropped as malformed.
+ * Up to two VLAN tags are looked through; what has more is not IP. Of a fragmented packet the later fragments have no
+ * ports: only prefixes and whole-protocol rules apply to them, so to shut a fragmented service out, shut out the protocol
+ * or the prefix, or rely on the first fragment's drop: without it nothing is reassembled.
+ *
+ * Dropped as malformed, whatever the rules say: a frame that is cut off inside its headers; a version or header length
+ * that cannot be; more than six IPv6 extension headers, for behind them nothing can be known; a TCP fragment
+ * that begins 8 bytes in and could overwrite the flags (RFC 1858).
  *
  * examples:
  *   skep map update xdp-firewall rules4 '{"prefixlen": 24, "addr": "198.51.100.0"}' '{"action": "DROP"}' --state fw.state
+ *   skep map update xdp-firewall rules6 '{"prefixlen": 48, "addr": "2001:db8:bad::"}' '{"source": "DROP"}' --state fw.state
  *   skep map update xdp-firewall ports '{"proto": 6, "port": 23}' '{"action": "DROP"}' --state fw.state
+ *   skep map update xdp-firewall ports '{"proto": 17, "port": 123, "direction": "SOURCE"}' '{"action": "DROP"}' --state fw.state
+ *   skep map update xdp-firewall ports '{"proto": 47}' '{"action": "DROP"}' --state fw.state
+ *   skep map update xdp-firewall config 0 '{"unmatched": "DROP"}' --state fw.state
  *   skep replay xdp-firewall capture.pcapng --state fw.state --unsafe-no-verify
  */
 #include <stdbool.h>
@@ -54,8 +63,20 @@ enum reason {
 	REASONS,
 };
 
+enum direction {
+	DESTINATION,
+	SOURCE,
+};
+
 struct rule {
 	enum action action;
+};
+
+/* What is NONE for one side falls back to action, which is for either. */
+struct prefix_rule {
+	enum action action;
+	enum action source;
+	enum action destination;
 };
 
 struct config {
@@ -76,11 +97,13 @@ struct key6 {
 struct port_key {
 	__u16 proto; /* IPPROTO_TCP, IPPROTO_UDP, or any protocol with port 0 */
 	__u16 port;  /* host byte order */
+	enum direction direction; /* DESTINATION with port 0 */
 };
 
 struct counter {
-	__u64 packets;
-	__u64 bytes;
+	__u64 passed; /* frames */
+	__u64 dropped;
+	__u64 bytes; /* of both */
 };
 
 /* A slot for each enum reason, in its order. */
@@ -107,7 +130,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, MAX_RULES);
 	__type(key, struct key4);
-	__type(value, struct rule);
+	__type(value, struct prefix_rule);
 } rules4 SEC(".maps");
 
 struct {
@@ -115,7 +138,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, MAX_RULES);
 	__type(key, struct key6);
-	__type(value, struct rule);
+	__type(value, struct prefix_rule);
 } rules6 SEC(".maps");
 
 struct {
@@ -137,8 +160,10 @@ struct packet {
 	void *pos;
 	void *end;
 	__u16 proto;    /* EtherType, then the transport protocol */
-	__u16 port;     /* destination */
-	bool has_port;
+	__u16 source;   /* port */
+	__u16 destination;
+	bool has_ports;
+	bool later_fragment;
 };
 
 struct vlan_tag {
@@ -166,7 +191,10 @@ static __always_inline int finish(struct xdp_md *ctx, enum reason reason, enum a
 	if (all) {
 		struct counter *c = (struct counter *)all + reason;
 
-		c->packets++;
+		if (action == DROP)
+			c->dropped++;
+		else
+			c->passed++;
 		c->bytes += ctx->data_end - ctx->data;
 	}
 	return action == DROP ? XDP_DROP : XDP_PASS;
@@ -198,41 +226,56 @@ static __always_inline bool parse_transport(struct packet *p)
 {
 	struct udphdr *ports_at = p->pos; /* TCP has its ports in the same place */
 
-	if (p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP)
+	if (p->later_fragment || (p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP))
 		return true;
 	if ((void *)(ports_at + 1) > p->end)
 		return false;
-	p->port = bpf_ntohs(ports_at->dest);
-	p->has_port = true;
+	p->source = bpf_ntohs(ports_at->source);
+	p->destination = bpf_ntohs(ports_at->dest);
+	p->has_ports = true;
 	return true;
 }
 
-static __always_inline enum action look_up4(__be32 addr)
+static __always_inline enum action side(const struct prefix_rule *rule, enum direction direction)
+{
+	enum action own;
+
+	if (!rule)
+		return NONE;
+	own = direction == SOURCE ? rule->source : rule->destination;
+	return own ? own : rule->action;
+}
+
+static __always_inline enum action look_up4(__be32 addr, enum direction direction)
 {
 	struct key4 key = {.prefixlen = 32, .addr = addr};
-	struct rule *rule = bpf_map_lookup_elem(&rules4, &key);
 
-	return rule ? rule->action : NONE;
+	return side(bpf_map_lookup_elem(&rules4, &key), direction);
 }
 
-static __always_inline enum action look_up6(const struct in6_addr *addr)
+static __always_inline enum action look_up6(const struct in6_addr *addr, enum direction direction)
 {
 	struct key6 key = {.prefixlen = 128, .addr = *addr};
-	struct rule *rule = bpf_map_lookup_elem(&rules6, &key);
 
-	return rule ? rule->action : NONE;
+	return side(bpf_map_lookup_elem(&rules6, &key), direction);
 }
 
-static __always_inline enum action look_up_port(__u16 proto, __u16 port)
+static __always_inline enum action look_up_port(__u16 proto, __u16 port, enum direction direction)
 {
-	struct port_key key = {.proto = proto, .port = port};
+	struct port_key key = {.proto = proto, .port = port, .direction = direction};
 	struct rule *rule = bpf_map_lookup_elem(&ports, &key);
 
 	return rule ? rule->action : NONE;
 }
 
+static __always_inline bool is_extension(__u16 proto)
+{
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
+	       proto == IPPROTO_AH || proto == IPPROTO_FRAGMENT;
+}
+
 /* Past the IPv6 extension headers to the transport header. */
-static __always_inline bool skip_extensions(struct packet *p, bool *later_fragment)
+static __always_inline bool skip_extensions(struct packet *p)
 {
 #pragma unroll
 	for (int i = 0; i < MAX_EXT_HEADERS; i++) {
@@ -260,19 +303,18 @@ static __always_inline bool skip_extensions(struct packet *p, bool *later_fragme
 			p->proto = frag->next;
 			p->pos = frag + 1;
 			if (frag->frag_off & bpf_htons(0xfff8)) {
-				*later_fragment = true;
-				return true;
+				p->later_fragment = true;
+				return p->proto != IPPROTO_TCP || (bpf_ntohs(frag->frag_off) & 0xfff8) != 8;
 			}
 			break;
 		default:
 			return true;
 		}
 	}
-	return true;
+	return !is_extension(p->proto);
 }
 
-static __always_inline int decide(struct xdp_md *ctx, struct packet *p, enum action source, enum action destination,
-				  bool later_fragment)
+static __always_inline int decide(struct xdp_md *ctx, struct packet *p, enum action source, enum action destination)
 {
 	__u32 zero = 0;
 	struct config *c;
@@ -282,14 +324,14 @@ static __always_inline int decide(struct xdp_md *ctx, struct packet *p, enum act
 		return finish(ctx, REASON_SOURCE, source);
 	if (destination)
 		return finish(ctx, REASON_DESTINATION, destination);
-	if (!later_fragment && !parse_transport(p))
-		return finish(ctx, REASON_MALFORMED, DROP);
-	if (p->has_port) {
-		action = look_up_port(p->proto, p->port);
+	if (p->has_ports) {
+		action = look_up_port(p->proto, p->destination, DESTINATION);
+		if (!action)
+			action = look_up_port(p->proto, p->source, SOURCE);
 		if (action)
 			return finish(ctx, REASON_PORT, action);
 	}
-	action = look_up_port(p->proto, 0);
+	action = look_up_port(p->proto, 0, DESTINATION);
 	if (action)
 		return finish(ctx, REASON_PROTOCOL, action);
 	c = bpf_map_lookup_elem(&config, &zero);
@@ -300,35 +342,38 @@ static __always_inline int filter4(struct xdp_md *ctx, struct packet *p)
 {
 	struct iphdr *ip = p->pos;
 	enum action source, destination;
-	__u32 len;
+	__u32 len, offset;
 
 	if ((void *)(ip + 1) > p->end)
 		return finish(ctx, REASON_MALFORMED, DROP);
 	len = ip->ihl * 4;
 	if (ip->version != 4 || len < sizeof(*ip))
 		return finish(ctx, REASON_MALFORMED, DROP);
-	source = look_up4(ip->saddr);
-	destination = source ? NONE : look_up4(ip->daddr);
 	p->proto = ip->protocol;
 	p->pos += len;
-	return decide(ctx, p, source, destination, ip->frag_off & bpf_htons(0x1fff));
+	offset = bpf_ntohs(ip->frag_off) & 0x1fff;
+	p->later_fragment = offset;
+	if ((offset == 1 && p->proto == IPPROTO_TCP) || !parse_transport(p))
+		return finish(ctx, REASON_MALFORMED, DROP);
+	source = look_up4(ip->saddr, SOURCE);
+	destination = source ? NONE : look_up4(ip->daddr, DESTINATION);
+	return decide(ctx, p, source, destination);
 }
 
 static __always_inline int filter6(struct xdp_md *ctx, struct packet *p)
 {
 	struct ipv6hdr *ip = p->pos;
 	enum action source, destination;
-	bool later_fragment = false;
 
 	if ((void *)(ip + 1) > p->end || ip->version != 6)
 		return finish(ctx, REASON_MALFORMED, DROP);
-	source = look_up6(&ip->saddr);
-	destination = source ? NONE : look_up6(&ip->daddr);
 	p->proto = ip->nexthdr;
 	p->pos = ip + 1;
-	if (!skip_extensions(p, &later_fragment))
+	if (!skip_extensions(p) || !parse_transport(p))
 		return finish(ctx, REASON_MALFORMED, DROP);
-	return decide(ctx, p, source, destination, later_fragment);
+	source = look_up6(&ip->saddr, SOURCE);
+	destination = source ? NONE : look_up6(&ip->daddr, DESTINATION);
+	return decide(ctx, p, source, destination);
 }
 
 SEC("xdp")
