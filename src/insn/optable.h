@@ -25,7 +25,7 @@
  *
  * Source: RFC 9669; Linux Documentation/bpf/standardization/instruction-set.rst.
  */
-/* clang-format off: one row, one line */
+/* clang-format off */
 #define INSN_TABLE(X) \
 	/* Arithmetic, 64 bits (RFC 9669 section 4.1) */ \
 	X(ADD64_K, 0x07, W, Z, Z, I, 1, "+=") \
