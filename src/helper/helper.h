@@ -18,11 +18,11 @@ enum helper_arg {
 	ARG_CONST_MAP_PTR,
 	ARG_MAP_KEY,
 	ARG_MAP_VALUE,
-	ARG_MEM,            /* a memory region; the next argument is its size */
-	ARG_MEM_FIXED,      /* a memory region of args[i].size bytes */
-	ARG_SIZE,           /* of the argument before, 1 or more */
+	ARG_MEM, /* a memory region; the next argument is its size */
+	ARG_MEM_FIXED, /* a memory region of args[i].size bytes */
+	ARG_SIZE, /* of the argument before, 1 or more */
 	ARG_SIZE_OR_ZERO,
-	ARG_CONST_SIZE_OR_ZERO,  /* alloc size: a constant */
+	ARG_CONST_SIZE_OR_ZERO, /* alloc size: a constant */
 	ARG_CTX,
 	ARG_CONST_ALLOC_SIZE,
 	ARG_RINGBUF_MEM,
@@ -30,31 +30,33 @@ enum helper_arg {
 	ARG_TIMER,
 	ARG_KPTR,
 	ARG_DYNPTR,
-	ARG_FUNC,           /* a callback */
-	ARG_STACK,          /* memory of the stack: the callback's context */
+	ARG_FUNC, /* a callback */
+	ARG_STACK, /* memory of the stack: the callback's context */
 	ARG_CONST_STR,
-	ARG_BTF_ID,         /* pointer to the kernel type named by btf */
+	ARG_BTF_ID, /* pointer to the kernel type named by btf */
 	ARG_SOCK_COMMON,
 	ARG_BTF_SOCK_COMMON,
 	ARG_SOCKET,
 	ARG_PERCPU_BTF_ID,
-	ARG_LONG_PTR,       /* pointer to a long or int that is written */
+	ARG_LONG_PTR, /* pointer to a long or int that is written */
 	ARG_INT_PTR,
 };
 
 enum helper_arg_flags {
-	HELPER_ARG_NULL = 1 << 0,    /* may be NULL */
-	HELPER_ARG_UNINIT = 1 << 1,  /* the helper writes it; need not be initialised */
-	HELPER_ARG_RDONLY = 1 << 2,  /* only read: read-only memory will do */
+	HELPER_ARG_NULL = 1 << 0, /* may be NULL */
+	HELPER_ARG_UNINIT = 1 << 1, /* the helper writes it; need not be initialised */
+	HELPER_ARG_RDONLY = 1 << 2, /* only read: read-only memory will do */
 	HELPER_ARG_RELEASE = 1 << 3, /* the reference in it is released */
-	HELPER_ARG_WRITE = 1 << 4,   /* written by the helper */
-	HELPER_ARG_ALIGNED = 1 << 5,
+	HELPER_ARG_WRITE = 1 << 4, /* written by the helper */
+	HELPER_ARG_ALIGNED = 1 << 5, /* args[i].size bytes, naturally aligned */
+	HELPER_ARG_DYNPTR_LOCAL = 1 << 6, /* a dynptr over the program's memory */
+	HELPER_ARG_DYNPTR_RINGBUF = 1 << 7, /* a dynptr over a ring buffer's record */
 };
 
 enum helper_ret {
 	RET_INTEGER,
 	RET_VOID,
-	RET_MAP_VALUE,      /* or NULL where HELPER_RET_NULL */
+	RET_MAP_VALUE, /* or NULL where HELPER_RET_NULL */
 	RET_SOCKET,
 	RET_TCP_SOCK,
 	RET_SOCK_COMMON,
@@ -65,32 +67,32 @@ enum helper_ret {
 };
 
 enum helper_flags {
-	HELPER_GPL = 1 << 0,         /* for GPL-compatible programs only */
-	HELPER_RET_NULL = 1 << 1,    /* the returned pointer may be NULL */
-	HELPER_ACQUIRE = 1 << 2,     /* the result is a reference that must be released */
-	HELPER_CALLBACK = 1 << 3,    /* calls a BPF function */
+	HELPER_GPL = 1 << 0, /* for GPL-compatible programs only */
+	HELPER_RET_NULL = 1 << 1, /* the returned pointer may be NULL */
+	HELPER_ACQUIRE = 1 << 2, /* the result is a reference that must be released */
+	HELPER_CALLBACK = 1 << 3, /* calls a BPF function */
 	HELPER_MOVES_PACKET = 1 << 4, /* packet pointers are invalid afterwards */
-	HELPER_SLEEPS = 1 << 5,      /* for sleepable programs only */
-	HELPER_PKT_ACCESS = 1 << 6,  /* takes packet memory as ARG_MEM */
-	HELPER_ENGINE = 1 << 7,      /* done by the engines themselves: bpf_tail_call() */
-	HELPER_UNPRIV = 1 << 8,      /* also for programs of unprivileged users */
+	HELPER_SLEEPS = 1 << 5, /* for sleepable programs only */
+	HELPER_PKT_ACCESS = 1 << 6, /* takes packet memory as ARG_MEM */
+	HELPER_ENGINE = 1 << 7, /* done by the engines themselves: bpf_tail_call() */
+	HELPER_UNPRIV = 1 << 8, /* also for programs of unprivileged users */
 };
 
 struct helper_desc {
 	uint32_t id;
-	const char *name;       /* "bpf_map_lookup_elem" */
-	const char *kernel;     /* the version that brought it, "3.19" */
-	uint64_t prog_types;    /* bit n: programs of type n may call it */
-	uint32_t flags;         /* enum helper_flags */
+	const char *name; /* "bpf_map_lookup_elem" */
+	const char *kernel; /* the version that brought it, "3.19" */
+	uint64_t prog_types; /* bit n: programs of type n may call it */
+	uint32_t flags; /* enum helper_flags */
 	enum helper_ret ret;
-	const char *ret_btf;    /* kernel type of RET_BTF_ID, else NULL */
+	const char *ret_btf; /* kernel type of RET_BTF_ID, else NULL */
 	struct {
-		uint8_t type;   /* enum helper_arg */
-		uint8_t flags;  /* enum helper_arg_flags */
-		uint16_t size;  /* ARG_MEM_FIXED */
+		uint8_t type; /* enum helper_arg */
+		uint8_t flags; /* enum helper_arg_flags */
+		uint16_t size; /* ARG_MEM_FIXED */
 		const char *btf; /* ARG_BTF_ID */
 	} args[5];
-	skep_fn fn;             /* NULL: skep does not have it */
+	skep_fn fn; /* NULL: skep does not have it */
 };
 
 /* Row n is helper n; row 0 is BPF_FUNC_unspec. */

@@ -161,13 +161,82 @@ int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
 	memcpy(pkt->data, data, len);
 	pkt->mac_off = PACKET_SKB_HEADROOM;
 	pkt->net_off = PACKET_SKB_HEADROOM + ETH_HLEN;
-	pkt->has_tunnel = false;
+	pkt->trans_off = PACKET_UNSET;
+	pkt->mac_len = 0;
+	pkt->encapsulated = false;
+	pkt->has_hash = false;
+	pkt->csum_ok = false;
+	pkt->csum_level = 0;
+	memset(&pkt->tunnel, 0, sizeof(pkt->tunnel));
 	memset(skb, 0, sizeof(*skb));
 	skb->protocol = eth_protocol(pkt->data, len);
 	skb->pkt_type = eth_pkt_type(pkt->data);
 	set_addresses(pkt, pkt->data + ETH_HLEN, len - ETH_HLEN);
 	if (!l2)
 		pkt->data_meta = pkt->data += ETH_HLEN;
+	packet_sync(pkt);
+	return 0;
+}
+
+int packet_reserve(struct packet *pkt, uint32_t head, uint32_t tail)
+{
+	uint8_t *floor = pkt->mem + GUARD, *ceiling = pkt->mem + pkt->mem_size - GUARD;
+	uint32_t len = packet_len(pkt);
+	uint32_t offset = (uint32_t)(pkt->data - pkt->hard_start);
+	uint8_t *to;
+
+	if ((size_t)(pkt->data - pkt->hard_start) >= head && (size_t)(pkt->hard_end - pkt->data_end) >= tail)
+		return 0;
+	if ((uint64_t)head + len + tail > (uint64_t)(ceiling - floor))
+		return -ENOMEM;
+	pkt->hard_end = MIN(ceiling, floor + head + len + tail + PACKET_SKB_HEADROOM);
+	/* Headers keep their place relative to data; where one was not set it stays so. */
+	to = floor + head;
+	memmove(to, pkt->data, len);
+	pkt->hard_start = floor;
+	pkt->mac_off += head - offset;
+	pkt->net_off += head - offset;
+	if (pkt->trans_off != PACKET_UNSET)
+		pkt->trans_off += head - offset;
+	pkt->data = pkt->data_meta = to;
+	pkt->data_end = to + len;
+	packet_sync(pkt);
+	return 0;
+}
+
+int packet_push(struct packet *pkt, uint32_t len)
+{
+	/* A link-layer header's worth stays free: what is handed back after a run from layer 3 begins with one. */
+	uint32_t left = (uint32_t)(pkt->data - pkt->hard_start);
+	int err = left < len + ETH_HLEN ? packet_reserve(pkt, len + PACKET_SKB_HEADROOM, 0) : 0;
+
+	if (err)
+		return err;
+	pkt->data -= len;
+	pkt->data_meta = pkt->data;
+	packet_sync(pkt);
+	return 0;
+}
+
+void packet_pull(struct packet *pkt, uint32_t len)
+{
+	pkt->data += len;
+	pkt->data_meta = pkt->data;
+	packet_sync(pkt);
+}
+
+int packet_set_len(struct packet *pkt, uint32_t len)
+{
+	uint32_t old = packet_len(pkt);
+
+	if (len > old) {
+		int err = packet_reserve(pkt, (uint32_t)(pkt->data - pkt->hard_start), len - old);
+
+		if (err)
+			return err;
+		memset(pkt->data_end, 0, len - old);
+	}
+	pkt->data_end = pkt->data + len;
 	packet_sync(pkt);
 	return 0;
 }

@@ -31,8 +31,8 @@ enum {
 	PACKET_XDP_HEADROOM = 256, /* XDP_PACKET_HEADROOM */
 	PACKET_XDP_FRAME = 4096,
 	PACKET_XDP_RESERVED = 320, /* SKB_DATA_ALIGN(sizeof(struct skb_shared_info)) on x86-64 */
-	PACKET_SKB_HEADROOM = 64,  /* NET_SKB_PAD + NET_IP_ALIGN on x86-64 */
-	PACKET_MAX = 256 * 1024,   /* longest frame */
+	PACKET_SKB_HEADROOM = 64, /* NET_SKB_PAD + NET_IP_ALIGN on x86-64 */
+	PACKET_MAX = 256 * 1024, /* longest frame */
 };
 
 enum packet_kind {
@@ -43,7 +43,7 @@ enum packet_kind {
 
 struct packet {
 	enum packet_kind kind;
-	uint8_t *mem;      /* below 4 GiB, with a guard page on either side */
+	uint8_t *mem; /* below 4 GiB, with a guard page on either side */
 	size_t mem_size;
 	uint8_t *hard_start, *data_meta, *data, *data_end, *hard_end;
 	union {
@@ -52,10 +52,24 @@ struct packet {
 	} ctx;
 	/* What an skb knows beyond __sk_buff. Offsets are from hard_start, so that they survive a change of head. */
 	uint32_t mac_off, net_off;
-	bool l2;           /* data begins at the link-layer header */
-	struct bpf_tunnel_key tunnel; /* bpf_skb_set_tunnel_key() */
-	bool has_tunnel;
+	uint32_t trans_off; /* transport header; PACKET_UNSET as long as nobody has set it */
+	uint32_t mac_len; /* the kernel's skb->mac_len: 0 until something asks for it to be measured */
+	bool l2; /* data begins at the link-layer header */
+	bool encapsulated; /* bpf_skb_adjust_room() has put an outer header in front */
+	bool has_hash; /* ctx.skb.hash counts */
+	bool csum_ok; /* CHECKSUM_UNNECESSARY, csum_level levels above the first */
+	uint8_t csum_level;
+	struct { /* bpf_skb_set_tunnel_key() and bpf_skb_set_tunnel_opt(): what the frame is to be sent with */
+		bool set, ipv6;
+		uint16_t flags; /* TUNNEL_*, as __be16 */
+		struct bpf_tunnel_key key;
+		uint8_t opts_len;
+		bool has_opts;
+		uint8_t opts[255];
+	} tunnel;
 };
+
+enum { PACKET_UNSET = UINT32_MAX };
 
 /*
  * packet_new - memory for one frame at a time.
@@ -84,6 +98,22 @@ int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2);
 
 /* packet_sync - make the context's fields follow the pointers. */
 void packet_sync(struct packet *pkt);
+
+/*
+ * packet_reserve - make room around an skb's data, as the kernel does when it reallocates: the frame may move.
+ * @head, @tail: bytes wanted in front of data and behind data_end
+ * Return: 0, -ENOMEM beyond what a frame may grow to.
+ */
+int packet_reserve(struct packet *pkt, uint32_t head, uint32_t tail);
+
+/*
+ * packet_push, packet_pull - move an skb's start by @len bytes. Pushed bytes are as they were; the caller fills them.
+ * packet_set_len - cut an skb or grow it with zeroes.
+ * Return: 0, -ENOMEM; packet_pull() needs len bytes there.
+ */
+int packet_push(struct packet *pkt, uint32_t len);
+void packet_pull(struct packet *pkt, uint32_t len);
+int packet_set_len(struct packet *pkt, uint32_t len);
 
 static inline uint32_t packet_len(const struct packet *pkt)
 {
