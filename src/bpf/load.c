@@ -27,6 +27,19 @@ static bool is_poison(int32_t imm)
 	return imm == 195896080 || (imm >= 2001000000 && imm < 2004000000);
 }
 
+/*
+ * Before 1.2 libbpf leaves the call of a weak kernel function that does not exist with neither id nor module; it becomes the
+ * poisoned call that later versions make of it.
+ */
+static bool poison_kfunc(struct bpf_insn *insn)
+{
+	if (insn->imm || insn->off)
+		return false;
+	insn->src_reg = 0;
+	insn->imm = 2002000000;
+	return true;
+}
+
 static int refuse(struct load *l, uint32_t at, int err, const char *what, const char *why)
 {
 	user_log_add(l->log, "%u: %s: %s\n", at, what, why);
@@ -181,7 +194,8 @@ int load_resolve(struct load *l)
 			err = resolve_helper(l, i);
 			break;
 		case INSN_CALL_KFUNC:
-			err = refuse(l, i, -EINVAL, "kernel function", "skep has no kernel functions yet");
+			if (!poison_kfunc(&code->insns[i]))
+				err = refuse(l, i, -EINVAL, "kernel function", "skep has no kernel functions yet");
 			break;
 		default:
 			break;

@@ -18,7 +18,7 @@
 #define ENOTSUPP 524 /* the kernel's own: this program type has no test run */
 #endif
 
-enum { LOOPBACK = 1, GSO_MAX_SEGS = 65535, GSO_LEGACY_MAX_SIZE = 65536, CTX_MAX = 4096 };
+enum { LOOPBACK = 1, GSO_MAX_SEGS = 65535, GSO_LEGACY_MAX_SIZE = 65536, CTX_MAX = 65535 };
 
 struct test_run {
 	struct bpf_call *call;
@@ -85,6 +85,9 @@ static int write_ctx(struct test_run *t, uint32_t size)
 	uint32_t room = attr->test.ctx_size_out;
 	int ret = 0;
 
+	/* A syscall program's context goes back to where it came from (bpf_prog_test_run_syscall). */
+	if (t->ctx && t->prog->type == BPF_PROG_TYPE_SYSCALL && user_write(attr->test.ctx_in, t->ctx, size))
+		return -EFAULT;
 	if (!t->ctx || !room)
 		return 0;
 	if (user_write(attr->test.ctx_out, t->ctx, MIN(room, size)))
