@@ -6,9 +6,16 @@
 /* Made by tools/embed.py from the compiled objects. */
 extern const unsigned char app_xdp_firewall[];
 extern const size_t app_xdp_firewall_len;
+extern const unsigned char app_xdp_flows[];
+extern const size_t app_xdp_flows_len;
+extern const unsigned char app_xdp_lb[];
+extern const size_t app_xdp_lb_len;
 
 const struct app apps[] = {
 	{"xdp-firewall", "drop or pass by address prefix, port and protocol", app_xdp_firewall, &app_xdp_firewall_len},
+	{"xdp-flows", "count frames and bytes per flow; events as flows begin and end", app_xdp_flows,
+	 &app_xdp_flows_len},
+	{"xdp-lb", "spread connections to a virtual address over backends", app_xdp_lb, &app_xdp_lb_len},
 };
 const uint32_t apps_n = sizeof(apps) / sizeof(apps[0]);
 

@@ -31,20 +31,9 @@
  *   skep map update xdp-firewall config 0 '{"unmatched": "DROP"}' --state fw.state
  *   skep replay xdp-firewall capture.pcapng --state fw.state --unsafe-no-verify
  */
-#include <stdbool.h>
-#include <linux/types.h>
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/in6.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "frame.bpf.h"
 
-enum { MAX_VLAN_TAGS = 2, MAX_EXT_HEADERS = 6, MAX_RULES = 131072 };
+enum { MAX_RULES = 131072 };
 
 enum action {
 	NONE, /* no decision: go on */
@@ -96,7 +85,7 @@ struct key6 {
 
 struct port_key {
 	__u16 proto; /* IPPROTO_TCP, IPPROTO_UDP, or any protocol with port 0 */
-	__u16 port;  /* host byte order */
+	__u16 port; /* host byte order */
 	enum direction direction; /* DESTINATION with port 0 */
 };
 
@@ -155,34 +144,6 @@ struct {
 	__type(value, struct counters);
 } counters SEC(".maps");
 
-/* What the headers say. */
-struct packet {
-	void *pos;
-	void *end;
-	__u16 proto;    /* EtherType, then the transport protocol */
-	__u16 source;   /* port */
-	__u16 destination;
-	bool has_ports;
-	bool later_fragment;
-};
-
-struct vlan_tag {
-	__be16 tci;
-	__be16 proto;
-};
-
-struct ext_header {
-	__u8 next;
-	__u8 len; /* in units of 8 bytes beyond the first (AH: of 4 bytes, beyond two) */
-};
-
-struct frag_header {
-	__u8 next;
-	__u8 reserved;
-	__be16 frag_off;
-	__be32 id;
-};
-
 static __always_inline int finish(struct xdp_md *ctx, enum reason reason, enum action action)
 {
 	__u32 zero = 0;
@@ -200,42 +161,6 @@ static __always_inline int finish(struct xdp_md *ctx, enum reason reason, enum a
 	return action == DROP ? XDP_DROP : XDP_PASS;
 }
 
-static __always_inline bool parse_ethernet(struct packet *p)
-{
-	struct ethhdr *eth = p->pos;
-
-	if ((void *)(eth + 1) > p->end)
-		return false;
-	p->pos = eth + 1;
-	p->proto = bpf_ntohs(eth->h_proto);
-#pragma unroll
-	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
-		struct vlan_tag *tag = p->pos;
-
-		if (p->proto != ETH_P_8021Q && p->proto != ETH_P_8021AD)
-			break;
-		if ((void *)(tag + 1) > p->end)
-			return false;
-		p->pos = tag + 1;
-		p->proto = bpf_ntohs(tag->proto);
-	}
-	return true;
-}
-
-static __always_inline bool parse_transport(struct packet *p)
-{
-	struct udphdr *ports_at = p->pos; /* TCP has its ports in the same place */
-
-	if (p->later_fragment || (p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP))
-		return true;
-	if ((void *)(ports_at + 1) > p->end)
-		return false;
-	p->source = bpf_ntohs(ports_at->source);
-	p->destination = bpf_ntohs(ports_at->dest);
-	p->has_ports = true;
-	return true;
-}
-
 static __always_inline enum action side(const struct prefix_rule *rule, enum direction direction)
 {
 	enum action own;
@@ -246,18 +171,13 @@ static __always_inline enum action side(const struct prefix_rule *rule, enum dir
 	return own ? own : rule->action;
 }
 
-static __always_inline enum action look_up4(__be32 addr, enum direction direction)
+static __always_inline enum action look_up(const struct frame *f, const struct in6_addr *addr, enum direction direction)
 {
-	struct key4 key = {.prefixlen = 32, .addr = addr};
+	struct key4 key4 = {.prefixlen = 32, .addr = unmapped(addr)};
+	struct key6 key6 = {.prefixlen = 128, .addr = *addr};
 
-	return side(bpf_map_lookup_elem(&rules4, &key), direction);
-}
-
-static __always_inline enum action look_up6(const struct in6_addr *addr, enum direction direction)
-{
-	struct key6 key = {.prefixlen = 128, .addr = *addr};
-
-	return side(bpf_map_lookup_elem(&rules6, &key), direction);
+	return side(f->version == 4 ? bpf_map_lookup_elem(&rules4, &key4) : bpf_map_lookup_elem(&rules6, &key6),
+		    direction);
 }
 
 static __always_inline enum action look_up_port(__u16 proto, __u16 port, enum direction direction)
@@ -268,134 +188,47 @@ static __always_inline enum action look_up_port(__u16 proto, __u16 port, enum di
 	return rule ? rule->action : NONE;
 }
 
-static __always_inline bool is_extension(__u16 proto)
-{
-	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
-	       proto == IPPROTO_AH || proto == IPPROTO_FRAGMENT;
-}
-
-/* Past the IPv6 extension headers to the transport header. */
-static __always_inline bool skip_extensions(struct packet *p)
-{
-#pragma unroll
-	for (int i = 0; i < MAX_EXT_HEADERS; i++) {
-		struct ext_header *ext = p->pos;
-		struct frag_header *frag = p->pos;
-
-		switch (p->proto) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-			if ((void *)(ext + 1) > p->end)
-				return false;
-			p->proto = ext->next;
-			p->pos += (ext->len + 1) * 8;
-			break;
-		case IPPROTO_AH:
-			if ((void *)(ext + 1) > p->end)
-				return false;
-			p->proto = ext->next;
-			p->pos += (ext->len + 2) * 4;
-			break;
-		case IPPROTO_FRAGMENT:
-			if ((void *)(frag + 1) > p->end)
-				return false;
-			p->proto = frag->next;
-			p->pos = frag + 1;
-			if (frag->frag_off & bpf_htons(0xfff8)) {
-				p->later_fragment = true;
-				return p->proto != IPPROTO_TCP || (bpf_ntohs(frag->frag_off) & 0xfff8) != 8;
-			}
-			break;
-		default:
-			return true;
-		}
-	}
-	return !is_extension(p->proto);
-}
-
-static __always_inline int decide(struct xdp_md *ctx, struct packet *p, enum action source, enum action destination)
+static __always_inline int filter(struct xdp_md *ctx, const struct frame *f)
 {
 	__u32 zero = 0;
 	struct config *c;
 	enum action action;
 
-	if (source)
-		return finish(ctx, REASON_SOURCE, source);
-	if (destination)
-		return finish(ctx, REASON_DESTINATION, destination);
-	if (p->has_ports) {
-		action = look_up_port(p->proto, p->destination, DESTINATION);
+	action = look_up(f, &f->saddr, SOURCE);
+	if (action)
+		return finish(ctx, REASON_SOURCE, action);
+	action = look_up(f, &f->daddr, DESTINATION);
+	if (action)
+		return finish(ctx, REASON_DESTINATION, action);
+	if (f->has_ports) {
+		action = look_up_port(f->proto, f->destination, DESTINATION);
 		if (!action)
-			action = look_up_port(p->proto, p->source, SOURCE);
+			action = look_up_port(f->proto, f->source, SOURCE);
 		if (action)
 			return finish(ctx, REASON_PORT, action);
 	}
-	action = look_up_port(p->proto, 0, DESTINATION);
+	action = look_up_port(f->proto, 0, DESTINATION);
 	if (action)
 		return finish(ctx, REASON_PROTOCOL, action);
 	c = bpf_map_lookup_elem(&config, &zero);
 	return finish(ctx, REASON_UNMATCHED, c ? c->unmatched : PASS);
 }
 
-static __always_inline int filter4(struct xdp_md *ctx, struct packet *p)
-{
-	struct iphdr *ip = p->pos;
-	enum action source, destination;
-	__u32 len, offset;
-
-	if ((void *)(ip + 1) > p->end)
-		return finish(ctx, REASON_MALFORMED, DROP);
-	len = ip->ihl * 4;
-	if (ip->version != 4 || len < sizeof(*ip))
-		return finish(ctx, REASON_MALFORMED, DROP);
-	p->proto = ip->protocol;
-	p->pos += len;
-	offset = bpf_ntohs(ip->frag_off) & 0x1fff;
-	p->later_fragment = offset;
-	if ((offset == 1 && p->proto == IPPROTO_TCP) || !parse_transport(p))
-		return finish(ctx, REASON_MALFORMED, DROP);
-	source = look_up4(ip->saddr, SOURCE);
-	destination = source ? NONE : look_up4(ip->daddr, DESTINATION);
-	return decide(ctx, p, source, destination);
-}
-
-static __always_inline int filter6(struct xdp_md *ctx, struct packet *p)
-{
-	struct ipv6hdr *ip = p->pos;
-	enum action source, destination;
-
-	if ((void *)(ip + 1) > p->end || ip->version != 6)
-		return finish(ctx, REASON_MALFORMED, DROP);
-	p->proto = ip->nexthdr;
-	p->pos = ip + 1;
-	if (!skip_extensions(p) || !parse_transport(p))
-		return finish(ctx, REASON_MALFORMED, DROP);
-	source = look_up6(&ip->saddr, SOURCE);
-	destination = source ? NONE : look_up6(&ip->daddr, DESTINATION);
-	return decide(ctx, p, source, destination);
-}
-
 SEC("xdp")
 int xdp_firewall(struct xdp_md *ctx)
 {
-	struct packet p = {
-		.pos = (void *)(long)ctx->data,
-		.end = (void *)(long)ctx->data_end,
-	};
 	__u32 zero = 0;
 	struct config *c;
+	struct frame f;
 
-	if (!parse_ethernet(&p))
-		return finish(ctx, REASON_MALFORMED, DROP);
-	switch (p.proto) {
-	case ETH_P_IP:
-		return filter4(ctx, &p);
-	case ETH_P_IPV6:
-		return filter6(ctx, &p);
-	default:
+	switch (parse_frame(ctx, &f)) {
+	case PARSED:
+		return filter(ctx, &f);
+	case PARSED_NOT_IP:
 		c = bpf_map_lookup_elem(&config, &zero);
 		return finish(ctx, REASON_NOT_IP, c ? c->other : PASS);
+	default:
+		return finish(ctx, REASON_MALFORMED, DROP);
 	}
 }
 

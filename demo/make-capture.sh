@@ -3,7 +3,7 @@
 # Makes demo.pcapng: real programs in two network namespaces, a veth pair between them, dumpcap on the server's end.
 #
 # Needs root, and: iproute2, iputils-ping, curl, python3, wireshark-common (dumpcap). Touches nothing but its own two
-# namespaces, which are gone when it ends. Takes about ten seconds.
+# namespaces, which are gone when it ends. Takes five seconds.
 #
 # usage: sudo demo/make-capture.sh [OUT.pcapng]
 set -euo pipefail
