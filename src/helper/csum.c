@@ -41,8 +41,8 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)sum;
 }
 
-/* The sum of a region of whole words, not folded. */
-static uint32_t sum_words(const void *data, uint32_t size, uint32_t seed)
+/* The sum of a region, not folded; what is short of a word at its end counts as if zeroes followed. */
+static uint32_t sum_bytes(const void *data, uint32_t size, uint32_t seed)
 {
 	const uint8_t *p = data;
 	uint32_t sum = seed, word;
@@ -51,7 +51,9 @@ static uint32_t sum_words(const void *data, uint32_t size, uint32_t seed)
 		memcpy(&word, p, 4);
 		sum = add32(sum, word);
 	}
-	return sum;
+	word = 0;
+	memcpy(&word, p, size);
+	return add32(sum, word);
 }
 
 HELPER(csum_diff)
@@ -59,15 +61,13 @@ HELPER(csum_diff)
 	const void *from = helper_ptr(r1), *to = helper_ptr(r3);
 	uint32_t from_size = (uint32_t)r2, to_size = (uint32_t)r4, seed = (uint32_t)r5;
 
-	if ((from_size | to_size) & 3)
-		return helper_result(-EINVAL);
 	if (from_size && to_size)
-		return fold(add32(sum_words(to, to_size, seed), ~sum_words(from, from_size, 0)));
+		return fold(add32(sum_bytes(to, to_size, seed), ~sum_bytes(from, from_size, 0)));
 	if (to_size)
-		return fold(sum_words(to, to_size, seed));
+		return fold(sum_bytes(to, to_size, seed));
 	if (from_size)
-		return fold(~sum_words(from, from_size, ~seed));
-	return seed;
+		return fold(~sum_bytes(from, from_size, ~seed));
+	return fold(seed);
 }
 
 HELPER(csum_update)

@@ -121,12 +121,15 @@ HELPER(get_socket_uid)
 	return OVERFLOW_ID;
 }
 
-/* What is behind VLAN headers in the frame, from the link-layer header on. */
+/*
+ * What is behind VLAN headers. The kernel looks for them from data on as if a link-layer header were there, also where
+ * data begins behind it.
+ */
 static uint16_t inner_protocol(const struct packet *pkt)
 {
 	enum { DEPTH = 8, VLAN_LEN = 4 };
 	uint16_t proto = (uint16_t)pkt->ctx.skb.protocol;
-	const uint8_t *at = pkt->hard_start + pkt->mac_off + (pkt->mac_len ? pkt->mac_len - VLAN_LEN : ETH_HLEN);
+	const uint8_t *at = pkt->data + (pkt->mac_len ? pkt->mac_len - VLAN_LEN : ETH_HLEN);
 
 	for (int i = 0; proto == htons(ETH_P_8021Q) || proto == htons(ETH_P_8021AD); i++, at += VLAN_LEN) {
 		if (i == DEPTH - 1 || at > pkt->data_end || pkt->data_end - at < VLAN_LEN)
@@ -185,7 +188,7 @@ HELPER(skb_set_tstamp)
 	if (skb->protocol != htons(ETH_P_IP) && skb->protocol != htons(ETH_P_IPV6))
 		return helper_result(-EOPNOTSUPP);
 	/* 0: real time, as received; 1, 2: delivery times of the monotonic and the TAI clock. */
-	if (type > 2 || !type == !!r2)
+	if (type > 2 || (type && !r2))
 		return helper_result(-EINVAL);
 	skb->tstamp = r2;
 	skb->tstamp_type = (uint8_t)type;

@@ -3,10 +3,11 @@
  * Who runs, and memory by address.
  *
  * The current task is the thread that runs the program: a test run or a replay runs in the hive's own process. There is no
- * struct task_struct, so bpf_get_current_task() is 0, which bpf_probe_read_kernel() answers with -EFAULT.
+ * struct task_struct, so bpf_get_current_task() is 0.
  *
  * Reads by address go through user_read() (base/usermem.h), never through a pointer: a bad address is -EFAULT and
- * leaves zeroes. "Kernel" memory and user memory are both this process's.
+ * leaves zeroes. "Kernel" memory and user memory are both this process's; a kernel read near NULL is -ERANGE, as it is
+ * for any address of user space in the kernel.
  */
 #include "base/usermem.h"
 #include "base/util.h"
@@ -75,6 +76,8 @@ HELPER(get_current_task)
 	return 0;
 }
 
+enum { NULL_PAGE = 4096 };
+
 static uint64_t read_bytes(uint64_t to, uint64_t size, uint64_t from)
 {
 	int err = user_read(helper_ptr(to), from, (uint32_t)size);
@@ -115,9 +118,18 @@ HELPER(probe_read_user)
 	return read_bytes(r1, r2, r3);
 }
 
+/* Near NULL. Return: whether; the buffer is zero then. */
+static bool near_null(uint64_t to, uint64_t size, uint64_t from)
+{
+	if (from >= NULL_PAGE)
+		return false;
+	memset(helper_ptr(to), 0, (uint32_t)size);
+	return true;
+}
+
 HELPER(probe_read_kernel)
 {
-	return read_bytes(r1, r2, r3);
+	return near_null(r1, r2, r3) ? helper_result(-ERANGE) : read_bytes(r1, r2, r3);
 }
 
 HELPER(copy_from_user)
@@ -137,5 +149,5 @@ HELPER(probe_read_user_str)
 
 HELPER(probe_read_kernel_str)
 {
-	return read_str(r1, r2, r3);
+	return r2 && near_null(r1, r2, r3) ? helper_result(-ERANGE) : read_str(r1, r2, r3);
 }

@@ -88,6 +88,8 @@ static void set_room(struct packet *pkt, uint32_t headroom, uint32_t len, uint32
 	pkt->data_meta = pkt->data;
 	pkt->data_end = pkt->data + len;
 	pkt->hard_end = pkt->hard_start + MAX(frame, ALIGN_UP(headroom + len + reserved, 64u)) - reserved;
+	/* A program can see what is in front of the frame: never a frame before this one. */
+	memset(pkt->hard_start, 0, headroom);
 }
 
 int packet_set_xdp(struct packet *pkt, const void *data, uint32_t len, uint32_t meta_len)
@@ -116,16 +118,16 @@ static uint16_t eth_protocol(const uint8_t *frame, uint32_t len)
 	return htons(ETH_P_802_2);
 }
 
-/* Whom the frame is for, seen from a device whose address is all zeroes (the loopback device of a test run). */
+/*
+ * Whom the frame is for, seen from the loopback device of a test run. Its address is all zeroes, and so is its
+ * broadcast address: what goes to everybody is multicast to it.
+ */
 static uint32_t eth_pkt_type(const uint8_t *dest)
 {
 	static const uint8_t none[ETH_ALEN];
-	static const uint8_t all[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 	if (!memcmp(dest, none, ETH_ALEN))
 		return PACKET_HOST;
-	if (!memcmp(dest, all, ETH_ALEN))
-		return PACKET_BROADCAST;
 	return dest[0] & 1 ? PACKET_MULTICAST : PACKET_OTHERHOST;
 }
 
