@@ -151,8 +151,10 @@ int cmd_info_by_fd(struct bpf_call *call, uint32_t which)
 
 	pthread_mutex_lock(&hive->lock);
 	o = hive_object_by_fd(hive, (int)call->attr.info.bpf_fd, -1, &ret);
-	if (!o)
+	if (!o) {
+		ret = ret == -EBADF ? -EBADFD : ret; /* this command's own word for it */
 		goto out;
+	}
 	switch (o->kind) {
 	case HIVE_MAP:
 		size = sizeof(info.map);

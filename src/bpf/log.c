@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LOG_FIXED = 8 }; /* the kernel's BPF_LOG_FIXED */
+
 int user_log_open(struct user_log *log, uint64_t buf, uint32_t size, uint32_t level)
 {
 	*log = (struct user_log){.buf = buf, .size = size, .level = level};
-	if (!!buf != !!size || (buf && !level) || (level & ~7u) || size > UINT32_MAX >> 2)
+	if (!!buf != !!size || (buf && !level) || (level & ~15u) || size > UINT32_MAX >> 2)
 		return -EINVAL;
 	return 0;
 }
@@ -47,8 +49,9 @@ void user_log_add(struct user_log *log, const char *fmt, ...)
 int user_log_close(struct user_log *log, int ret)
 {
 	size_t n = MIN(log->len, (size_t)(log->size ? log->size - 1 : 0));
+	size_t skip = log->level & LOG_FIXED ? 0 : log->len - n;
 
-	if (log->buf && (user_write(log->buf, log->text, n) || user_write(log->buf + n, "", 1)))
+	if (log->buf && (user_write(log->buf, log->text + skip, n) || user_write(log->buf + n, "", 1)))
 		ret = -EFAULT;
 	else if (log->buf && n < log->len)
 		ret = -ENOSPC;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The caller's log buffer (log_level, log_buf, log_size of BPF_PROG_LOAD and BPF_BTF_LOAD): text for people, written
- * as the kernel writes it: as much as fits, ended by a NUL; -ENOSPC for a call whose text did not fit.
+ * as the kernel writes it: as much as fits of its end (level 8: of its beginning), ended by a NUL; -ENOSPC for a call
+ * whose text did not fit.
  */
 #ifndef SKEP_BPF_LOG_H
 #define SKEP_BPF_LOG_H
@@ -12,7 +13,7 @@
 struct user_log {
 	uint64_t buf; /* address in the caller; 0: nobody reads */
 	uint32_t size;
-	uint32_t level; /* 1: what went wrong; 2: more; 4: statistics */
+	uint32_t level; /* 1: what went wrong; 2: more; 4: statistics; 8: keep the beginning */
 	char *text; /* what was written so far */
 	size_t len, room;
 };

@@ -184,9 +184,7 @@ static int create_prepare(struct skep_hive *hive, const union bpf_attr *attr, st
 		why = check_inner(m->inner->map);
 		if (why)
 			return why;
-	} else if (attr->inner_map_fd) {
-		return -EINVAL;
-	}
+	} /* other types leave it unread, as the kernel does */
 	if (attr->btf_key_type_id || attr->btf_value_type_id) {
 		struct hive_object *o = hive_object_by_fd(hive, (int)attr->btf_fd, HIVE_BTF, &why);
 
