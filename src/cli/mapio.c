@@ -16,7 +16,8 @@ void map_view(const struct bpf_object *obj, const struct bpf_map *map, struct ma
 	const struct map_type_desc *type = map_type_find(bpf_map__type(map));
 
 	*v = (struct map_view){
-		.name = bpf_map__name(map),
+		/* A data section's map is called after its object and section; the section alone is what people know. */
+		.name = bpf_map__is_internal(map) ? strchr(bpf_map__name(map), '.') : bpf_map__name(map),
 		.fd = bpf_map__fd(map),
 		.type = bpf_map__type(map),
 		.key_size = bpf_map__key_size(map),
@@ -64,13 +65,29 @@ bool map_has_elements(const struct map_view *v)
 	}
 }
 
+static bool is_array(const struct map_view *v)
+{
+	return v->type == BPF_MAP_TYPE_ARRAY || v->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+/* An array's index is a number whether BTF says so or not. */
+static struct json_object *key_to_json(const struct map_view *v, const void *key)
+{
+	uint32_t index;
+
+	if (v->key_type || !is_array(v))
+		return value_to_json(v->btf, v->key_type, key, v->key_size);
+	memcpy(&index, key, sizeof(index));
+	return json_object_new_uint64(index);
+}
+
 struct json_object *map_element(const struct map_view *v, const void *key, const void *value)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *list;
 
 	json_object_object_add(o, "map", json_object_new_string(v->name));
-	json_object_object_add(o, "key", value_to_json(v->btf, v->key_type, key, v->key_size));
+	json_object_object_add(o, "key", key_to_json(v, key));
 	if (v->n_cpus == 1 && v->user_size == v->value_size) {
 		json_object_object_add(o, "value", value_to_json(v->btf, v->value_type, value, v->value_size));
 		return o;
@@ -83,11 +100,6 @@ struct json_object *map_element(const struct map_view *v, const void *key, const
 						    v->value_size));
 	json_object_object_add(o, "values", list);
 	return o;
-}
-
-static bool is_array(const struct map_view *v)
-{
-	return v->type == BPF_MAP_TYPE_ARRAY || v->type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
 int map_each(const struct map_view *v, int (*fn)(void *arg, const void *key, const void *value), void *arg)

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <bpf/btf.h>
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -283,7 +284,8 @@ static int hex_from_text(const char *text, uint8_t *bytes, size_t size, const ch
 			text++;
 			continue;
 		}
-		if (sscanf(text, "%2x%n", &v, &used) != 1 || used < 1 || (text[used] && text[used] != ' '))
+		if (!isxdigit((unsigned char)text[0]) || text[1] == 'x' || sscanf(text, "%2x%n", &v, &used) != 1 ||
+		    (text[used] && text[used] != ' '))
 			return refuse(why, what, "not a list of bytes in hex (two digits each)");
 		if (n >= size)
 			return refuse(why, what, "too many bytes");

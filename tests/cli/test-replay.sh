@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# skep replay: what goes in, what comes out, what is refused.
+. "$(dirname "$0")/common.sh"
+
+verdicts() { # CAPTURE PROG EXPR
+	expect 0 "$skep" replay "$ports" "$caps/$1" --prog "$2" --json $unsafe && json "o[-1]['verdicts'] == $3"
+}
+plain_report() {
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit $unsafe && says "10 frames, 420 bytes" &&
+		grep -qE '^  XDP_PASS +5 +50\.0 %' "$tmp/out" && grep -qE '^  XDP_DROP +5 +50\.0 %' "$tmp/out" &&
+		says "ns per frame" && says '"frames": 10' && ! grep -q $'\033' "$tmp/out"
+}
+same_in_interpreter() {
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --interpret --json $unsafe &&
+		json "o[-1]['verdicts'] == {'XDP_PASS': 5, 'XDP_DROP': 5} and o[-1]['engine'] == 'interpreter'"
+}
+maps_in_json() {
+	verdicts ten.pcap by_limit "{'XDP_PASS': 5, 'XDP_DROP': 5}" &&
+		json "[e['key'] for e in o if e.get('map') == 'by_port'] == list(range(1, 11))" &&
+		json "all(sum(e['values']) == 1 for e in o if e.get('map') == 'by_port')" &&
+		json "[e['value'] for e in o if e.get('map') == '.bss'] == [{'frames': 10}]"
+}
+sizes() {
+	expect 0 "$skep" replay "$ports" "$caps/sizes.pcap" --prog by_limit --json $unsafe &&
+		json "o[-1]['frames'] == 9 and o[-1]['skipped'] == 3 and sum(o[-1]['verdicts'].values()) == 6"
+}
+cut() {
+	expect 0 "$skep" replay "$ports" "$caps/cut.pcap" --prog by_limit --json $unsafe && json "o[-1]['cut'] == 10"
+}
+limit() {
+	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --limit 777 --json $unsafe &&
+		json "o[-1]['frames'] == 777"
+}
+many() {
+	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --json $unsafe &&
+		json "o[-1]['frames'] == 300000 and o[-1]['verdicts'] == {'XDP_PASS': 150000, 'XDP_DROP': 150000}" &&
+		json "sum(sum(e['values']) for e in o if e.get('map') == 'by_port') == 300000"
+}
+from_stdin() {
+	expect 0 sh -c "cat '$caps/ten.pcap' | '$skep' replay '$ports' - --prog by_limit --json $unsafe" &&
+		json "o[-1]['frames'] == 10"
+}
+broken() {
+	expect 1 "$skep" replay "$ports" "$caps/broken.pcap" --prog by_limit --json $unsafe && complains "after frame 9" &&
+		json "o[-1]['frames'] == 9"
+}
+comments() {
+	expect 0 "$skep" replay "$ports" "$caps/ten-nano.pcap" --prog by_limit -o "$tmp/o.pcapng" $unsafe &&
+		[ "$(tshark -r "$tmp/o.pcapng" -T fields -e frame.comment | sort | uniq -c | tr -s ' \n' ' ')" = \
+			" 5 skep: XDP_DROP 5 skep: XDP_PASS " ] &&
+		[ "$(tshark -r "$tmp/o.pcapng" -T fields -e frame.time_epoch -e frame.len | head -1)" = \
+			"$(tshark -r "$caps/ten-nano.pcap" -T fields -e frame.time_epoch -e frame.len | head -1)" ]
+}
+round_trip() {
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --save "$tmp/s.state" --json $unsafe || return 1
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --state "$tmp/s.state" --json $unsafe &&
+		json "all(sum(e['values']) == 2 for e in o if e.get('map') == 'by_port')" &&
+		json "[e['value'] for e in o if e.get('map') == '.bss'] == [{'frames': 20}]"
+}
+as_user() {
+	cp "$skep" "$ports" "$caps/ten.pcap" "$tmp/" && chmod 644 "$tmp"/*.o "$tmp"/*.pcap && chmod 755 "$tmp/skep" &&
+		expect 0 setpriv --reuid 1000 --regid 1000 --clear-groups env -i "$tmp/skep" replay "$tmp/ports.bpf.o" \
+			"$tmp/ten.pcap" --prog by_limit --json $unsafe && json "o[-1]['frames'] == 10"
+}
+alone() {
+	mkdir -p "$tmp/alone" && cp "$skep" "$tmp/alone/" && cd "$tmp/alone" &&
+		expect 0 env -i ./skep replay xdp-firewall "$source/demo/demo.pcapng" --json $unsafe && json "o[-1]['frames'] > 100"
+}
+several() {
+	expect 1 "$skep" replay "$ports" "$caps/ten.pcap" $unsafe && grep -q 'several programs; choose one with --prog' "$tmp/err" &&
+		grep -q 'by_limit' "$tmp/err"
+}
+interrupted() {
+	mkfifo "$tmp/pipe"
+	"$skep" replay "$ports" "$tmp/pipe" --prog by_limit --json $unsafe >"$tmp/out" 2>"$tmp/err" &
+	local pid=$!
+	{ cat "$caps/ten.pcap"; for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $pid 2>/dev/null || break; sleep 0.1; kill -INT $pid; done; } >"$tmp/pipe"
+	wait $pid
+	json "o[-1]['frames'] == 10" && grep -q 'interrupted' "$tmp/err"
+}
+
+ok "the report has verdicts, shares, cost and maps, and no colours in a file" plain_report
+ok "the interpreter gives the same" same_in_interpreter
+ok "--json is JSON Lines: maps' elements, then the result" maps_in_json
+for f in ten-be.pcap ten-nano.pcap ten.pcapng; do
+	ok "$f is read" verdicts $f by_limit "{'XDP_PASS': 5, 'XDP_DROP': 5}"
+done
+for f in raw.pcap null.pcap sll.pcap sll2.pcap; do
+	ok "$f is read, with Ethernet headers made up" verdicts $f by_limit "{'XDP_PASS': 5, 'XDP_DROP': 5}"
+done
+ok "a TC program's verdicts have TC's names" verdicts ten.pcap shoot "{'TC_ACT_OK': 5, 'TC_ACT_SHOT': 5}"
+ok "a socket filter sees the link-layer header" verdicts ten.pcap take "{'ACCEPT': 10}"
+ok "a cgroup_skb program sees the packet from its network header on" verdicts ten.pcap allow "{'ALLOW': 10}"
+ok "return values without a name are shown as numbers" verdicts ten.pcap strange "{str(101 + i): 1 for i in range(10)}"
+ok "an empty capture is no error" verdicts none.pcap by_limit "{}"
+ok "frames shorter than a header are counted as not run" sizes
+ok "frames that the capture cut off are run and counted" cut
+ok "--limit stops after so many frames" limit
+ok "300,000 frames are all run and counted" many
+ok "- reads the capture from stdin" from_stdin
+ok "a broken capture is reported after what was good in it" broken
+if command -v tshark >/dev/null; then
+	ok "the pcapng output opens in tshark, verdicts as comments, times and lengths as they were" comments
+else
+	skip "the pcapng output opens in tshark" "no tshark here"
+fi
+ok "--save and --state carry maps from run to run" round_trip
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && ! ldd "$skep" | grep -q asan; then
+	ok "an ordinary user without an environment runs it" as_user
+else
+	skip "an ordinary user without an environment runs it" "not root, or a sanitised build"
+fi
+ok "build/skep copied alone elsewhere runs, ready-made programs included" alone
+ok "of several programs one must be chosen" several
+ok "Ctrl-C prints what was done so far" interrupted
+ok "without --unsafe-no-verify nothing is run" refused 1 "has no verifier" replay "$ports" "$caps/ten.pcap" --prog by_limit
+ok "a missing object" refused 1 "/nonexistent.o: read: No such file" replay /nonexistent.o "$caps/ten.pcap" $unsafe
+ok "a folder as object" refused 1 "read: Is a directory" replay "$tmp" "$caps/ten.pcap" $unsafe
+ok "a text file as object" refused 1 "text.pcap: open: not an ELF file" replay "$caps/text.pcap" "$caps/ten.pcap" $unsafe
+ok "an x86-64 file as object" refused 1 "x86-64 file, not a BPF object" replay "$skep" "$caps/ten.pcap" $unsafe
+head -c 1000 "$ports" >"$tmp/half.o"
+ok "half an object" refused 1 "half.o: open: cut off" replay "$tmp/half.o" "$caps/ten.pcap" $unsafe
+ok "legacy maps" refused 1 "legacy" replay "$here/legacy.bpf.o" "$caps/ten.pcap" $unsafe
+ok "a section that nobody knows" refused 1 'SEC("mystery") names no kind of program' replay "$here/sec-unknown.bpf.o" "$caps/ten.pcap" $unsafe
+not_there() { expect 1 "$skep" replay "$ports" "$caps/ten.pcap" --prog nope $unsafe && grep -q "no program 'nope'; it has:" "$tmp/err" && grep -q by_limit "$tmp/err"; }
+ok "a program that is not there, and those that are" not_there
+ok "a missing capture" refused 1 "/nonexistent.pcap: open: No such file" replay "$here/sec-loose.bpf.o" /nonexistent.pcap $unsafe
+ok "an empty file as capture" refused 1 "empty.pcap: open: not a capture" replay "$here/sec-loose.bpf.o" "$caps/empty.pcap" $unsafe
+ok "a text file as capture" refused 1 "text.pcap: open: not a capture" replay "$here/sec-loose.bpf.o" "$caps/text.pcap" $unsafe
+ok "a link type that is not read" refused 1 "link type IEEE802_11" replay "$here/sec-loose.bpf.o" "$caps/wifi.pcap" $unsafe
+ok "an output that cannot be made" refused 1 "/nonexistent/o.pcapng: write: No such file" replay "$here/sec-loose.bpf.o" "$caps/ten.pcap" -o /nonexistent/o.pcapng $unsafe
+ok "a section that libbpf 1.1 does not know runs as what it is" expect 0 "$skep" replay "$here/sec-tcx.bpf.o" "$caps/ten.pcap" $unsafe
+ok "too few arguments" refused 2 "replay wants an object" replay "$ports" $unsafe
+ok "an unknown option" refused 2 "'--nope'" replay "$ports" "$caps/ten.pcap" --nope
+ok "a limit that is no number" refused 2 "--limit wants a number" replay "$ports" "$caps/ten.pcap" --limit x
+tap_end

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# skep prog, list, bench, version, help.
+. "$(dirname "$0")/common.sh"
+
+helps() {
+	for v in replay prog map list bench version; do
+		expect 0 "$skep" $v --help && says "usage: skep $v" || return 1
+		[ $v = version ] || says "examples:" || return 1
+		expect 0 "$skep" help $v && says "usage: skep $v" || return 1
+	done
+}
+overview() {
+	expect 0 "$skep" --help && says "Exit codes: 0" && expect 2 "$skep" && expect 2 "$skep" nope && grep -q "no verb 'nope'" "$tmp/err"
+}
+version() { expect 0 "$skep" version && grep -qE '^skep [0-9]+\.[0-9]+\.[0-9]+$' "$tmp/out"; }
+show() {
+	expect 0 "$skep" prog show "$ports" --json && json "len(o) == 6 and o[0]['maps'] and all(e['insns'] > 1 for e in o)" &&
+		json "{e['prog']: e['type'] for e in o}['shoot'] == 'sched_cls'"
+}
+dump() {
+	expect 0 "$skep" prog dump "$ports" --prog by_limit && says '; return port > limit ? XDP_DROP : XDP_PASS;' &&
+		says 'call bpf_map_lookup_elem#1' && says '= map[id:' && grep -qE '^ +[0-9]+: \(95\) exit' "$tmp/out" &&
+		! grep -q shoot "$tmp/out"
+}
+jited() {
+	expect 0 "$skep" prog dump "$ports" jited --prog by_limit --json || return 1
+	json "all(e['bytes'] for e in o if e['text'] == '(95) exit') and o[0]['insn'] == 0"
+}
+helpers() {
+	expect 0 "$skep" list helpers --json && json "[e['name'] for e in o if e['id'] == 1] == ['bpf_map_lookup_elem']" &&
+		json "len({e['id'] for e in o}) == len(o) >= 211 and all('since' in e for e in o)"
+}
+maps() { expect 0 "$skep" list maps --json && json "{e['name']: e['skep'] for e in o}['hash'] is True and len(o) >= 32"; }
+types() { expect 0 "$skep" list types --json && json "'xdp' in [e['name'] for e in o] and len(o) >= 32"; }
+bench() {
+	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --json $unsafe &&
+		json "set(o[0]) == {'prog', 'insns', 'retval', 'interp_ns', 'jit_ns', 'kernel_ns', 'compile_us'}" &&
+		json "o[0]['prog'] == 'by_limit' and o[0]['retval'] == 1 and o[0]['interp_ns'] > 0 and o[0]['kernel_ns'] is None"
+}
+bench_data() {
+	head -c 100 /dev/zero >"$tmp/frame" && expect 0 "$skep" bench "$ports" --prog by_limit --data "$tmp/frame" --repeat 100 --json $unsafe &&
+		json "o[0]['retval'] == 0"
+}
+# Beside the kernel where it may be asked; otherwise the reason is said and the figure is null.
+bench_kernel() {
+	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --kernel --json $unsafe || return 1
+	json "o[0]['kernel_ns'] is None or o[0]['kernel_ns'] > 0" || return 1
+	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --kernel $unsafe && ! grep -q "the kernel's run returned" "$tmp/err"
+}
+closed_pipe() { "$skep" list helpers | head -1 | grep -q helper; }
+full_disk() { expect 1 sh -c "'$skep' list helpers >/dev/full"; }
+
+ok "every verb has help with examples" helps
+ok "the overview names the exit codes; no verb and an unknown verb are misuse" overview
+ok "version" version
+ok "prog show lists each program with its maps" show
+ok "prog dump prints instructions with their source lines" dump
+case $(uname -m) in
+x86_64) ok "prog dump jited prints each instruction's machine code" jited ;;
+*) skip "prog dump jited" "no JIT for this CPU" ;;
+esac
+ok "list helpers has all of Linux 6.18, once" helpers
+ok "list maps" maps
+ok "list types" types
+ok "bench gives the documented figures" bench
+ok "bench takes a frame from a file" bench_data
+ok "bench --kernel stands beside the kernel or says why not" bench_kernel
+ok "bench wants the word" refused 1 "has no verifier" bench "$ports"
+ok "bench of a program that is not there" eval 'expect 1 "$skep" bench "$ports" --prog nope $unsafe && grep -q "no program .nope.; it has:" "$tmp/err"'
+ok "a frame that is none" refused 1 "a frame has 14 to" bench "$ports" --data /dev/null $unsafe
+ok "a repeat that is none" refused 2 "--repeat wants" bench "$ports" --repeat 0 $unsafe
+ok "a list of what there is none of" refused 2 "no list of 'x'" list x
+ok "prog cannot do everything" refused 2 "prog cannot 'load'" prog load x
+ok "a ready-made name that is none lists those there are" eval 'expect 1 "$skep" prog show nope && grep -q xdp-firewall "$tmp/err"'
+ok "a reader that goes away is no crash" closed_pipe
+ok "a full disk is a failure" full_disk
+tap_end
