@@ -291,7 +291,7 @@ HELPER(skb_vlan_push)
 		memmove(pkt->data, pkt->data + VLAN_LEN, VLAN_AT);
 		memcpy(pkt->data + VLAN_AT, tag, sizeof(tag));
 		pkt->mac_off -= VLAN_LEN;
-		pkt->mac_len += VLAN_LEN;
+		pkt->net_off -= VLAN_LEN;
 		skb->protocol = skb->vlan_proto;
 	}
 	skb->vlan_present = 1;

@@ -28,6 +28,7 @@ enum {
 struct text {
 	char *buf;
 	size_t size, len;
+	size_t room; /* size with the end */
 };
 
 static void add(struct text *t, const char *s, size_t len)
@@ -79,7 +80,17 @@ static void add_string(struct text *t, const struct spec *spec, uint64_t from)
 	add_padded(t, spec, s, len < 0 ? 0 : (size_t)len);
 }
 
-static void add_address(struct text *t, const struct spec *spec, char letter, char version, uint64_t from)
+/*
+ * What %p with a suffix has followed: no width applies; and where the text is full already it does not count into its
+ * length, as in the kernel.
+ */
+static void add_followed(struct text *t, const char *s, size_t len)
+{
+	if (t->len < t->room)
+		add(t, s, len);
+}
+
+static void add_address(struct text *t, char letter, char version, uint64_t from)
 {
 	uint8_t ip[16] = {};
 	char s[64] = "";
@@ -97,7 +108,7 @@ static void add_address(struct text *t, const struct spec *spec, char letter, ch
 			len += (size_t)snprintf(s + len, sizeof(s) - len, "%s%02x%02x", i && letter == 'I' ? ":" : "",
 						ip[i], ip[i + 1]);
 	}
-	add_padded(t, spec, s, len);
+	add_followed(t, s, len);
 }
 
 static bool ends_word(char c)
@@ -115,9 +126,12 @@ static const char *add_pointer(struct text *t, const struct spec *spec, const ch
 		return ends_word(*f) ? f : f + 1;
 	}
 	if ((f[0] == 'k' || f[0] == 'u') && f[1] == 's') {
+		const struct spec plain = {};
+
 		if (!ends_word(f[2]))
 			return NULL;
-		add_string(t, spec, value);
+		if (t->len < t->room)
+			add_string(t, &plain, value);
 		return f + 2;
 	}
 	if (*f == 's' || *f == 'S' || *f == 'B') {
@@ -126,7 +140,7 @@ static const char *add_pointer(struct text *t, const struct spec *spec, const ch
 		return f + 1;
 	}
 	if ((f[0] == 'i' || f[0] == 'I') && (f[1] == '4' || f[1] == '6')) {
-		add_address(t, spec, f[0], f[1], value);
+		add_address(t, f[0], f[1], value);
 		return f + 2;
 	}
 	return NULL;
@@ -159,7 +173,11 @@ static const char *convert(struct text *t, const char *f, uint64_t value)
 	f = read_spec(f, &spec);
 	switch (*f) {
 	case 'p':
-		return add_pointer(t, &spec, f + 1, value);
+		f = add_pointer(t, &spec, f + 1, value);
+		/* Letters and digits that follow a pointer's suffix are taken for more of it. */
+		while (f && isalnum((unsigned char)*f))
+			f++;
+		return f;
 	case 's':
 		if (!ends_word(f[1]))
 			return NULL;
@@ -186,7 +204,7 @@ static const char *convert(struct text *t, const char *f, uint64_t value)
  */
 static int64_t format(char *buf, size_t size, const char *fmt, size_t fmt_size, const uint64_t *args, uint32_t n_args)
 {
-	struct text t = {.buf = buf, .size = size ? size - 1 : 0};
+	struct text t = {.buf = buf, .size = size ? size - 1 : 0, .room = size};
 	uint32_t n = 0;
 
 	if (!memchr(fmt, 0, fmt_size))

@@ -9,6 +9,8 @@
  *  - what is random, a clock, or says who and where: get_prandom_u32, ktime_*, jiffies64, get_smp_processor_id,
  *    get_numa_node_id, get_current_*, get_socket_uid (the kernel's test run brings a socket of uid 0);
  *  - callbacks (loop, for_each_map_elem): the kernel asks for BTF; test_helpers.c has them;
+ *  - %pus with an address: the kernel's own memory is no user memory there, and ours is;
+ *  - frames that say IP and are shorter than its header: the kernel's test run refuses them before the program runs;
  *  - maps and ring buffers: tests/map/differential.c has them; perf_event_output, trace_*: their output goes elsewhere.
  *
  * "against-kernel SEED RUNS" repeats a run. Needs bpf(2) for us (root) and Linux 6.18; else exits with 77.
@@ -32,14 +34,14 @@ enum {
 	SKIP = 77,
 	TEXT_MAX = 16384,
 	VALUE_SIZE = 1024,
-	RESULTS = 0,   /* a word for each call, then the context's fields */
-	INPUT = 256,   /* random bytes that calls read */
-	OUTPUT = 512,  /* 64 bytes for each call to write to */
+	RESULTS = 0, /* a word for each call, then the context's fields */
+	INPUT = 256, /* random bytes that calls read */
+	OUTPUT = 512, /* 64 bytes for each call to write to */
 	OUT_SIZE = 64,
 	FIELDS = 128,
 	MAX_CALLS = 6,
 	FRAME_MAX = 4096,
-	CONST_SIZE = 512,
+	CONST_SIZE = 1024,
 };
 
 /* A bpf(2) to ask: the hive's, or the kernel's when there is none. */
@@ -80,10 +82,10 @@ static bool chance(uint32_t percent)
 	return below(100) < percent;
 }
 
-#define PICK(first, ...)                                                      \
-	({                                                                    \
-		const __typeof__(first) a_[] = {first, __VA_ARGS__};        \
-		a_[below(ARRAY_SIZE(a_))];                                    \
+#define PICK(first, ...)                                                                                               \
+	({                                                                                                             \
+		const __typeof__(first) a_[] = {first, __VA_ARGS__};                                                   \
+		a_[below(ARRAY_SIZE(a_))];                                                                             \
 	})
 
 static int sys_bpf(const struct side *s, int cmd, union bpf_attr *attr)
@@ -98,8 +100,8 @@ static int sys_bpf(const struct side *s, int cmd, union bpf_attr *attr)
 
 static int map_new(const struct side *s, uint32_t type, uint32_t value_size, uint32_t n, uint32_t flags)
 {
-	union bpf_attr attr = {.map_type = type, .key_size = 4, .value_size = value_size, .max_entries = n,
-			       .map_flags = flags};
+	union bpf_attr attr = {
+		.map_type = type, .key_size = 4, .value_size = value_size, .max_entries = n, .map_flags = flags};
 
 	return sys_bpf(s, BPF_MAP_CREATE, &attr);
 }
@@ -113,8 +115,11 @@ static int map_elem(const struct side *s, int cmd, int fd, uint32_t key, void *v
 
 /* Formats and strings for calls that want constants; the kernel reads them when it verifies. */
 static const char *const constants[] = {
-	"plain", "%d", "%u %x", "%5d|%-6u|%04x", "%ld %lld", "%lu %llx %X", "%i", "%%", "%c", "%5c|", "%s", "%z",
-	"%pI4", "%pi4", "%pI6", "%pi6", "%", "% d", "%+d %+ld", "%llu", "%hd", "%p4", "%lc", "%ll", "%100d", "%0-5d|", "%q",
+	"plain",    "%d",      "%u %x", "%5d|%-6u|%04x", "%ld %lld", "%lu %llx %X", "%i",    "%%",     "%c",
+	"%5c|",     "%s",      "%z",    "%pI4",          "%pi4",     "%pI6",        "%pi6",  "%",      "% d",
+	"%+d %+ld", "%llu",    "%hd",   "%p4",           "%lc",      "%ll",         "%100d", "%0-5d|", "%q",
+	"%20pI4|",  "%pI6|%d", "%s|%d", "%10s|%-9s|",    "%d %s %x", "%pI4,%pi6",   "%pM",   "%+s",    "%pks|%d",
+	"%9pks|",   "%pI4x|",
 };
 enum { CONST_STEP = 16 };
 _Static_assert(ARRAY_SIZE(constants) * CONST_STEP <= CONST_SIZE, "all fit");
@@ -333,13 +338,15 @@ static void op_adjust_room(struct text *t)
 	uint64_t f = 0;
 
 	if (chance(50))
-		f = PICK(0x2ull, 0x4ull, 0xaull, 0x12ull, 0x14ull, 0x6ull, 0x1aull, 0x1ull, 0x21ull, 0x80ull, 0x100ull, 0x180ull);
+		f = PICK(0x2ull, 0x4ull, 0xaull, 0x12ull, 0x14ull, 0x6ull, 0x1aull, 0x1ull, 0x21ull, 0x80ull, 0x100ull,
+			 0x180ull);
 	if (chance(20))
 		f |= (uint64_t)PICK(8, 14, 18, 255) << 56 | PICK(0x40ull, 0ull);
 	if (chance(10))
 		f ^= 1ull << below(10);
 	say(t, "r1 = r6\nr2 = %d\nr3 = %u\n",
-	    PICK(0, 20, 28, 40, 50, -20, -8, -40, (int)below(200) - 100, 4095, 4096, -4096, 5000), chance(92) ? below(2) : 2);
+	    PICK(0, 20, 28, 40, 50, -20, -8, -40, (int)below(200) - 100, 4095, 4096, -4096, 5000),
+	    chance(92) ? below(2) : 2);
 	say_const(t, 4, f);
 	say_call(t, BPF_FUNC_skb_adjust_room);
 }
@@ -474,10 +481,32 @@ static void op_ctx(struct text *t)
 
 static void op_number(struct text *t)
 {
-	static const char *const numbers[] = {"123",	"-45 ",	   " 77",	    "0x1f",    "017",	 "08",
-					      "- 5",	"+5",	   "99999999999999999999", "abc", "-0x10", "0x",
-					      "\t\n 12", "-",	   "0",		    "1_000",   "0xfg",	 "-9223372036854775808",
-					      "9223372036854775808", "0X1F", "ffff", "  ", "00", "0b1", "--1", "-+1"};
+	static const char *const numbers[] = {"123",
+					      "-45 ",
+					      " 77",
+					      "0x1f",
+					      "017",
+					      "08",
+					      "- 5",
+					      "+5",
+					      "99999999999999999999",
+					      "abc",
+					      "-0x10",
+					      "0x",
+					      "\t\n 12",
+					      "-",
+					      "0",
+					      "1_000",
+					      "0xfg",
+					      "-9223372036854775808",
+					      "9223372036854775808",
+					      "0X1F",
+					      "ffff",
+					      "  ",
+					      "00",
+					      "0b1",
+					      "--1",
+					      "-+1"};
 	const char *s = numbers[below(ARRAY_SIZE(numbers))];
 	uint32_t at = input(32);
 
@@ -507,17 +536,39 @@ static void op_snprintf(struct text *t)
 	uint32_t which = below(ARRAY_SIZE(constants)), len = below(4) * 8, at = INPUT + 8 * below(16);
 	const char *fmt = constants[which];
 
-	/* Pointers, where the format follows one: into the value; a string there ends within it. */
-	if (strpbrk(fmt, "sp"))
-		for (uint32_t i = 0; i < 3; i++)
-			say(t, "r1 = %u\n*(u64 *)(r9 +%u) = r1\n", 0, at + 8 * i);
+	uint32_t string = OUTPUT - 32;
+	const bool follows = strpbrk(fmt, "sp");
+
+	/*
+	 * Pointers, where the format follows one: NULL, or into the value, where a string ends. They are addresses, so
+	 * nothing of them stays behind.
+	 */
+	if (follows) {
+		say(t, "*(u8 *)(r9 +%u) = 0\n", string + below(32));
+		say(t, "*(u8 *)(r9 +%u) = 0\n", OUTPUT - 1);
+		for (uint32_t i = 0; i < 3 && fmt; i++) {
+			fmt = strchr(fmt, '%');
+			if (!fmt)
+				break;
+			fmt += strcspn(fmt, "diuxXspcqz");
+			if (chance(80) && (*fmt == 's' || *fmt == 'p'))
+				say_at(t, 1, string + below(16));
+			else
+				say(t, "r1 = 0\n");
+			say(t, "*(u64 *)(r9 +%u) = r1\n", at + 8 * i);
+		}
+	}
 	if (chance(70))
 		len = 24;
 	say_at(t, 1, output(t));
-	say(t, "r2 = %u\nr3 = 0x7e57000%02x ll\n", below(OUT_SIZE + 1), which);
+	/* No room at all: the kernel then takes an address's text for the arguments that follow. */
+	say(t, "r2 = %u\nr3 = 0x7e57000%02x ll\n",
+	    strchr(constants[which], 'p') ? 1 + below(OUT_SIZE) : below(OUT_SIZE + 1), which);
 	say_at(t, 4, at);
 	say(t, "r5 = %u\n", len);
 	say_call(t, BPF_FUNC_snprintf);
+	for (uint32_t i = 0; follows && i < 3; i++)
+		say(t, "*(u64 *)(r9 +%u) = 0\n", at + 8 * i);
 }
 
 static void op_probe_null(struct text *t)
@@ -530,7 +581,8 @@ static void op_probe_null(struct text *t)
 
 static void op_xdp_head(struct text *t)
 {
-	say(t, "r1 = r6\nr2 = %d\n", PICK(0, 14, -14, 4, -4, (int)below(400) - 200, -216, -217, -256, (int)below(3000)));
+	say(t, "r1 = r6\nr2 = %d\n",
+	    PICK(0, 14, -14, 4, -4, (int)below(400) - 200, -216, -217, -256, (int)below(3000)));
 	say_call(t, BPF_FUNC_xdp_adjust_head);
 }
 
@@ -637,15 +689,16 @@ static const struct kind {
 static void say_fields(struct text *t, const struct kind *k)
 {
 	static const uint16_t fields[] = {
-		offsetof(struct __sk_buff, len),	  offsetof(struct __sk_buff, protocol),
+		offsetof(struct __sk_buff, len),          offsetof(struct __sk_buff, protocol),
 		offsetof(struct __sk_buff, vlan_present), offsetof(struct __sk_buff, vlan_tci),
-		offsetof(struct __sk_buff, vlan_proto),	  offsetof(struct __sk_buff, pkt_type),
-		offsetof(struct __sk_buff, hash),	  offsetof(struct __sk_buff, gso_size),
+		offsetof(struct __sk_buff, vlan_proto),   offsetof(struct __sk_buff, pkt_type),
+		offsetof(struct __sk_buff, hash),         offsetof(struct __sk_buff, gso_size),
 	};
 
 	if (k->bit == XDP) {
-		say(t, "r1 = *(u32 *)(r6 +0)\nr2 = *(u32 *)(r6 +4)\nr3 = *(u32 *)(r6 +8)\n"
-		       "r2 -= r1\nr1 -= r3\n*(u64 *)(r9 +%u) = r2\n*(u64 *)(r9 +%u) = r1\n",
+		say(t,
+		    "r1 = *(u32 *)(r6 +0)\nr2 = *(u32 *)(r6 +4)\nr3 = *(u32 *)(r6 +8)\n"
+		    "r2 -= r1\nr1 -= r3\n*(u64 *)(r9 +%u) = r2\n*(u64 *)(r9 +%u) = r1\n",
 		    RESULTS + FIELDS, RESULTS + FIELDS + 8);
 		return;
 	}
@@ -816,9 +869,9 @@ static void show_bytes(const char *what, const uint8_t *a, const uint8_t *b, uin
 
 static bool same(const struct result *a, const struct result *b)
 {
-	return a->err == b->err && a->retval == b->retval && a->len == b->len && !memcmp(a->data, b->data, sizeof(a->data)) &&
-	       !memcmp(&a->skb, &b->skb, sizeof(a->skb)) && !memcmp(&a->xdp, &b->xdp, sizeof(a->xdp)) &&
-	       !memcmp(a->value, b->value, sizeof(a->value));
+	return a->err == b->err && a->retval == b->retval && a->len == b->len &&
+	       !memcmp(a->data, b->data, sizeof(a->data)) && !memcmp(&a->skb, &b->skb, sizeof(a->skb)) &&
+	       !memcmp(&a->xdp, &b->xdp, sizeof(a->xdp)) && !memcmp(a->value, b->value, sizeof(a->value));
 }
 
 static void show(const struct text *t, const struct kind *k, const uint8_t *frame, uint32_t len, const struct result *a,
@@ -880,8 +933,10 @@ static bool try_program(struct side *hive, struct side *kernel, uint32_t *compar
 		xdp.data = chance(30) ? 4 * below(MIN(len - 14, 100u) / 4 + 1) : 0;
 		if (xdp.data && len < xdp.data + 14)
 			xdp.data = 0;
-		run(hive, k, frame, len, k->bit == XDP ? (void *)&xdp : &skb, k->bit == XDP ? sizeof(xdp) : sizeof(skb), value, &a);
-		run(kernel, k, frame, len, k->bit == XDP ? (void *)&xdp : &skb, k->bit == XDP ? sizeof(xdp) : sizeof(skb), value, &b);
+		run(hive, k, frame, len, k->bit == XDP ? (void *)&xdp : &skb, k->bit == XDP ? sizeof(xdp) : sizeof(skb),
+		    value, &a);
+		run(kernel, k, frame, len, k->bit == XDP ? (void *)&xdp : &skb,
+		    k->bit == XDP ? sizeof(xdp) : sizeof(skb), value, &b);
 		++*compared;
 		ok = same(&a, &b);
 		if (!ok)
@@ -909,8 +964,8 @@ int main(int argc, char **argv)
 		return SKIP;
 	}
 	for (uint32_t mode = 0; mode < 2; mode++) {
-		struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts,
-						       .flags = SKEP_UNSAFE_NO_VERIFY | (mode ? SKEP_INTERPRET : 0));
+		struct skep_hive_opts opts =
+			SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY | (mode ? SKEP_INTERPRET : 0));
 		struct side hive = {.name = "hive"};
 
 		if (skep_hive_new(&opts, &hive.hive) || side_open(&hive)) {
@@ -921,7 +976,8 @@ int main(int argc, char **argv)
 			state = (seed + (uint64_t)i * 2 + mode) * 0x9e3779b97f4a7c15u | 1;
 			rnd();
 			if (!try_program(&hive, &kernel, &compared)) {
-				printf("^ repeat with: against-kernel %" PRIu64 " 2\n\n", seed + (uint64_t)i * 2 + mode);
+				printf("^ repeat with: against-kernel %" PRIu64 " 2\n\n",
+				       seed + (uint64_t)i * 2 + mode);
 				wrong++;
 			}
 		}

@@ -127,8 +127,8 @@ static bool unknown_here(void)
 
 /* What the kernel says. */
 struct facts {
-	uint64_t judged;                    /* program types that it would look at */
-	uint64_t may[N_HELPERS + 1];        /* by helper */
+	uint64_t judged; /* program types that it would look at */
+	uint64_t may[N_HELPERS + 1]; /* by helper */
 	bool seen[N_HELPERS + 1], gpl[N_HELPERS + 1];
 };
 
