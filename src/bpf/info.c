@@ -78,8 +78,8 @@ static int give_map_ids(const struct hive_prog *p, struct bpf_prog_info *info)
 
 static int give_jited(const struct hive_prog *p, struct bpf_prog_info *info)
 {
-	return give_array(info->jited_prog_insns, &info->jited_prog_len, p->text.text,
-			  p->target.jit ? (uint32_t)p->text.size : 0, 1);
+	return give_array(info->jited_prog_insns, &info->jited_prog_len, p->text.text, p->target.jit ? p->jit->size : 0,
+			  1);
 }
 
 static int prog_info(const struct hive_prog *p, struct bpf_prog_info *info)

@@ -296,11 +296,6 @@ static int measure(const struct bench *b, const struct skep_program *prog, struc
 	return err;
 }
 
-static void add_figure(struct json_object *o, const char *name, double v)
-{
-	json_object_object_add(o, name, v < 0 ? NULL : json_object_new_double((double)(int64_t)(v * 100 + 0.5) / 100));
-}
-
 static void print_figures(const struct bench *b, const char *name, const struct figures *f)
 {
 	struct json_object *o;
@@ -310,10 +305,10 @@ static void print_figures(const struct bench *b, const char *name, const struct 
 		json_object_object_add(o, "prog", json_object_new_string(name));
 		json_object_object_add(o, "insns", json_object_new_uint64(f->insns));
 		json_object_object_add(o, "retval", json_object_new_uint64(f->retval));
-		add_figure(o, "interp_ns", f->interp_ns);
-		add_figure(o, "jit_ns", f->jit_ns);
-		add_figure(o, "kernel_ns", f->kernel_ns);
-		add_figure(o, "compile_us", f->compile_us);
+		json_object_object_add(o, "interp_ns", json_figure(f->interp_ns));
+		json_object_object_add(o, "jit_ns", json_figure(f->jit_ns));
+		json_object_object_add(o, "kernel_ns", json_figure(f->kernel_ns));
+		json_object_object_add(o, "compile_us", json_figure(f->compile_us));
 		print_json(o);
 		return;
 	}

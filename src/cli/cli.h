@@ -35,6 +35,9 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* print_json - one JSON line on stdout; frees the object. */
 void print_json(struct json_object *o);
 
+/* json_figure - a measured number, with two digits after the point; below 0 (none): null. */
+struct json_object *json_figure(double v);
+
 /* paint - a colour's escape sequence when @f is a terminal and NO_COLOR is not set, else "". */
 enum paint { PAINT_OFF, PAINT_BOLD, PAINT_RED, PAINT_GREEN, PAINT_YELLOW, PAINT_DIM };
 const char *paint(FILE *f, enum paint p);

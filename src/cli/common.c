@@ -57,6 +57,17 @@ void print_json(struct json_object *o)
 	json_object_put(o);
 }
 
+struct json_object *json_figure(double v)
+{
+	struct json_object *o;
+
+	if (v < 0)
+		return NULL;
+	o = json_object_new_double(v);
+	json_object_set_serializer(o, json_object_double_to_json_string, "%.2f", NULL);
+	return o;
+}
+
 const char *paint(FILE *f, enum paint p)
 {
 	static const char *const codes[] = {

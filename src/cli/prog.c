@@ -58,7 +58,7 @@ static void show_json(const struct skep_program *prog)
 	json_object_object_add(o, "license", json_object_new_string(p->license));
 	json_object_object_add(o, "insns", json_object_new_uint64(p->code.n_insns));
 	json_object_object_add(o, "subprogs", json_object_new_uint64(p->code.n_subprogs));
-	json_object_object_add(o, "jited_bytes", json_object_new_uint64(p->target.jit ? p->text.size : 0));
+	json_object_object_add(o, "jited_bytes", json_object_new_uint64(p->target.jit ? p->jit->size : 0));
 	json_object_object_add(o, "maps", maps);
 	print_json(o);
 }
@@ -71,8 +71,8 @@ static void show_text(const struct skep_program *prog)
 	tag_text(p, tag);
 	printf("%u: %s  name %s%s%s  tag %s  license \"%s\"\n", p->o.id, type_name(p->type), paint(stdout, PAINT_BOLD),
 	       skep_program_name(prog), paint(stdout, PAINT_OFF), tag, p->license);
-	printf("\tsection %s  insns %u  functions %u  jited %zuB\n", bpf_program__section_name(program_libbpf(prog)),
-	       p->code.n_insns, p->code.n_subprogs, p->target.jit ? p->text.size : 0);
+	printf("\tsection %s  insns %u  functions %u  jited %uB\n", bpf_program__section_name(program_libbpf(prog)),
+	       p->code.n_insns, p->code.n_subprogs, p->target.jit ? p->jit->size : 0);
 	if (p->n_maps)
 		printf("\tmaps");
 	for (uint32_t i = 0; i < p->n_maps; i++)

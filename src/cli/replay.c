@@ -432,7 +432,7 @@ static void print_result_json(struct replay *r)
 	json_object_object_add(o, "frames", json_object_new_uint64(r->total));
 	json_object_object_add(o, "bytes", json_object_new_uint64(r->bytes));
 	json_object_object_add(o, "verdicts", verdicts);
-	json_object_object_add(o, "ns_per_frame", json_object_new_double(ns_per_frame(r)));
+	json_object_object_add(o, "ns_per_frame", json_figure(ns_per_frame(r)));
 	json_object_object_add(o, "engine", json_object_new_string(r->prog->target.jit ? "jit" : "interpreter"));
 	json_object_object_add(o, "changed", json_object_new_uint64(r->changed));
 	json_object_object_add(o, "cut", json_object_new_uint64(r->cut));
