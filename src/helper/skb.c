@@ -142,15 +142,17 @@ static uint16_t inner_protocol(const struct packet *pkt)
 static bool mark_ip4(uint8_t *at)
 {
 	struct iphdr ip;
-	uint32_t ecn, check;
+	uint16_t less, check;
+	uint8_t ecn;
 
 	memcpy(&ip, at, sizeof(ip));
 	ecn = ip.tos & ECN_CE;
 	if (!ecn || ecn == ECN_CE)
 		return ecn;
-	/* The sum changes by what the field grows by (RFC 1624), one's complement of 16 bits. */
-	check = ip.check + (uint32_t)htons((uint16_t)(0xffff - (ECN_CE - ecn)));
-	ip.check = (uint16_t)(check + (check >= 0xffff));
+	/* The sum falls by what the field grows by (RFC 1624): in one's complement of 16 bits. */
+	less = htons((uint16_t) ~(ECN_CE - ecn));
+	check = (uint16_t)(ip.check + less);
+	ip.check = (uint16_t)(check + (check < less));
 	ip.tos |= ECN_CE;
 	memcpy(at, &ip, sizeof(ip));
 	return true;

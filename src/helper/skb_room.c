@@ -54,8 +54,14 @@ static bool is_vlan(uint32_t proto)
 /* open_gap - @len zeroes at @off of the frame; what is before them moves to the front. */
 static int open_gap(struct packet *pkt, uint32_t off, uint32_t len)
 {
-	int err = packet_push(pkt, len);
+	uint32_t old = packet_len(pkt), beyond = off > old ? off - old : 0;
+	int err = packet_reserve(pkt, 0, beyond);
 
+	/* A network header that is not all there: nothing that was in this memory before may come in. */
+	if (!err)
+		memset(pkt->data_end, 0, beyond);
+	if (!err)
+		err = packet_push(pkt, len);
 	if (err)
 		return err;
 	memmove(pkt->data, pkt->data + len, off);
@@ -87,7 +93,7 @@ static int net_push(struct packet *pkt, uint32_t off, uint32_t len)
 	pkt->mac_off -= len;
 	pkt->net_off -= len;
 	if (trans_is_net)
-		pkt->trans_off = pkt->net_off;
+		pkt->trans_off = (uint16_t)pkt->net_off;
 	return 0;
 }
 
@@ -101,7 +107,7 @@ static int net_pop(struct packet *pkt, uint32_t off, uint32_t len)
 	pkt->mac_off += len;
 	pkt->net_off += len;
 	if (trans_is_net)
-		pkt->trans_off = pkt->net_off;
+		pkt->trans_off = (uint16_t)pkt->net_off;
 	return 0;
 }
 
@@ -111,7 +117,7 @@ static uint32_t min_len(const struct packet *pkt)
 	int32_t min = MAX(skb_net_offset(pkt), 0);
 
 	if (pkt->trans_off != PACKET_UNSET) {
-		int32_t trans = (int32_t)(pkt->trans_off - (uint32_t)(pkt->data - pkt->hard_start));
+		int32_t trans = pkt->trans_off - (int32_t)(pkt->data - pkt->hard_start);
 
 		if (trans > 0)
 			min = trans;
@@ -207,7 +213,8 @@ static int room_grow(struct packet *pkt, uint32_t off, uint32_t by, uint64_t fla
 		return err;
 	pkt->encapsulated = true;
 	pkt->net_off = (uint32_t)(pkt->data - pkt->hard_start) + mac_len;
-	pkt->trans_off = pkt->net_off + (flags & BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 ? IP6_LEN : IP4_LEN);
+	if (flags & ENCAP_L4)
+		pkt->trans_off = (uint16_t)(pkt->net_off + (flags & BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 ? IP6_LEN : IP4_LEN));
 	pkt->ctx.skb.protocol = htons(flags & BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 ? ETH_P_IPV6 : ETH_P_IP);
 	return 0;
 }

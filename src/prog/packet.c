@@ -13,7 +13,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { GUARD = 4096, ROOM = 8192 };
+enum {
+	GUARD = 4096,
+	ROOM = 8192,
+	SPARE = 64, /* in front of hard_start: after a run from layer 3, room for the header that is handed back */
+};
 
 /* Memory whose addresses fit in 32 bits. x86-64 has a flag for it; elsewhere ask for places until one is free. */
 static void *map_low(size_t size)
@@ -83,7 +87,7 @@ void packet_sync(struct packet *pkt)
 /* A buffer of the kernel's shape, or a larger one of the same shape for a longer frame. */
 static void set_room(struct packet *pkt, uint32_t headroom, uint32_t len, uint32_t frame, uint32_t reserved)
 {
-	pkt->hard_start = pkt->mem + GUARD;
+	pkt->hard_start = pkt->mem + GUARD + SPARE;
 	pkt->data = pkt->hard_start + headroom;
 	pkt->data_meta = pkt->data;
 	pkt->data_end = pkt->data + len;
@@ -182,35 +186,30 @@ int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
 
 int packet_reserve(struct packet *pkt, uint32_t head, uint32_t tail)
 {
-	uint8_t *floor = pkt->mem + GUARD, *ceiling = pkt->mem + pkt->mem_size - GUARD;
-	uint32_t len = packet_len(pkt);
-	uint32_t offset = (uint32_t)(pkt->data - pkt->hard_start);
-	uint8_t *to;
+	uint32_t headroom = (uint32_t)(pkt->data - pkt->hard_start), len = packet_len(pkt);
+	uint32_t more = head > headroom ? ALIGN_UP(head - headroom, (uint32_t)PACKET_SKB_HEADROOM) : 0;
+	uint8_t *ceiling = pkt->mem + pkt->mem_size - GUARD;
+	uint8_t *to = pkt->data + more;
 
-	if ((size_t)(pkt->data - pkt->hard_start) >= head && (size_t)(pkt->hard_end - pkt->data_end) >= tail)
+	if (!more && (size_t)(pkt->hard_end - pkt->data_end) >= tail)
 		return 0;
-	if ((uint64_t)head + len + tail > (uint64_t)(ceiling - floor))
+	if ((uint64_t)more + len + tail > (uint64_t)(ceiling - pkt->data))
 		return -ENOMEM;
-	pkt->hard_end = MIN(ceiling, floor + head + len + tail + PACKET_SKB_HEADROOM);
-	/* Headers keep their place relative to data; where one was not set it stays so. */
-	to = floor + head;
 	memmove(to, pkt->data, len);
-	pkt->hard_start = floor;
-	pkt->mac_off += head - offset;
-	pkt->net_off += head - offset;
-	if (pkt->trans_off != PACKET_UNSET)
-		pkt->trans_off += head - offset;
 	pkt->data = pkt->data_meta = to;
 	pkt->data_end = to + len;
+	if ((size_t)(pkt->hard_end - pkt->data_end) < tail || pkt->hard_end < pkt->data_end)
+		pkt->hard_end = pkt->data_end + tail;
+	pkt->mac_off += more;
+	pkt->net_off += more;
+	pkt->trans_off = (uint16_t)(pkt->trans_off + more);
 	packet_sync(pkt);
 	return 0;
 }
 
 int packet_push(struct packet *pkt, uint32_t len)
 {
-	/* A link-layer header's worth stays free: what is handed back after a run from layer 3 begins with one. */
-	uint32_t left = (uint32_t)(pkt->data - pkt->hard_start);
-	int err = left < len + ETH_HLEN ? packet_reserve(pkt, len + PACKET_SKB_HEADROOM, 0) : 0;
+	int err = packet_reserve(pkt, len, 0);
 
 	if (err)
 		return err;
@@ -232,7 +231,7 @@ int packet_set_len(struct packet *pkt, uint32_t len)
 	uint32_t old = packet_len(pkt);
 
 	if (len > old) {
-		int err = packet_reserve(pkt, (uint32_t)(pkt->data - pkt->hard_start), len - old);
+		int err = packet_reserve(pkt, 0, len - old);
 
 		if (err)
 			return err;

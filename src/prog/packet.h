@@ -52,7 +52,11 @@ struct packet {
 	} ctx;
 	/* What an skb knows beyond __sk_buff. Offsets are from hard_start, so that they survive a change of head. */
 	uint32_t mac_off, net_off;
-	uint32_t trans_off; /* transport header; PACKET_UNSET as long as nobody has set it */
+	/*
+	 * The transport header, in 16 bits, as the kernel counts; PACKET_UNSET to begin with. As there, a move of the
+	 * frame adds to it all the same, and after that it counts as set: bpf_skb_change_tail() goes by it.
+	 */
+	uint16_t trans_off;
 	uint32_t mac_len; /* the kernel's skb->mac_len: 0 until something asks for it to be measured */
 	bool l2; /* data begins at the link-layer header */
 	bool encapsulated; /* bpf_skb_adjust_room() has put an outer header in front */
@@ -69,7 +73,7 @@ struct packet {
 	} tunnel;
 };
 
-enum { PACKET_UNSET = UINT32_MAX };
+enum { PACKET_UNSET = 0xffff };
 
 /*
  * packet_new - memory for one frame at a time.

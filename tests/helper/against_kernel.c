@@ -146,6 +146,7 @@ struct text {
 	char s[TEXT_MAX];
 	size_t len;
 	uint32_t n_calls;
+	bool cut; /* the frame may be shorter than its headers say */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(struct text *t, const char *fmt, ...)
@@ -317,6 +318,7 @@ static void op_change_tail(struct text *t)
 	say(t, "r1 = r6\nr2 = %u\n", PICK(0u, 13u, 14u, below(64), below(400), below(3000), 16064u, 16065u, 70000u));
 	say_const(t, 3, chance(95) ? 0 : 1);
 	say_call(t, BPF_FUNC_skb_change_tail);
+	t->cut = true;
 }
 
 static void op_change_head(struct text *t)
@@ -346,7 +348,9 @@ static void op_adjust_room(struct text *t)
 		f ^= 1ull << below(10);
 	say(t, "r1 = r6\nr2 = %d\nr3 = %u\n",
 	    PICK(0, 20, 28, 40, 50, -20, -8, -40, (int)below(200) - 100, 4095, 4096, -4096, 5000),
-	    chance(92) ? below(2) : 2);
+	    chance(8) ? 2
+	    : t->cut  ? BPF_ADJ_ROOM_MAC
+		      : below(2));
 	say_const(t, 4, f);
 	say_call(t, BPF_FUNC_skb_adjust_room);
 }
@@ -711,6 +715,7 @@ static void make_program(struct text *t, const struct kind *k)
 	uint32_t n = chance(40) ? 1 : 1 + below(MAX_CALLS);
 
 	t->len = t->n_calls = 0;
+	t->cut = false;
 	say(t, "r6 = r1\nr9 = 0x7e570000ff ll\n");
 	while (n) {
 		const struct op *op = &ops[below(ARRAY_SIZE(ops))];
@@ -800,10 +805,8 @@ static uint32_t make_frame(uint8_t *f)
 		f[at + 6] = (uint8_t)PICK(6, 17, 58, 0);
 	}
 	/* A test run of the kernel refuses a frame that says IP and has no room for its header: not the helpers' affair. */
-	if (at == 14 && proto == htons(ETH_P_IP))
-		len = MAX(len, 34u);
-	if (at == 14 && proto == htons(ETH_P_IPV6))
-		len = MAX(len, 54u);
+	if (proto == htons(ETH_P_IP) || proto == htons(ETH_P_IPV6))
+		len = MAX(len, at + 40);
 	return len;
 }
 
