@@ -16,7 +16,8 @@ struct spec {
 	uint16_t sport, dport; /* ICMP: dport is type * 256 + code */
 	uint8_t tcp_flags;
 	uint16_t tags[4]; /* VLAN ids, the outermost first; ended by 0 */
-	const char *exts; /* IPv6 extension headers: a letter each, of hop-by-hop, routing, destination, authentication, fragment */
+	const char *
+		exts; /* IPv6 extension headers: a letter each, of hop-by-hop, routing, destination, authentication, fragment */
 	uint32_t options; /* bytes of IPv4 options, a multiple of 4 up to 40 */
 	uint16_t frag_offset; /* in units of 8 bytes; IPv6 needs an f in exts */
 	bool more_fragments;
