@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The implementations, by family: map.c, time.c, task.c, trace.c, ringbuf.c, csum.c, skb.c, skb_room.c, tunnel.c, xdp.c,
+ * The implementations, by family: map.c, time.c, task.c, trace.c, ringbuf.c, csum.c, skb.c, skb_hash.c, skb_room.c, tunnel.c, xdp.c,
  * redirect.c, string.c. What each does is written in linux/bpf.h at its name; comments in the files tell what is not.
  *
  * Arguments arrive as 64-bit registers: a parameter that the kernel declares narrower is cut by a cast here, too.
@@ -104,6 +104,8 @@ HELPER(set_hash_invalid);
 HELPER(get_cgroup_classid);
 HELPER(get_route_realm);
 HELPER(get_socket_uid);
+HELPER(get_socket_cookie);
+HELPER(get_hash_recalc);
 HELPER(skb_ecn_set_ce);
 HELPER(skb_set_tstamp);
 

@@ -121,6 +121,11 @@ HELPER(get_socket_uid)
 	return OVERFLOW_ID;
 }
 
+HELPER(get_socket_cookie)
+{
+	return 0;
+}
+
 /*
  * What is behind VLAN headers. The kernel looks for them from data on as if a link-layer header were there, also where
  * data begins behind it.

@@ -217,7 +217,7 @@ const struct helper_desc helpers[] = {
 	HAS(31, skb_change_proto, "4.8", TC, INT, MOVES, CTX, ANY, ANY),
 	HAS(32, skb_change_type, "4.8", TC, INT, 0, CTX, ANY),
 	LACKS(33, skb_under_cgroup, "4.8", TC | LWT, INT, 0, CTX, MAP, ANY),
-	LACKS(34, get_hash_recalc, "4.8", TC | LWT, INT, 0, CTX),
+	HAS(34, get_hash_recalc, "4.8", TC | LWT, INT, 0, CTX),
 	HAS(35, get_current_task, "4.8", BASE, INT, GPL),
 	LACKS(36, probe_write_user, "4.8", TRACE, INT, GPL, ANY, MEM(R), SIZE),
 	LACKS(37, current_task_under_cgroup, "4.9", BASE, INT, 0, MAP, ANY),
@@ -229,7 +229,7 @@ const struct helper_desc helpers[] = {
 	HAS(43, skb_change_head, "4.10", TC | LWT_XMIT | SK_SKB, INT, MOVES, CTX, ANY, ANY),
 	HAS(44, xdp_adjust_head, "4.10", XDP, INT, MOVES, CTX, ANY),
 	HAS(45, probe_read_str, "4.11", TRACE, INT, GPL, MEM(W), SIZE0, ANY),
-	LACKS(46, get_socket_cookie, "4.12", SF | TC | CG_SKB | CG_SOCK | SOCK_OPS | SK_SKB | CG_ADDR | REUSE | TRACING | LSM |
+	HAS(46, get_socket_cookie, "4.12", SF | TC | CG_SKB | CG_SOCK | SOCK_OPS | SK_SKB | CG_ADDR | REUSE | TRACING | LSM |
 	      SYSCALL, INT, 0, CTX),
 	HAS(47, get_socket_uid, "4.12", SF | TC | CG_SKB | SK_SKB, INT, 0, CTX),
 	HAS(48, set_hash, "4.13", TC, INT, 0, CTX, ANY),
