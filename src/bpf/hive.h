@@ -74,6 +74,7 @@ struct hive_map {
 	struct hive_btf *btf; /* held; NULL */
 	uint32_t owner_type; /* prog arrays: type of the programs in it, 0 as long as there was none */
 	bool owner_jited;
+	bool filled; /* object maps: something was put in, so there may be something to take out */
 	atomic_uint write_maps; /* writable mappings made through the seam: freezing is refused */
 	struct hive_map *inner; /* map-in-map: the template, held */
 };

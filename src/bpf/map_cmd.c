@@ -62,7 +62,8 @@ bool hive_map_clear_objects(struct hive_map *m)
 {
 	struct take_arg t = {.hive = m->o.hive, .map = m->map};
 
-	if (m->map->type->objects)
+	/* A walk over billions of slots takes its time. */
+	if (m->map->type->objects && m->filled)
 		map_take_objects(m->map, take_one, &t);
 	return t.any;
 }
@@ -423,8 +424,10 @@ static int update_object(struct bpf_call *call, struct elem *e)
 		ret = map_set_object(e->m->map, e->key, o ? o->id : 0, obj, e->value, call->attr.flags, &old);
 	if (ret && o)
 		hive_object_put(o);
-	if (!ret)
+	if (!ret) {
+		e->m->filled = true;
 		retire_object(hive, e->m->map, old);
+	}
 	pthread_mutex_unlock(&hive->lock);
 	return ret;
 }

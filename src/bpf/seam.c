@@ -384,6 +384,15 @@ int skep_seam_faccessat(int dir, const char *path, int mode, int flags)
 	return faccessat(dir, path, mode, flags);
 }
 
+/*
+ * Growing an array to none must not free it: libbpf (1.1: append_subprog_relos()) takes the NULL for a failure and
+ * frees the array again when the object is closed. Two functions without relocations are enough to get there.
+ */
+void *skep_seam_realloc(void *p, size_t size)
+{
+	return realloc(p, MAX(size, (size_t)1));
+}
+
 FILE *skep_seam_fopen(const char *path, const char *mode)
 {
 	return current && present_has(path) ? present_fopen(path) : fopen(path, mode);

@@ -164,7 +164,7 @@ static int check_type(struct checker *c, uint32_t id)
 		return check_members(c, id, &t, &body);
 	case BTF_KIND_ENUM:
 	case KIND_ENUM64:
-		if (t.size > 8 || (t.size & (t.size - 1)))
+		if (!t.size || t.size > 8 || (t.size & (t.size - 1)))
 			return fault(c, id, "an enum of an impossible size");
 		for (uint32_t i = 0; i < BTF_INFO_VLEN(t.info); i++) {
 			cursor_get(&body, pair, kind == BTF_KIND_ENUM ? 8 : 12);
@@ -288,15 +288,123 @@ static uint32_t contained(const struct checker *c, uint32_t id, uint32_t i)
 	}
 }
 
-/* Second pass: depth first over what contains what; a type met again while it is open is a circle. */
+static struct btf_type type_at(const struct checker *c, uint32_t id, struct cursor *body)
+{
+	struct btf_type t;
+
+	*body = cursor_part(&c->types, c->where[id], c->types.len - c->where[id]);
+	cursor_get(body, &t, sizeof(t));
+	return t;
+}
+
+/* Is it an integer or an enum, past typedefs and modifiers? Only called once there are no circles below @id. */
+static bool is_integral(const struct checker *c, uint32_t id)
+{
+	for (;;) {
+		struct cursor body;
+		struct btf_type t = type_at(c, id, &body);
+
+		switch (BTF_INFO_KIND(t.info)) {
+		case BTF_KIND_INT:
+		case BTF_KIND_ENUM:
+		case KIND_ENUM64:
+			return true;
+		case BTF_KIND_TYPEDEF:
+		case BTF_KIND_VOLATILE:
+		case BTF_KIND_CONST:
+		case BTF_KIND_RESTRICT:
+		case BTF_KIND_TYPE_TAG:
+			id = t.type;
+			if (id)
+				continue;
+			return false;
+		default:
+			return false;
+		}
+	}
+}
+
+/* The members of a struct whose members' types have their sizes: each ends inside it. */
+static int check_member_ends(struct checker *c, uint32_t id, const struct btf_type *t, struct cursor *body,
+			     const uint32_t *size)
+{
+	bool bitfields = BTF_INFO_KFLAG(t->info);
+	struct btf_member m;
+
+	for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++) {
+		uint64_t bit, bits;
+
+		cursor_get(body, &m, sizeof(m));
+		bit = bitfields ? BTF_MEMBER_BIT_OFFSET(m.offset) : m.offset;
+		bits = bitfields ? BTF_MEMBER_BITFIELD_SIZE(m.offset) : 0;
+		if (bits && (!is_integral(c, m.type) || bits > (uint64_t)size[m.type] * 8))
+			return fault(c, id, "a bit field is not of an integer type, or wider than it");
+		/* Before there were flags, a bit field's width stood in its integer. */
+		if (bit + (bits ? bits : bit % 8 ? 0 : (uint64_t)size[m.type] * 8) > (uint64_t)t->size * 8)
+			return fault(c, id, "a member ends behind the end of its struct");
+	}
+	return 0;
+}
+
+/* Sizes in bytes, once those of everything that @id contains are known. What is larger than an int can say is refused. */
+static int find_size(struct checker *c, uint32_t id, uint32_t *size)
+{
+	struct cursor body;
+	struct btf_type t = type_at(c, id, &body);
+	struct btf_array a;
+	uint64_t bytes = 0;
+	int err = 0;
+
+	switch (BTF_INFO_KIND(t.info)) {
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		err = check_member_ends(c, id, &t, &body, size);
+		bytes = t.size;
+		break;
+	case BTF_KIND_INT:
+	case BTF_KIND_ENUM:
+	case KIND_ENUM64:
+	case BTF_KIND_FLOAT:
+	case BTF_KIND_DATASEC:
+		bytes = t.size;
+		break;
+	case BTF_KIND_PTR:
+		bytes = 8;
+		break;
+	case BTF_KIND_ARRAY:
+		cursor_get(&body, &a, sizeof(a));
+		bytes = (uint64_t)a.nelems * size[a.type];
+		break;
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_CONST:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPE_TAG:
+	case BTF_KIND_VAR:
+		bytes = size[t.type];
+		break;
+	default:
+		break;
+	}
+	if (!err && bytes > INT32_MAX)
+		return fault(c, id, "a type is larger than 2 GiB");
+	size[id] = (uint32_t)bytes;
+	return err;
+}
+
+/*
+ * Second pass: depth first over what contains what; a type met again while it is open is a circle. A type is measured when all
+ * that it contains has been.
+ */
 static int check_circles(struct checker *c)
 {
 	enum { NEW, OPEN, DONE };
+	AUTO_FREE uint32_t *size = calloc(c->n, sizeof(*size));
 	AUTO_FREE uint8_t *state = calloc(c->n, 1);
 	AUTO_FREE uint32_t *stack = calloc(c->n, sizeof(*stack));
 	AUTO_FREE uint32_t *next = calloc(c->n, sizeof(*next));
 
-	if (!state || !stack || !next)
+	if (!size || !state || !stack || !next)
 		return -ENOMEM;
 	for (uint32_t root = 1; root < c->n; root++) {
 		uint32_t depth = 0;
@@ -310,6 +418,10 @@ static int check_circles(struct checker *c)
 			uint32_t to = contained(c, id, next[id]++);
 
 			if (!to) {
+				int err = find_size(c, id, size);
+
+				if (err)
+					return err;
 				state[id] = DONE;
 				depth--;
 			} else if (state[to] == OPEN) {

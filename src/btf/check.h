@@ -22,7 +22,7 @@ enum btf_origin {
  *
  * Source: Documentation/bpf/btf.rst. Checked: header and sections (in bounds, no gap, no overlap), strings ended,
  * every type's kind, reserved bits, size and names, every type id in range, no type that contains
- * itself by value, members inside their struct.
+ * itself by value, members inside their struct, bit fields of integers, no type larger than 2 GiB.
  * Return: 0, -EINVAL, -ENOMEM.
  */
 int btf_check(const void *data, size_t len, enum btf_origin origin, struct btf_fault *why);
