@@ -23,7 +23,7 @@ static const char kconfig[] = "CONFIG_BPF=y\n"
 			      "CONFIG_CGROUP_BPF=y\n"
 			      "CONFIG_DEBUG_INFO_BTF=y\n"
 			      "CONFIG_64BIT=y\n"
-			      "CONFIG_HZ=1000\n";
+			      "CONFIG_HZ=250\n";
 
 static const struct presented {
 	const char *path; /* ends in '*': any path that begins so */

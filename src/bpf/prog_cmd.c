@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* BPF_PROG_LOAD and BPF_PROG_BIND_MAP: how a program gets in. */
 #include "base/usermem.h"
+#include "base/clock.h"
 #include "base/util.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
@@ -11,18 +12,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 /* Record sizes that func_info and line_info may have (kernel/bpf/verifier.c: MIN/MAX_..._SIZE). */
 enum { INFO_REC_MAX = 252 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 int hive_copy_name(char to[BPF_OBJ_NAME_LEN], const char from[BPF_OBJ_NAME_LEN])
 {
@@ -228,11 +220,11 @@ static int compile(struct skep_hive *hive, struct hive_prog *p)
 	p->target.vm = p->vm;
 	if (hive->flags & SKEP_INTERPRET)
 		return 0;
-	start = now_ns(CLOCK_MONOTONIC);
+	start = clock_ns(CLOCK_MONOTONIC);
 	err = jit_compile(&p->code, &p->jit);
 	if (!err)
 		err = jit_link(p->jit, &p->code, &p->text);
-	p->compile_ns = now_ns(CLOCK_MONOTONIC) - start;
+	p->compile_ns = clock_ns(CLOCK_MONOTONIC) - start;
 	if (err == -EOPNOTSUPP || err == -EPERM) {
 		hive_log(hive, SKEP_LOG_INFO, "program '%s' runs in the interpreter: %s", p->name,
 			 err == -EPERM ? "this system forbids executable memory" : "skep has no JIT for this CPU");
@@ -304,7 +296,7 @@ int cmd_prog_load(struct bpf_call *call, uint32_t which)
 	p->type = attr->prog_type;
 	p->expected_attach_type = attr->expected_attach_type;
 	p->flags = attr->prog_flags;
-	p->load_time = now_ns(CLOCK_BOOTTIME);
+	p->load_time = clock_ns(CLOCK_BOOTTIME);
 	ret = user_log_close(&log, load(hive, attr, &log, p));
 	pthread_mutex_lock(&hive->lock);
 	if (ret)

@@ -4,6 +4,7 @@
  * like before and after, and what comes back follow net/bpf/test_run.c.
  */
 #include "base/usermem.h"
+#include "base/clock.h"
 #include "base/util.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
@@ -12,7 +13,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #ifndef ENOTSUPP
 #define ENOTSUPP 524 /* the kernel's own: this program type has no test run */
@@ -31,25 +31,17 @@ struct test_run {
 	uint32_t duration; /* ns per run */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* Runs attr.test.repeat times over one context. -EFAULT when the program called what does not exist. */
 static int run(struct test_run *t, void *ctx)
 {
 	uint32_t repeat = MAX(t->call->attr.test.repeat, 1u);
 	struct skep_env *env = &t->w->env;
 	uint64_t ret = 0;
-	uint64_t start = now_ns();
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
 	for (uint32_t i = 0; i < repeat; i++)
 		ret = hive_prog_exec(t->prog, ctx, env);
-	t->duration = (uint32_t)MIN((now_ns() - start) / repeat, (uint64_t)UINT32_MAX);
+	t->duration = (uint32_t)MIN((clock_ns(CLOCK_MONOTONIC) - start) / repeat, (uint64_t)UINT32_MAX);
 	t->retval = (uint32_t)ret;
 	if (!env->fault)
 		return 0;

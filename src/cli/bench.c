@@ -6,6 +6,7 @@
  * round repeats the run over one frame that is put back only before the round, as BPF_PROG_TEST_RUN does it. The
  * kernel's part runs in a child: libbpf remembers what its "kernel" can do, and that is not the hive.
  */
+#include "base/clock.h"
 #include "base/util.h"
 #include "bpf/hive.h"
 #include "bpf/object.h"
@@ -22,7 +23,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { ROUNDS = 7, COMPILES = 9, CTX_BYTES_SIZE = 4096, FRAME_MAX = 3520 };
 
@@ -82,14 +82,6 @@ struct kernel_round {
 	uint32_t ns;
 	char why[160];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -225,7 +217,7 @@ static double time_round(const struct hive_prog *p, void *ctx, struct skep_env *
 	uint64_t start, ret = 0;
 
 	env->ctx = ctx;
-	start = now_ns();
+	start = clock_ns(CLOCK_MONOTONIC);
 	if (jit)
 		for (uint64_t i = 0; i < repeat; i++)
 			ret = jit_run(p->target.jit, ctx, env);
@@ -233,7 +225,7 @@ static double time_round(const struct hive_prog *p, void *ctx, struct skep_env *
 		for (uint64_t i = 0; i < repeat; i++)
 			ret = vm_run(p->vm, ctx, env);
 	*retval = (uint32_t)ret;
-	return (double)(now_ns() - start) / (double)repeat;
+	return (double)(clock_ns(CLOCK_MONOTONIC) - start) / (double)repeat;
 }
 
 static double compile_time(const struct hive_prog *p)
@@ -242,12 +234,12 @@ static double compile_time(const struct hive_prog *p)
 
 	for (int i = 0; i < COMPILES; i++) {
 		struct jit_object *o;
-		uint64_t start = now_ns();
+		uint64_t start = clock_ns(CLOCK_MONOTONIC);
 		double us;
 
 		if (jit_compile(&p->code, &o))
 			return -1;
-		us = (double)(now_ns() - start) / 1000;
+		us = (double)(clock_ns(CLOCK_MONOTONIC) - start) / 1000;
 		jit_object_free(o);
 		best = best < 0 || us < best ? us : best;
 	}

@@ -5,6 +5,7 @@
  * Frames are read in batches; a batch is copied into memory, run, then accounted for. Only the run is timed. After each batch ring
  * and perf buffers are emptied, so that they fill up no sooner than in a live run.
  */
+#include "base/clock.h"
 #include "base/util.h"
 #include "bpf/object.h"
 #include "bpf/seam.h"
@@ -25,7 +26,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 enum { BATCH = 512, TIMED = 64, WHY = 320, SHOWN_ELEMENTS = 10, MAX_VERDICTS = 64, LINE = 120 };
 
@@ -85,14 +85,6 @@ static volatile sig_atomic_t stop;
 static void on_interrupt(int sig)
 {
 	stop = 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static const char *verdict_text(const struct replay *r, uint32_t v, char buf[32])
@@ -188,7 +180,7 @@ static void show_progress(struct replay *r, bool end)
 
 	if (end && r->progress)
 		fprintf(stderr, "\r\033[K");
-	if (end || !isatty(STDERR_FILENO) || now_ns() - r->started < 2000000000u)
+	if (end || !isatty(STDERR_FILENO) || clock_ns(CLOCK_MONOTONIC) - r->started < 2000000000u)
 		return;
 	if (r->total % (BATCH * 64u) && r->progress)
 		return;
@@ -218,7 +210,7 @@ static int run_frames(struct replay *r)
 	char why[WHY];
 	int more = 1, ret = EXIT_OK;
 
-	r->started = now_ns();
+	r->started = clock_ns(CLOCK_MONOTONIC);
 	while (more == 1 && ret == EXIT_OK && !stop) {
 		uint32_t n = 0;
 		size_t used = 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hook/net/replay.h"
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "prog/packet.h"
 
 #include <errno.h>
-#include <time.h>
 
 enum { LOOPBACK = 1 };
 
@@ -55,7 +55,7 @@ int replay_run(struct skep_hive *hive, const struct hive_prog *prog, struct repl
 {
 	struct hive_worker *w = hive_worker_get(hive);
 	bool l2 = prog->type != BPF_PROG_TYPE_CGROUP_SKB;
-	struct timespec start, end;
+	uint64_t start;
 	int err = w->pkt ? 0 : packet_new(&w->pkt);
 
 	if (err) {
@@ -65,7 +65,7 @@ int replay_run(struct skep_hive *hive, const struct hive_prog *prog, struct repl
 	w->env.pkt = w->pkt;
 	w->env.prog_type = prog->type;
 	w->env.prog_id = prog->o.id;
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start = clock_ns(CLOCK_MONOTONIC);
 	for (uint32_t i = 0; i < n; i++) {
 		struct replay_frame *f = &frames[i];
 
@@ -78,8 +78,7 @@ int replay_run(struct skep_hive *hive, const struct hive_prog *prog, struct repl
 		f->fault = (uint8_t)w->env.fault;
 		f->changed = !f->skipped && f->new_len != f->len;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	*ns = (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000u + (uint64_t)end.tv_nsec - (uint64_t)start.tv_nsec;
+	*ns = clock_ns(CLOCK_MONOTONIC) - start;
 	hive_worker_put(hive, w);
 	return 0;
 }
