@@ -9,6 +9,7 @@
 #include "insn/check.h"
 #include "prog/types.h"
 
+#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -147,17 +148,30 @@ static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct 
 		user_log_add(log, "number of funcs in func_info doesn't match number of subprogs\n");
 		return -EINVAL;
 	}
-	for (uint32_t i = 0; i < p->n_func_info; i++)
+	for (uint32_t i = 0; i < p->n_func_info; i++) {
+		const struct btf_type *t = btf__type_by_id(p->btf->btf, p->func_info[i].type_id);
+
 		if (p->func_info[i].insn_off != p->code.subprogs[i]) {
 			user_log_add(log, "func_info BTF section doesn't match subprog layout in BPF program\n");
 			return -EINVAL;
 		}
-	for (uint32_t i = 0; i < p->n_line_info; i++)
+		if (!t || !btf_is_func(t)) {
+			user_log_add(log, "invalid type id %u in func info\n", p->func_info[i].type_id);
+			return -EINVAL;
+		}
+	}
+	for (uint32_t i = 0; i < p->n_line_info; i++) {
+		if (!btf__str_by_offset(p->btf->btf, p->line_info[i].line_off) ||
+		    !btf__str_by_offset(p->btf->btf, p->line_info[i].file_name_off)) {
+			user_log_add(log, "Invalid line_info[%u].line_off or .file_name_off\n", i);
+			return -EINVAL;
+		}
 		if (p->line_info[i].insn_off >= p->code.n_insns ||
 		    (i && p->line_info[i].insn_off <= p->line_info[i - 1].insn_off)) {
 			user_log_add(log, "Invalid line_info[%u].insn_off:%u\n", i, p->line_info[i].insn_off);
 			return -EINVAL;
 		}
+	}
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct world {
 		btf, other, closed;
 };
 
-static char btf_bytes[64];
+static char btf_bytes[128];
 static uint32_t btf_len;
 static char text[4096];
 static const uint32_t zero, one = 1, nine = 9;

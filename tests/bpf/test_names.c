@@ -195,7 +195,7 @@ static void equal_programs_have_equal_tags(void **state)
 static void btf_gives_its_bytes_back(void **state)
 {
 	int btf = make_btf();
-	char want[64], got[64] = "";
+	char want[128], got[128] = "";
 	uint32_t size = raw_btf(want, sizeof(want));
 	struct bpf_btf_info i = {.btf = PTR(got), .btf_size = sizeof(got)};
 	uint32_t len = sizeof(i);

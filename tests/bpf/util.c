@@ -89,16 +89,19 @@ uint32_t raw_btf(void *to, size_t room)
 		struct btf_header h;
 		struct btf_type t;
 		uint32_t bits;
+		struct btf_type proto, func;
 		char strings[5];
 	} __attribute__((packed)) btf = {
 		.h = {.magic = BTF_MAGIC,
 		      .version = BTF_VERSION,
 		      .hdr_len = sizeof(btf.h),
-		      .type_len = 16,
-		      .str_off = 16,
+		      .type_len = 40,
+		      .str_off = 40,
 		      .str_len = 5},
 		.t = {.name_off = 1, .info = BTF_KIND_INT << 24, .size = 4},
 		.bits = 32,
+		.proto = {.info = BTF_KIND_FUNC_PROTO << 24},
+		.func = {.name_off = 1, .info = BTF_KIND_FUNC << 24, .type = 2},
 		.strings = "\0int",
 	};
 
@@ -109,7 +112,7 @@ uint32_t raw_btf(void *to, size_t room)
 
 int make_btf(void)
 {
-	char btf[64];
+	char btf[128];
 	uint32_t size = raw_btf(btf, sizeof(btf));
 	int fd = call(BPF_BTF_LOAD, .btf = PTR(btf), .btf_size = size);
 
