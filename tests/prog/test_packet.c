@@ -43,7 +43,7 @@ static void lengths_that_no_frame_has_are_refused(void **state)
 
 	assert_int_equal(packet_set_xdp(pkt, f, PACKET_MAX + 1, 0), -EINVAL);
 	assert_int_equal(packet_set_xdp(pkt, f, 100, 3), -EINVAL);
-	assert_int_equal(packet_set_xdp(pkt, f, 100, 256), -EINVAL);
+	assert_int_equal(packet_set_xdp(pkt, f, 1000, 256), -EINVAL);
 	assert_int_equal(packet_set_xdp(pkt, f, 8, 12), -EINVAL);
 	assert_int_equal(packet_set_skb(pkt, f, 13, true), -EINVAL);
 	assert_int_equal(packet_set_skb(pkt, f, PACKET_MAX + 1, true), -EINVAL);
@@ -96,6 +96,9 @@ static void a_frame_grows_at_both_ends_and_stays_what_it_is(void **state)
 	assert_memory_equal(pkt->data + 1000, f, sizeof(f));
 	assert_int_equal(pkt->mac_off - (uint32_t)(pkt->data - pkt->hard_start), 1000);
 	assert_int_equal(pkt->net_off - (uint32_t)(pkt->data - pkt->hard_start), 1014);
+	assert_int_equal(packet_set_len(pkt, 5000), 0);
+	memset(pkt->data + 1200, 0xaa, 3800); /* what was there before must not come back */
+	assert_int_equal(packet_set_len(pkt, 1200), 0);
 	assert_int_equal(packet_set_len(pkt, 5000), 0);
 	assert_memory_equal(pkt->data + 1000, f, sizeof(f));
 	for (uint32_t i = 1200; i < 5000; i++)
