@@ -182,6 +182,25 @@ static void set_own_types(struct skep_object *o)
 	}
 }
 
+/*
+ * Maps that this libbpf would not survive: it takes a map of type struct_ops for one that came from a .struct_ops section, and
+ * follows what only those have. The hive has no struct_ops in any case.
+ */
+static int check_maps(const struct skep_object *o, const char *name)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, o->obj)
+	{
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS) {
+			hive_log(o->hive, SKEP_LOG_ERROR, "%s: load: map '%s': skep has no struct_ops", name,
+				 bpf_map__name(map));
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
 static int find_loaded(struct skep_object *o)
 {
 	struct bpf_program *prog;
