@@ -258,7 +258,9 @@ int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, c
 		goto out;
 	}
 	set_own_types(o);
-	err = set_missing_types(o, name);
+	err = check_maps(o, name);
+	if (!err)
+		err = set_missing_types(o, name);
 	if (err)
 		goto out;
 	err = bpf_object__load(o->obj);
