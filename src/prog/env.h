@@ -15,42 +15,42 @@ struct packet;
 /* Why a run ended early. The run's return value is 0 then. */
 enum skep_fault {
 	FAULT_NONE,
-	FAULT_NO_HELPER,  /* called a helper that does not exist here, such as one that CO-RE poisoned */
-	FAULT_DEPTH,      /* more than SKEP_MAX_CALL_FRAMES calls deep */
+	FAULT_NO_HELPER, /* called a helper that does not exist here, such as one that CO-RE poisoned */
+	FAULT_DEPTH, /* more than SKEP_MAX_CALL_FRAMES calls deep */
 };
 
 struct skep_env {
 	/* The engines' part. Offsets are known to the JIT (static asserts there). */
-	uint64_t unwind_sp;    /* JIT: where to continue when a run must end at once */
-	uint32_t tail_calls;   /* taken so far in this run, at most SKEP_MAX_TAIL_CALLS */
-	uint32_t fault;        /* enum skep_fault */
-	uint64_t loop_budget;  /* may_goto: iterations left in this run */
+	uint64_t unwind_sp; /* JIT: where to continue when a run must end at once */
+	uint32_t tail_calls; /* taken so far in this run, at most SKEP_MAX_TAIL_CALLS */
+	uint32_t fault; /* enum skep_fault */
+	uint64_t loop_budget; /* may_goto: iterations left in this run */
 	/*
 	 * Calls a BPF function from C: @fn is what LD_FUNC gave the program. Set by the engine that
 	 * runs; helpers with callbacks (bpf_loop, bpf_for_each_map_elem) use it.
 	 */
 	uint64_t (*callback)(struct skep_env *env, uint64_t fn, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
 			     uint64_t r5);
-	uint32_t depth;        /* interpreter: frames in use */
+	uint32_t depth; /* interpreter: frames in use */
 
 	/* The helpers' part. */
-	uint32_t cpu;          /* the worker's number: bpf_get_smp_processor_id(), per-CPU slots */
-	uint32_t prog_type;    /* enum bpf_prog_type of the program that was entered */
+	uint32_t cpu; /* the worker's number: bpf_get_smp_processor_id(), per-CPU slots */
+	uint32_t prog_type; /* enum bpf_prog_type of the program that was entered */
 	uint32_t prog_id;
-	void *ctx;             /* the context as the program got it in r1 */
-	struct packet *pkt;    /* the frame behind ctx, NULL for programs without one */
-	struct {               /* bpf_redirect() and kin: what the program asked for last */
+	void *ctx; /* the context as the program got it in r1 */
+	struct packet *pkt; /* the frame behind ctx, NULL for programs without one */
+	struct { /* bpf_redirect() and kin: what the program asked for last */
 		uint32_t ifindex;
 		uint64_t flags;
 		struct skep_map *map; /* bpf_redirect_map(): NULL otherwise */
 		uint64_t index;
 	} redirect;
-	struct {               /* where bpf_trace_printk() and bpf_trace_vprintk() write */
+	struct { /* where bpf_trace_printk() and bpf_trace_vprintk() write */
 		void (*write)(void *arg, const char *text, size_t len);
 		void *arg;
 	} trace;
-	uint64_t rng;          /* state of bpf_get_prandom_u32() */
-	void *user;            /* an embedder's own; helpers of its own find it here */
+	uint64_t rng; /* state of bpf_get_prandom_u32() */
+	void *user; /* an embedder's own; helpers of its own find it here */
 };
 
 /* may_goto iterations that one run may take (the kernel's BPF_MAX_LOOPS). */
