@@ -194,6 +194,8 @@ static void later_fragments_have_no_ports_but_a_protocol(void **state)
 		.from = "2001:db8::1", .to = "2001:db8::2", .proto = UDP, .dport = 53, .exts = "f", .payload = 64};
 
 	rule_port(*state, UDP, 53, DESTINATION, DROP);
+	rule_port(*state, UDP, 15 << 8 | 22, DESTINATION,
+		  DROP); /* what stands at a port's place in a later fragment's data */
 	s4.more_fragments = s6.more_fragments = true;
 	assert_int_equal(run_spec(*state, &s4), XDP_DROP);
 	assert_int_equal(run_spec(*state, &s6), XDP_DROP);
