@@ -52,7 +52,7 @@ HELPER(perf_event_output)
 
 	if (r3 & ~(uint64_t)(BPF_F_INDEX_MASK | (pkt ? BPF_F_CTXLEN_MASK : 0)))
 		return helper_result(-EINVAL);
-	if (more) {
+	if (pkt && more) {
 		if (more > packet_len(pkt))
 			return helper_result(-EFAULT);
 		from = pkt->data;
