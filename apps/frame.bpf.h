@@ -2,9 +2,10 @@
 /*
  * What the headers of a frame say, for the programs of this folder.
  *
- * Looked through: up to two VLAN tags (a frame with more is not IP), IPv4 options, up to six IPv6 extension headers. A
- * later fragment has no ports. Malformed is a frame that is cut off inside its headers, a version or header length that cannot
- * be, more extension headers, and a TCP fragment that begins 8 bytes in and could overwrite the flags (RFC 1858).
+ * Looked through: up to two VLAN tags (a frame with more is not IP), IPv4 options, up to six IPv6 extension
+ * headers. A later fragment has no ports. Malformed is a frame that is cut off inside its headers, a version or
+ * header length that cannot be, more extension headers, and a TCP fragment that begins 8 bytes in and could
+ * overwrite the flags (RFC 1858).
  */
 #ifndef SKEP_APPS_FRAME_BPF_H
 #define SKEP_APPS_FRAME_BPF_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * skep-lb-state: reads VIPs and backends, writes the state file that fills xdp-lb's maps (JSON Lines, skep replay --state).
+ * skep-lb-state: reads VIPs and backends, writes the state file that fills xdp-lb's maps (JSON Lines, skep replay
+ * --state).
  *
- * Backends get their numbers in the order of the file, one for each address, port and MAC address; a backend of several VIPs has one
- * number. To take a backend out without disturbing the numbers, give it weight 0.
+ * Backends get their numbers in the order of the file, one for each address, port and MAC address; a backend of
+ * several VIPs has one number. To take a backend out without disturbing the numbers, give it weight 0.
  */
 #include "apps/lb_table.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * A member at work. The step is odd and the size a power of two, so that offset, offset + step, offset + 2 * step, ... comes by
- * every slot once: an order of preference.
+ * A member at work. The step is odd and the size a power of two, so that offset, offset + step, offset + 2 * step,
+ * ... comes by every slot once: an order of preference.
  */
 struct taker {
 	const char *name;

@@ -2,9 +2,10 @@
 /*
  * Maglev tables for xdp-lb: which backend serves a slot.
  *
- * Each backend has an order of preference over all slots that follows from its name alone. The backends take turns, each taking the
- * first slot in its order that is still free, until none is. So each gets its share, and when a backend leaves, nearly all
- * slots of the others stay where they were. (Eisenbud and others, "Maglev", NSDI 2016, section 3.4.)
+ * Each backend has an order of preference over all slots that follows from its name alone. The backends take
+ * turns, each taking the first slot in its order that is still free, until none is. So each gets its share, and
+ * when a backend leaves, nearly all slots of the others stay where they were. (Eisenbud and others, "Maglev", NSDI
+ * 2016, section 3.4.)
  */
 #ifndef SKEP_APPS_LB_TABLE_H
 #define SKEP_APPS_LB_TABLE_H

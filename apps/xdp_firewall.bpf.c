@@ -10,23 +10,27 @@
  *                                                            port 0: the whole protocol, whichever it is
  *   counters  0                          struct counters     frames by what decided and how (per CPU)
  *
- * Order: a frame that is not IP takes config.other. The source's prefix is looked at first, then the destination's, then
- * the destination port, the source port, and the protocol; the first rule that decides ends it. The longest prefix that
- * matches is the one that counts, also when it leaves the question open. What is left takes config.unmatched.
+ * Order: a frame that is not IP takes config.other. The source's prefix is looked at first, then the
+ * destination's, then the destination port, the source port, and the protocol; the first rule that decides ends
+ * it. The longest prefix that matches is the one that counts, also when it leaves the question open. What is left
+ * takes config.unmatched.
  *
- * Up to two VLAN tags are looked through; what has more is not IP. Of a fragmented packet the later fragments have no
- * ports: only prefixes and whole-protocol rules apply to them, so to shut a fragmented service out, shut out the protocol
- * or the prefix, or rely on the first fragment's drop: without it nothing is reassembled.
+ * Up to two VLAN tags are looked through; what has more is not IP. Of a fragmented packet the later fragments have
+ * no ports: only prefixes and whole-protocol rules apply to them, so to shut a fragmented service out, shut out
+ * the protocol or the prefix, or rely on the first fragment's drop: without it nothing is reassembled.
  *
- * Dropped as malformed, whatever the rules say: a frame that is cut off inside its headers; a version or header length
- * that cannot be; more than six IPv6 extension headers, for behind them nothing can be known; a TCP fragment
- * that begins 8 bytes in and could overwrite the flags (RFC 1858).
+ * Dropped as malformed, whatever the rules say: a frame that is cut off inside its headers; a version or header
+ * length that cannot be; more than six IPv6 extension headers, for behind them nothing can be known; a TCP
+ * fragment that begins 8 bytes in and could overwrite the flags (RFC 1858).
  *
  * examples:
- *   skep map update xdp-firewall rules4 '{"prefixlen": 24, "addr": "198.51.100.0"}' '{"action": "DROP"}' --state fw.state
- *   skep map update xdp-firewall rules6 '{"prefixlen": 48, "addr": "2001:db8:bad::"}' '{"source": "DROP"}' --state fw.state
+ *   skep map update xdp-firewall rules4 '{"prefixlen": 24, "addr": "198.51.100.0"}' '{"action": "DROP"}' \
+ *        --state fw.state
+ *   skep map update xdp-firewall rules6 '{"prefixlen": 48, "addr": "2001:db8:bad::"}' '{"source": "DROP"}' \
+ *        --state fw.state
  *   skep map update xdp-firewall ports '{"proto": 6, "port": 23}' '{"action": "DROP"}' --state fw.state
- *   skep map update xdp-firewall ports '{"proto": 17, "port": 123, "direction": "SOURCE"}' '{"action": "DROP"}' --state fw.state
+ *   skep map update xdp-firewall ports '{"proto": 17, "port": 123, "direction": "SOURCE"}' '{"action": "DROP"}' \
+ *        --state fw.state
  *   skep map update xdp-firewall ports '{"proto": 47}' '{"action": "DROP"}' --state fw.state
  *   skep map update xdp-firewall config 0 '{"unmatched": "DROP"}' --state fw.state
  *   skep replay xdp-firewall capture.pcapng --state fw.state --unsafe-no-verify

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * xdp-flows: counts frames and bytes of each flow, and tells of flows that begin and of TCP flows that end. Passes everything.
+ * xdp-flows: counts frames and bytes of each flow, and tells of flows that begin and of TCP flows that end. Passes
+ * everything.
  *
  *   map     key               value         meaning
- *   flows   struct flow_key   struct flow   what has been seen of each flow; the least recently used goes when it is full
+ *   flows   struct flow_key   struct flow   what was seen of each flow; the least recently used makes room
  *   events                    struct event  ring buffer: FLOW_NEW at a flow's first frame; FLOW_FIN or FLOW_RST at the
  *                                           first FIN or RST of a TCP flow
  *   stats   0                 struct stats  what has been seen in all (per CPU)
  *
- * A flow is one direction: source and destination address and port, protocol, and the outermost VLAN. IPv4 addresses stand
- * as ::ffff:192.0.2.1. ICMP and ICMPv6 have type * 256 + code for a destination port. Later fragments of a packet have no
- * ports and count as a flow of ports 0. A SYN that opens a connection again after its end begins a new flow in the same
- * place. What is not IP, or malformed (frame.bpf.h says when), is counted in stats only.
+ * A flow is one direction: source and destination address and port, protocol, and the outermost VLAN. IPv4
+ * addresses stand as ::ffff:192.0.2.1. ICMP and ICMPv6 have type * 256 + code for a destination port. Later
+ * fragments of a packet have no ports and count as a flow of ports 0. A SYN that opens a connection again after
+ * its end begins a new flow in the same place. What is not IP, or malformed (frame.bpf.h says when), is counted in
+ * stats only.
  *
- * Bytes are those of the frame, from the Ethernet header on. When the ring is full, stats.lost_events counts what could not be told.
+ * Bytes are those of the frame, from the Ethernet header on. When the ring is full, stats.lost_events counts what
+ * could not be told.
  *
  * examples:
  *   tcpdump -w - -c 1000 | skep replay xdp-flows - --unsafe-no-verify

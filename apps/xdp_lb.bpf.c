@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * xdp-lb: spreads TCP connections and UDP flows to a virtual address (VIP) over backends, and sends the frames back out of the
- * interface they came in on.
+ * xdp-lb: spreads TCP connections and UDP flows to a virtual address (VIP) over backends, and sends the frames
+ * back out of the interface they came in on.
  *
  *   map          key                          value              meaning
  *   config       0                            struct config      source addresses for encapsulation
  *   vips         {addr, port, proto}          struct vip         which table a VIP uses, and how its frames travel
- *   tables       number                       struct lb_table    a Maglev table: TABLE_SIZE numbers of backends
+ *   tables       number                       struct lb_table    a Maglev table: LB_TABLE_SIZE numbers of backends
  *   backends     number, 1 and above          struct backend     addresses; ABSENT ones get nothing
- *   connections  struct flow_key              struct connection  the backend of a flow, so that it stays when tables change
+ *   connections  struct flow_key              struct connection  the backend that a flow stays with
  *   replies      struct flow_key              struct origin      REWRITE: what a backend's answer must look like
  *   counters     0                            struct counters    frames and bytes by what became of them (per CPU)
  *
  * IPv4 addresses are written ::ffff:192.0.2.1 in all maps but config.
  *
- * A frame to a VIP goes to the backend that its connection has; else, or when that backend is ABSENT by now, to the one
- * in the VIP's table at a hash of addresses, ports and protocol. A VIP without backends drops. What is not for a VIP passes
- * to the host: other addresses, what is not TCP or UDP, tagged frames. Fragments pass too, for the later ones do not
- * say which flow they belong to. ICMP errors about a flow are not taken to its backend.
+ * A frame to a VIP goes to the backend that its connection has; else, or when that backend is ABSENT by now, to
+ * the one in the VIP's table at a hash of addresses, ports and protocol. A VIP without backends drops. What is not
+ * for a VIP passes to the host: other addresses, what is not TCP or UDP, tagged frames. Fragments pass too, for
+ * the later ones do not say which flow they belong to. ICMP errors about a flow are not taken to its backend.
  *
  * How a frame travels is the VIP's mode:
- *   REWRITE  The destination becomes the backend's address and port, of the same family; checksums follow. Answers must
- *            come back through here, that is, the backends' way to the clients is this host: then the source is turned
- *            into the VIP again and the frame goes to where the client's frames came from.
- *   ENCAP    The packet travels whole inside another IP header to the backend (IPIP, IP6IP6, or mixed as the two addresses'
- *            families ask for), 20 or 40 bytes longer: leave room in the MTU. The backend undoes it, has the VIP on its
- *            loopback device and answers the client directly. Needs config.source4 or source6.
+ *   REWRITE  The destination becomes the backend's address and port, of the same family; checksums follow. Answers
+ *            must come back through here, that is, the backends' way to the clients is this host: then the source
+ *            is turned into the VIP again and the frame goes to where the client's frames came from.
+ *   ENCAP    The packet travels whole inside another IP header to the backend (IPIP, IP6IP6, or mixed as
+ *            the two addresses' families ask for), 20 or 40 bytes longer: leave room in the MTU. The backend undoes
+ *            it, has the VIP on its loopback device and answers the client directly. Needs config.source4 or
+ *            source6.
  *
- * A flow's entries in connections and replies are dropped as the least recently used; the table then finds the same backend unless
- * backends have changed. Do not give a number to another backend while flows to the old one may live. Two VIPs that
- * rewrite to the same backend and port mix up the answers to a client that uses one port for both at once.
+ * A flow's entries in connections and replies are dropped as the least recently used; the table then finds the
+ * same backend unless backends have changed. Do not give a number to another backend while flows to the old one
+ * may live. Two VIPs that rewrite to the same backend and port mix up the answers to a client that uses one port
+ * for both at once.
  *
  * skep-lb-state computes the tables and writes all of this as a state file, from lines such as
  *   vip 192.0.2.80:80/tcp rewrite
@@ -102,7 +104,7 @@ static __always_inline int finish(struct counters *all, __u32 len, enum outcome 
 	return verdict;
 }
 
-/* Spreads well enough over TABLE_SIZE slots; it need not withstand an attacker, who can always choose to come as one flow. */
+/* Spreads well over the slots. It need not withstand an attacker, who can always choose to come as one flow. */
 static __always_inline __u32 hash_flow(const struct flow_key *key)
 {
 	const __u32 *words = (const __u32 *)key;
@@ -234,7 +236,7 @@ static __always_inline bool inner(const struct frame *f, __u32 *len, __u8 *tos)
 	return *len <= (__u64)(f->end - f->l3);
 }
 
-/* Takes room for @size bytes before the packet and moves the Ethernet header to the new front. NULL when there is none. */
+/* Takes @size bytes before the packet and moves the Ethernet header to the new front. NULL when there is no room. */
 static __always_inline struct ethhdr *grow(struct xdp_md *ctx, __u32 size, const __u8 *to)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every ready-made program, and every object of Debian's xdp-tools, on three sides: skep's interpreter, skep's JIT and, where bpf(2)
- * is allowed, the kernel. The same maps, the same frames, one after the other, through BPF_PROG_TEST_RUN: the error or the
- * verdict, the length and the bytes of each must agree, and in the end the maps and what was put into ring buffers.
+ * Every ready-made program, and every object of Debian's xdp-tools, on three sides: skep's interpreter, skep's JIT
+ * and, where bpf(2) is allowed, the kernel. The same maps, the same frames, one after the other, through
+ * BPF_PROG_TEST_RUN: the error or the verdict, the length and the bytes of each must agree, and in the end the
+ * maps and what was put into ring buffers.
  *
- * Theory of operation: a side writes down what it saw in memory that it shares with the parent (struct record). The kernel's side
- * runs in a forked child, before the parent has used libbpf, so that what libbpf remembers about the one does not reach the other.
- * Then records are compared. Elements of maps are compared sorted; values of per-CPU maps added up, as words of 64 bits, for it
- * is chance which CPU a run was on. Times (xdp-flows) are left out.
+ * Theory of operation: a side writes down what it saw in memory that it shares with the parent (struct record).
+ * The kernel's side runs in a forked child, before the parent has used libbpf, so that what libbpf remembers about
+ * the one does not reach the other. Then records are compared. Elements of maps are compared sorted; values of
+ * per-CPU maps added up, as words of 64 bits, for it is chance which CPU a run was on. Times (xdp-flows) are left
+ * out.
  *
  * usage: against_kernel CAPTURE
  * exit code: 0, 1 when sides differ, 77 when the kernel did not allow its part and all else was well

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Map contents under which an object does something interesting with the corpus; through libbpf, wherever the thread is. */
+/* Map contents under which an object has something to do with the corpus; through libbpf, wherever the thread is. */
 #ifndef TESTS_APPS_FILL_H
 #define TESTS_APPS_FILL_H
 

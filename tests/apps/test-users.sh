@@ -38,7 +38,8 @@ demo_as_documented() {
 flows_of_the_demo_add_up() {
 	replay xdp-flows "$source/demo/demo.pcapng" &&
 		json "$tmp/out" 'sum(e["value"]["packets"] for e in o if e.get("map") == "flows") == 498 - 6' &&
-		json "$tmp/out" '[e["value"]["kind"] for e in o if "event" in e].count("FLOW_NEW") == sum(e.get("map") == "flows" for e in o)'
+		json "$tmp/out" '[e["value"]["kind"] for e in o if "event" in e].count("FLOW_NEW") == \
+			sum(e.get("map") == "flows" for e in o)'
 }
 state_is_taken() {
 	"$lb_state" "$tmp/lb.conf" >"$tmp/lb.state" &&

@@ -87,7 +87,7 @@ static void expect_macs(struct app_run *a, const uint8_t *to)
 	assert_memory_equal(a->out + 6, mac_server, 6);
 }
 
-/* The frame in a->out is what @spec says, but for the MAC addresses: so all checksums are what a full computation gives. */
+/* The frame in a->out is what @spec says, but for the MAC addresses: so all checksums are right. */
 static void expect_packet(struct app_run *a, const struct spec *spec)
 {
 	uint8_t want[FRAME_MAX];
@@ -134,7 +134,7 @@ static void what_is_not_for_a_vip_passes_unchanged(void **state)
 	assert_int_equal(run_spec(a, &s), XDP_TX);
 }
 
-/* Through a rewriting VIP and back, for one protocol and family, over payloads that give odd lengths and all sorts of sums. */
+/* Through a rewriting VIP and back, for one protocol and family, over odd and even lengths and all sorts of sums. */
 static void there_and_back(struct app_run *a, uint16_t proto, const char *client, const char *vip_addr,
 			   const char *backend_addr, bool no_checksum)
 {

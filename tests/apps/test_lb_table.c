@@ -83,8 +83,8 @@ static void the_order_of_members_does_not_matter(void **state)
 }
 
 /*
- * Slots of others that change hands when the last of @n members leaves, in thousandths of the table: the mean of 20 sets of names.
- * Their own slots must change; a table that starts afresh would move nearly all.
+ * Slots of others that change hands when the last of @n members leaves, in thousandths of the table: the mean of
+ * 20 sets of names. Their own slots must change; a table that starts afresh would move nearly all.
  */
 static uint32_t disruption(uint32_t n)
 {
