@@ -72,11 +72,12 @@ int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
 	atomic_init(&hive->quiesce.epoch, 1);
 	hive->helpers = make_helpers();
 	hive->workers = aligned_alloc(64, ALIGN_UP(hive->n_cpus * sizeof(*hive->workers), (size_t)64));
+	if (hive->workers)
+		memset(hive->workers, 0, hive->n_cpus * sizeof(*hive->workers));
 	if (!hive->helpers || !hive->workers) {
 		err = -ENOMEM;
 		goto fail;
 	}
-	memset(hive->workers, 0, hive->n_cpus * sizeof(*hive->workers));
 	if (getrandom(&hive->seed, sizeof(hive->seed), 0) != sizeof(hive->seed)) {
 		err = -errno;
 		goto fail;
