@@ -12,6 +12,8 @@
 #include "prog/types.h"
 
 #include <errno.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <string.h>
 
 #ifndef ENOTSUPP
@@ -214,6 +216,15 @@ static void skb_ctx_result(struct __sk_buff *out, const struct __sk_buff *skb)
 	out->hwtstamp = skb->hwtstamp;
 }
 
+/* Since Linux 6.16 a frame that says IPv4 or IPv6 must have room for that header. */
+static bool holds_its_header(const struct test_run *t)
+{
+	uint16_t proto = (uint16_t)(t->data[12] << 8 | t->data[13]);
+	uint32_t len = t->len - ETH_HLEN;
+
+	return proto == ETH_P_IP ? len >= sizeof(struct iphdr) : proto != ETH_P_IPV6 || len >= sizeof(struct ipv6hdr);
+}
+
 static int run_skb(struct test_run *t, bool l2)
 {
 	const union bpf_attr *attr = &t->call->attr;
@@ -221,7 +232,7 @@ static int run_skb(struct test_run *t, bool l2)
 	struct packet *pkt;
 	int err;
 
-	if (attr->test.flags || attr->test.cpu || attr->test.batch_size || t->len < ETH_HLEN)
+	if (attr->test.flags || attr->test.cpu || attr->test.batch_size || t->len < ETH_HLEN || !holds_its_header(t))
 		return -EINVAL;
 	err = read_ctx(t, sizeof(*ctx));
 	if (err)

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Clocks. */
+#include "base/clock.h"
 #include "helper/impl.h"
-
-#include <time.h>
 
 /* A kernel of HZ=250 counts jiffies from five minutes before zero, in the lower 32 bits, so that wrapping shows early. */
 enum { HZ = 250, INITIAL_SECONDS = 300 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 HELPER(ktime_get_ns)
 {

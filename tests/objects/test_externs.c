@@ -23,7 +23,7 @@ static void externs_say_what_the_hive_presents(void **state)
 	for (size_t i = 0; i < 4; i++)
 		v[i] = value_of(obj, i);
 	assert_int_equal(v[0], 6 << 16 | 18 << 8); /* LINUX_KERNEL_VERSION of 6.18.0 */
-	assert_int_equal(v[1], 1000);
+	assert_int_equal(v[1], 250);
 	assert_int_equal(v[2], 0); /* weak and absent */
 	assert_int_equal(v[3], 15);
 	bpf_object__close(obj);
@@ -63,13 +63,13 @@ static void libskep_makes_one_line_of_it(void **state)
 
 static void the_user_may_set_configuration_of_his_own(void **state)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .kconfig = "CONFIG_SKEP_ABSENT=5\nCONFIG_HZ=250\n");
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kconfig = "CONFIG_SKEP_ABSENT=5\nCONFIG_HZ=100\n");
 	struct bpf_object *obj = bpf_object__open_file(object_path("externs"), &opts);
 
 	assert_non_null(obj);
 	assert_int_equal(bpf_object__load(obj), 0);
 	assert_int_equal(run_ctx(obj, "read_externs", NULL, 0), 6);
-	assert_int_equal(value_of(obj, 1), 250);
+	assert_int_equal(value_of(obj, 1), 100);
 	assert_int_equal(value_of(obj, 2), 5);
 	bpf_object__close(obj);
 }

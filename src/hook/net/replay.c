@@ -6,8 +6,12 @@
 #include "prog/packet.h"
 
 #include <errno.h>
+#include <linux/if_packet.h>
+#include <string.h>
 
 enum { LOOPBACK = 1 };
+
+static const uint8_t broadcast[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 bool replay_can(uint32_t prog_type)
 {
@@ -46,6 +50,9 @@ static void run_skb(struct hive_worker *w, const struct hive_prog *prog, struct 
 		return;
 	}
 	pkt->ctx.skb.ifindex = LOOPBACK;
+	/* A capture's device knows broadcasts, which the loopback device of a test run does not. */
+	if (!memcmp(f->data, broadcast, sizeof(broadcast)))
+		pkt->ctx.skb.pkt_type = PACKET_BROADCAST;
 	f->verdict = (uint32_t)hive_prog_exec(prog, &pkt->ctx.skb, &w->env);
 	f->new_len = packet_len(pkt) + (l2 ? 0 : ETH_HLEN);
 }
