@@ -930,7 +930,7 @@ static bool try_program(struct side *hive, struct side *kernel, uint32_t *compar
 		struct xdp_md xdp = {};
 
 		for (uint32_t j = 0; j < sizeof(value); j++)
-			value[j] = (uint8_t)(chance(10) ? PICK(0, 255) : rnd());
+			value[j] = (uint8_t)(chance(10) ? (uint32_t)PICK(0, 255) : rnd());
 		make_ctx(&skb, k->bit & (CG | SF | LWT) ? len : len);
 		xdp.data_end = len;
 		xdp.data = chance(30) ? 4 * below(MIN(len - 14, 100u) / 4 + 1) : 0;
