@@ -65,13 +65,16 @@ static struct hive_object *object_of(int fd, int kind)
 	return o;
 }
 
+/* errno stays what it was: it is the answer of the call that is ending. */
 static void put_object(struct hive_object *o)
 {
 	struct skep_hive *hive = o->hive;
+	int err = errno;
 
 	pthread_mutex_lock(&hive->lock);
 	hive_object_put(o);
 	pthread_mutex_unlock(&hive->lock);
+	errno = err;
 }
 
 /* perf_event_open(2) for a hive: only the events that programs write themselves. */

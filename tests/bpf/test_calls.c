@@ -175,6 +175,8 @@ static uint64_t code(struct bpf_insn a, struct bpf_insn b, struct bpf_insn c, st
 	  ARRAY(.btf_fd = (uint32_t)w->btf, .btf_key_type_id = 1))                                                     \
 	X("create: BTF types of other sizes", BPF_MAP_CREATE, EINVAL,                                                  \
 	  ARRAY(.btf_fd = (uint32_t)w->btf, .btf_key_type_id = 1, .btf_value_type_id = 1))                             \
+	X("create: an array whose key is an enum", BPF_MAP_CREATE, EINVAL, MAP(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0),        \
+	  .btf_fd = (uint32_t)w->btf, .btf_key_type_id = 4, .btf_value_type_id = 1)                                    \
 	X("create: a BTF type that does not exist", BPF_MAP_CREATE, EINVAL,                                            \
 	  ARRAY(.btf_fd = (uint32_t)w->btf, .btf_key_type_id = 1, .btf_value_type_id = 9))                             \
 	X("create: BTF of a closed fd", BPF_MAP_CREATE, EBADF,                                                         \

@@ -133,6 +133,16 @@ static void a_writable_mapping_through_the_seam_keeps_it(void **state)
 	assert_int_equal(maps(), 1);
 	assert_int_equal(skep_seam_munmap(p, 4096), 0);
 	assert_int_equal(maps(), 0);
+	/* What is frozen is mapped for reading only. */
+	map = make_map(BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_MMAPABLE);
+	assert_int_equal(call(BPF_MAP_FREEZE, .map_fd = map), 0);
+	errno = 0;
+	assert_ptr_equal(skep_seam_mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0), MAP_FAILED);
+	assert_int_equal(errno, EPERM);
+	p = skep_seam_mmap(NULL, 4096, PROT_READ, MAP_SHARED, map, 0);
+	assert_ptr_not_equal(p, MAP_FAILED);
+	assert_int_equal(skep_seam_munmap(p, 4096), 0);
+	close(map);
 	seam_enter(before);
 }
 

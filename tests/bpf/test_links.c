@@ -200,6 +200,20 @@ static void *events(void *arg)
 	return NULL;
 }
 
+/* Takes some microseconds, so that it is mostly running when it is replaced. */
+static int make_slow_prog(int32_t ret)
+{
+	const struct bpf_insn insns[] = {
+		MOV_IMM(1, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, 1),
+		INSN(BPF_JMP | BPF_JLT | BPF_K, 1, 0, -2, 20000),
+		MOV_IMM(0, ret),
+		EXIT(),
+	};
+
+	return make_prog_insns(BPF_PROG_TYPE_XDP, insns, ARRAY_SIZE(insns));
+}
+
 /* Every event meets one whole program: the old or the new, never none and never freed code. */
 static void programs_are_replaced_between_two_events(void **state)
 {
@@ -213,7 +227,7 @@ static void programs_are_replaced_between_two_events(void **state)
 	close(prog);
 	assert_int_equal(pthread_create(&thread, NULL, events, &p), 0);
 	for (int i = 0; i < 3000 || !atomic_load(&p.events[1]) || !atomic_load(&p.events[2]); i++) {
-		int next = make_prog(BPF_PROG_TYPE_XDP, 1 + (i & 1));
+		int next = make_slow_prog(1 + (i & 1));
 
 		assert_int_equal(call(BPF_LINK_UPDATE, .link_update = {.link_fd = link, .new_prog_fd = next}), 0);
 		close(next);

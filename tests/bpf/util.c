@@ -89,19 +89,20 @@ uint32_t raw_btf(void *to, size_t room)
 		struct btf_header h;
 		struct btf_type t;
 		uint32_t bits;
-		struct btf_type proto, func;
+		struct btf_type proto, func, choice;
 		char strings[5];
 	} __attribute__((packed)) btf = {
 		.h = {.magic = BTF_MAGIC,
 		      .version = BTF_VERSION,
 		      .hdr_len = sizeof(btf.h),
-		      .type_len = 40,
-		      .str_off = 40,
+		      .type_len = 52,
+		      .str_off = 52,
 		      .str_len = 5},
 		.t = {.name_off = 1, .info = BTF_KIND_INT << 24, .size = 4},
 		.bits = 32,
 		.proto = {.info = BTF_KIND_FUNC_PROTO << 24},
 		.func = {.name_off = 1, .info = BTF_KIND_FUNC << 24, .type = 2},
+		.choice = {.name_off = 1, .info = BTF_KIND_ENUM << 24, .size = 4},
 		.strings = "\0int",
 	};
 

@@ -61,7 +61,7 @@ int64_t run_xdp(int prog_fd);
 unsigned int count_ids(int next_id_cmd);
 uint32_t id_of(int fd); /* of a map, program or link */
 
-/* raw_btf - BTF of an int (type 1) and a function (type 3), ready to load. Return: its size. */
+/* raw_btf - BTF of an int (type 1), a function (3) and an enum (4), ready to load. Return: its size. */
 uint32_t raw_btf(void *to, size_t room);
 
 /* send_fd, receive_fd - over a Unix socket. */

@@ -61,6 +61,15 @@ static void libskep_makes_one_line_of_it(void **state)
 	assert_non_null(strstr(test.last_error, "CONFIG_SKEP_ABSENT"));
 }
 
+static void a_struct_ops_map_is_refused_before_libbpf_follows_it(void **state)
+{
+	struct skep_object *obj;
+
+	assert_int_equal(skep_object_open_file(test.hive, object_path("struct_ops"), &obj), -EOPNOTSUPP);
+	assert_int_equal(test.errors, 1);
+	assert_non_null(strstr(test.last_error, "map 'ops'"));
+}
+
 static void the_user_may_set_configuration_of_his_own(void **state)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kconfig = "CONFIG_SKEP_ABSENT=5\nCONFIG_HZ=100\n");
@@ -81,6 +90,7 @@ int main(int argc, char **argv)
 		LOADED_TEST(a_configuration_value_that_must_be_there_is_named),
 		LOADED_TEST(a_kernel_symbol_that_must_be_there_is_named),
 		LOADED_TEST(libskep_makes_one_line_of_it),
+		LOADED_TEST(a_struct_ops_map_is_refused_before_libbpf_follows_it),
 		LOADED_TEST(the_user_may_set_configuration_of_his_own),
 	};
 
