@@ -4,7 +4,8 @@
  *
  * Rounds of the three alternate, so that what disturbs the machine disturbs all of them; the fastest round of each is reported. A
  * round repeats the run over one frame that is put back only before the round, as BPF_PROG_TEST_RUN does it. The
- * kernel's part runs in a child: libbpf remembers what its "kernel" can do, and that is not the hive.
+ * kernel's part runs in a child: libbpf remembers what its "kernel" can do, and that is not the hive. What bpf_printk() writes
+ * is made and dropped: some 100,000 lines a second help nobody.
  */
 #include "base/clock.h"
 #include "base/util.h"
@@ -330,7 +331,7 @@ static bool can_run(uint32_t type)
 static int bench_all(struct bench *b, const char *object)
 {
 	uint32_t n = 0;
-	int ret = source_open(&b->src, object, 0);
+	int ret = source_open(&b->src, object, SOURCE_NO_TRACE);
 
 	if (ret != EXIT_OK)
 		return ret;

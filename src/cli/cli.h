@@ -63,6 +63,7 @@ struct source {
 
 enum source_flags {
 	SOURCE_INTERPRET = 1 << 0, /* the hive has no JIT */
+	SOURCE_NO_TRACE = 1 << 1, /* what bpf_printk() writes is made and dropped */
 };
 
 /*

@@ -125,6 +125,10 @@ static void trace_text(void *arg, const char *text, size_t len)
 	fprintf(stderr, "trace: %.*s%s", (int)len, text, len && text[len - 1] == '\n' ? "" : "\n");
 }
 
+static void trace_dropped(void *arg, const char *text, size_t len)
+{
+}
+
 int source_read(struct source *s, const char *name)
 {
 	const struct app *app = app_find(name);
@@ -160,6 +164,8 @@ int source_open(struct source *s, const char *name, uint32_t flags)
 		return err;
 	if (flags & SOURCE_INTERPRET)
 		opts.flags |= SKEP_INTERPRET;
+	if (flags & SOURCE_NO_TRACE)
+		opts.trace = trace_dropped;
 	err = skep_hive_new(&opts, &s->hive);
 	if (err)
 		return fail("cannot make a hive: %s", strerror(-err));

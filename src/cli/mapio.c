@@ -70,15 +70,42 @@ static bool is_array(const struct map_view *v)
 	return v->type == BPF_MAP_TYPE_ARRAY || v->type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
-/* An array's index is a number whether BTF says so or not. */
+/* Maps whose key is an index. */
+static bool has_index(const struct map_view *v)
+{
+	switch (v->type) {
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_CGROUP_ARRAY:
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_CPUMAP:
+	case BPF_MAP_TYPE_XSKMAP:
+		return true;
+	default:
+		return is_array(v);
+	}
+}
+
+static struct json_object *number_to_json(const void *bytes)
+{
+	uint32_t number;
+
+	memcpy(&number, bytes, sizeof(number));
+	return json_object_new_uint64(number);
+}
+
+/* An index is a number whether BTF says so or not: libbpf hides the BTF of maps of objects. So is an object's id. */
 static struct json_object *key_to_json(const struct map_view *v, const void *key)
 {
-	uint32_t index;
+	return !v->key_type && has_index(v) ? number_to_json(key)
+					    : value_to_json(v->btf, v->key_type, key, v->key_size);
+}
 
-	if (v->key_type || !is_array(v))
-		return value_to_json(v->btf, v->key_type, key, v->key_size);
-	memcpy(&index, key, sizeof(index));
-	return json_object_new_uint64(index);
+static struct json_object *one_to_json(const struct map_view *v, const void *value)
+{
+	return !v->value_type && v->objects && v->value_size == sizeof(uint32_t)
+		       ? number_to_json(value)
+		       : value_to_json(v->btf, v->value_type, value, v->value_size);
 }
 
 struct json_object *map_element(const struct map_view *v, const void *key, const void *value)
@@ -89,7 +116,7 @@ struct json_object *map_element(const struct map_view *v, const void *key, const
 	json_object_object_add(o, "map", json_object_new_string(v->name));
 	json_object_object_add(o, "key", key_to_json(v, key));
 	if (v->n_cpus == 1 && v->user_size == v->value_size) {
-		json_object_object_add(o, "value", value_to_json(v->btf, v->value_type, value, v->value_size));
+		json_object_object_add(o, "value", one_to_json(v, value));
 		return o;
 	}
 	list = json_object_new_array();

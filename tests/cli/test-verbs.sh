@@ -48,6 +48,53 @@ bench_kernel() {
 	json "o[0]['kernel_ns'] is None or o[0]['kernel_ns'] > 0" || return 1
 	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --kernel $unsafe && ! grep -q "the kernel's run returned" "$tmp/err"
 }
+# An object whose maps hold a program and a map, and that prints on every run.
+holder_object() {
+	cat >"$tmp/holder.bpf.c" <<'EOT'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} inner SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 4);
+	__type(key, __u32);
+	__array(values, struct inner);
+} outer SEC(".maps") = {.values = {[2] = &inner}};
+int says(struct xdp_md *ctx);
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 4);
+	__uint(key_size, 4);
+	__array(values, int(void *));
+} jumps SEC(".maps") = {.values = {[3] = (void *)&says}};
+SEC("xdp") int says(struct xdp_md *ctx)
+{
+	bpf_printk("hello %d", 5);
+	return XDP_PASS;
+}
+char LICENSE[] SEC("license") = "GPL";
+EOT
+	clang -target bpf -mcpu=v3 -O2 -g -I"/usr/include/$(cc -dumpmachine)" -c "$tmp/holder.bpf.c" -o "$tmp/holder.bpf.o"
+}
+holds() {
+	expect 0 "$skep" map dump "$tmp/holder.bpf.o" outer --json && json "o[0]['key'] == 2 and type(o[0]['value']) is int" &&
+		expect 0 "$skep" map dump "$tmp/holder.bpf.o" jumps --json && json "o[0]['key'] == 3" || return 1
+	id=$(sed 's/.*"value":\([0-9]*\).*/\1/' "$tmp/out")
+	expect 0 "$skep" map lookup "$tmp/holder.bpf.o" jumps 3 --json && json "o[0]['value'] == $id" &&
+		expect 0 "$skep" prog show "$tmp/holder.bpf.o" --json && json "o[0]['id'] == $id"
+}
+replay_speaks() {
+	expect 0 "$skep" replay "$tmp/holder.bpf.o" "$source/demo/demo.pcapng" --limit 3 $unsafe &&
+		[ "$(grep -c '^trace: hello 5$' "$tmp/err")" = 3 ]
+}
+bench_is_silent() {
+	expect 0 "$skep" bench "$tmp/holder.bpf.o" --repeat 100 $unsafe && [ ! -s "$tmp/err" ] || { head -3 "$tmp/err"; return 1; }
+}
 closed_pipe() { "$skep" list helpers | head -1 | grep -q helper; }
 full_disk() { expect 1 sh -c "'$skep' list helpers >/dev/full"; }
 
@@ -66,6 +113,10 @@ ok "list types" types
 ok "bench gives the documented figures" bench
 ok "bench takes a frame from a file" bench_data
 ok "bench --kernel stands beside the kernel or says why not" bench_kernel
+ok "an object with a map of maps and a prog array builds" holder_object
+ok "they are dumped with the index and the id as numbers" holds
+ok "replay shows what bpf_printk writes" replay_speaks
+ok "bench does not: a run is not worth a line" bench_is_silent
 ok "bench wants the word" refused 1 "has no verifier" bench "$ports"
 ok "bench of a program that is not there" eval 'expect 1 "$skep" bench "$ports" --prog nope $unsafe && grep -q "no program .nope.; it has:" "$tmp/err"'
 ok "a frame that is none" refused 1 "a frame has 14 to" bench "$ports" --data /dev/null $unsafe
