@@ -72,7 +72,7 @@ static int check_header(struct elf *e)
 	struct cursor at = e->file;
 
 	if (!cursor_get(&at, &e->h, sizeof(e->h)) || memcmp(e->h.e_ident, ELFMAG, SELFMAG))
-		return fault(e, "not an ELF file");
+		return fault(e, "not an ELF file (an object is what clang -target bpf -g -O2 -c writes)");
 	if (e->h.e_ident[EI_CLASS] != ELFCLASS64)
 		return fault(e, "not a 64-bit ELF file");
 	if (e->h.e_ident[EI_DATA] != ELFDATA2LSB)

@@ -2,7 +2,7 @@
 /*
  * skep replay: every frame of a capture through a program.
  *
- * Frames are read in batches; a batch is copied into memory, run, then accounted for. Only the run is timed. After each batch ring
+ * Frames are read in batches; a batch is copied into memory, run, then accounted for. Only the run is timed. After every 64 frames ring
  * and perf buffers are emptied, so that they fill up no sooner than in a live run.
  */
 #include "base/clock.h"
@@ -153,6 +153,7 @@ static int run_batch(struct replay *r, uint32_t n)
 		r->ns += ns;
 		if (part == TIMED && (!r->best_ns || ns < r->best_ns))
 			r->best_ns = ns;
+		events_drain(r->events);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct replay_frame *f = &r->batch[i];
@@ -170,7 +171,6 @@ static int run_batch(struct replay *r, uint32_t n)
 		if (r->out)
 			write_out(r, &r->frames[i], f);
 	}
-	events_drain(r->events);
 	return EXIT_OK;
 }
 
@@ -305,7 +305,8 @@ static void print_losses(struct replay *r)
 		printf("  %s frames were not run: shorter than an Ethernet header, or longer than %d bytes\n",
 		       number(a, r->skipped), PACKET_MAX);
 	if (r->faults)
-		printf("  %s%s runs ended early: the program called a helper that does not exist here%s\n",
+		printf("  %s%s runs ended early: the program reached a helper, or a field that CO-RE looked for, which "
+		       "do not exist here (SKEP_DEBUG=1 names them)%s\n",
 		       paint(stdout, PAINT_RED), number(a, r->faults), paint(stdout, PAINT_OFF));
 }
 

@@ -349,6 +349,8 @@ static int int_from_json(const struct btf_type *t, const struct number *n, struc
 	err = get_number(v, t->size * 8, is_signed, &x, what, why);
 	if (!err)
 		store(bytes, t->size, x, n->big);
+	else if (t->size == 4 && n->big && json_object_is_type(v, json_type_string))
+		return refuse(why, what, "neither an IPv4 address nor a number");
 	return err;
 }
 
@@ -560,6 +562,10 @@ int value_from_text(const struct btf *btf, uint32_t type, const char *text, void
 	struct json_object *v = json_tokener_parse_verbose(text, &err);
 	int ret;
 
+	if (!v && err != json_tokener_success && *text && strchr("{[\"", *text)) {
+		snprintf(why, WHY, "not valid JSON: %s", json_tokener_error_desc(err));
+		return -EINVAL;
+	}
 	/* A bare word (an address, an enumerator) is a string; the parser may take "192.0.2.1" for 192.0 and stop. */
 	if (!v || (*text != '{' && *text != '[' && *text != '"' && strspn(text, "-0123456789") != strlen(text))) {
 		json_object_put(v);

@@ -117,11 +117,28 @@ ok "Ctrl-C prints what was done so far" interrupted
 ok "without --unsafe-no-verify nothing is run" refused 1 "has no verifier" replay "$ports" "$caps/ten.pcap" --prog by_limit
 ok "a missing object" refused 1 "/nonexistent.o: read: No such file" replay /nonexistent.o "$caps/ten.pcap" $unsafe
 ok "a folder as object" refused 1 "read: Is a directory" replay "$tmp" "$caps/ten.pcap" $unsafe
-ok "a text file as object" refused 1 "text.pcap: open: not an ELF file" replay "$caps/text.pcap" "$caps/ten.pcap" $unsafe
+ok "a text file as object" refused 1 "text.pcap: open: not an ELF file (an object is what clang -target bpf" replay "$caps/text.pcap" "$caps/ten.pcap" $unsafe
 ok "an x86-64 file as object" refused 1 "x86-64 file, not a BPF object" replay "$skep" "$caps/ten.pcap" $unsafe
 head -c 1000 "$ports" >"$tmp/half.o"
 ok "half an object" refused 1 "half.o: open: cut off" replay "$tmp/half.o" "$caps/ten.pcap" $unsafe
-ok "legacy maps" refused 1 "legacy" replay "$here/legacy.bpf.o" "$caps/ten.pcap" $unsafe
+wrong() { refused 1 "$2" replay "$here/wrong-$1.bpf.o" "$caps/ten.pcap" $unsafe; }
+ok "an object without BTF: compile with -g" wrong no-g "BTF is required, but is missing or corrupted. (compile with clang -g)"
+ok "a map type that skep lacks is named" wrong bloom "load: map 'tested': type bloom_filter exists in Linux since 5.16, but skep does not have it"
+ok "a map without room" wrong no-entries "load: map 'tested': max_entries is 0"
+ok "a map that is only declared" wrong extern-map "a map is only declared here"
+ok "a kernel function: skep has none" wrong kfunc "'bpf_no_such_kfunc': not found in kernel or module BTFs (skep has no kernel functions (kfuncs) yet"
+ok "what is attached to does not exist" wrong fentry "'no_such_function': -3 (it attaches to what skep's own BTF does not have)"
+core() {
+	expect 0 "$skep" replay "$here/wrong-core.bpf.o" "$caps/ten.pcap" $unsafe && says "10 runs ended early" && says "a field that CO-RE looked for"
+}
+ok "a field that does not exist is said to be the reason" core
+# 4 KiB hold 256 of these events: they are read before the next 64 frames come.
+events() {
+	expect 0 "$skep" replay "$here/ring.bpf.o" "$caps/many.pcap" --limit 2000 $unsafe && says "2,000 events through tested" &&
+		! grep -q lost "$tmp/out"
+}
+ok "events of a small ring are read in time" events
+ok "legacy maps" refused 1 'supported by libbpf v1.0+ (define maps in SEC(".maps"))' replay "$here/legacy.bpf.o" "$caps/ten.pcap" $unsafe
 ok "a section that nobody knows" refused 1 'SEC("mystery") names no kind of program' replay "$here/sec-unknown.bpf.o" "$caps/ten.pcap" $unsafe
 not_there() { expect 1 "$skep" replay "$ports" "$caps/ten.pcap" --prog nope $unsafe && grep -q "no program 'nope'; it has:" "$tmp/err" && grep -q by_limit "$tmp/err"; }
 ok "a program that is not there, and those that are" not_there
