@@ -173,13 +173,23 @@ struct hive_worker *hive_worker_get(struct skep_hive *hive)
 
 	pthread_mutex_lock(&hive->lock);
 	while (!w) {
-		for (uint32_t i = 0; i < hive->n_cpus && !w; i++)
+		bool mine = false;
+
+		for (uint32_t i = 0; i < hive->n_cpus && !w; i++) {
 			if (!hive->workers[i].busy)
 				w = &hive->workers[i];
+			else if (pthread_equal(hive->workers[i].thread, pthread_self()))
+				mine = true;
+		}
+		if (!w && mine) {
+			pthread_mutex_unlock(&hive->lock);
+			return NULL;
+		}
 		if (!w)
 			pthread_cond_wait(&hive->worker_free, &hive->lock);
 	}
 	w->busy = true;
+	w->thread = pthread_self();
 	pthread_mutex_unlock(&hive->lock);
 	w->env.pkt = NULL;
 	w->env.user = NULL;
@@ -248,6 +258,15 @@ int skep_hive_add_prog_type(struct skep_hive *hive, const char *section, uint32_
 	hive->own_types = t;
 	pthread_mutex_unlock(&hive->lock);
 	return (int)type;
+}
+
+const struct hive_prog_type *hive_own_type(const struct skep_hive *hive, uint32_t type)
+{
+	const struct hive_prog_type *t = hive->own_types;
+
+	while (t && t->type != type)
+		t = t->next;
+	return t;
 }
 
 void *skep_env_user(const struct skep_env *env)

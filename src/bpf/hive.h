@@ -123,6 +123,7 @@ struct hive_prog {
 struct hive_worker {
 	struct quiesce_reader reader;
 	bool busy;
+	pthread_t thread; /* that has it while it is busy */
 	struct skep_env env;
 	struct packet *pkt; /* made when first needed */
 };
@@ -203,6 +204,8 @@ int hive_object_add(struct skep_hive *hive, struct hive_object *o, enum hive_kin
 int hive_object_open(struct hive_object *o, int access);
 /* hive_object_by_fd - the object behind an fd and one more reference to it. NULL: none of that kind (@why: -EBADF or -EINVAL). */
 struct hive_object *hive_object_by_fd(struct skep_hive *hive, int fd, int kind, int *why);
+/* hive_own_type - a program type that the embedder has defined, or NULL; it stays as long as the hive. */
+const struct hive_prog_type *hive_own_type(const struct skep_hive *hive, uint32_t type);
 struct hive_object *hive_object_by_id(struct skep_hive *hive, enum hive_kind kind, uint32_t id);
 struct hive_object *hive_object_after(struct skep_hive *hive, enum hive_kind kind, uint32_t id);
 void hive_object_hold(struct hive_object *o);
@@ -222,7 +225,11 @@ void hive_link_free(struct hive_object *o);
 void hive_link_detach(struct hive_object *o);
 void hive_perf_free(struct hive_object *o);
 
-/* hive_worker_get - take a worker, waiting for one when all are busy; begins a read section. */
+/*
+ * hive_worker_get - take a worker, waiting for one when all are busy; begins a read section. The thread that took it gives
+ * it back. Return: NULL when all are busy and this thread has one itself (a helper of the embedder's that runs a
+ * program): threads that wait while they hold could wait for each other for ever.
+ */
 struct hive_worker *hive_worker_get(struct skep_hive *hive);
 void hive_worker_put(struct skep_hive *hive, struct hive_worker *w);
 

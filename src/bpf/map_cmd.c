@@ -522,8 +522,12 @@ int cmd_map_freeze(struct bpf_call *call, uint32_t which)
 	int ret;
 
 	ret = elem_begin(call, &e, false, true);
-	if (!ret)
+	if (!ret) {
+		/* With the lock no writable mapping comes into being between the two (seam.c). */
+		pthread_mutex_lock(&call->hive->lock);
 		ret = atomic_load(&e.m->write_maps) ? -EBUSY : map_freeze(e.m->map);
+		pthread_mutex_unlock(&call->hive->lock);
+	}
 	elem_end(call, &e);
 	return ret;
 }

@@ -175,16 +175,19 @@ static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct 
 	return 0;
 }
 
-static int check_type(const struct skep_hive *hive, const union bpf_attr *attr)
+static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 {
+	const struct hive_prog_type *own;
 	const uint32_t known = BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_RND_HI32 |
 			       BPF_F_TEST_STATE_FREQ | BPF_F_SLEEPABLE | BPF_F_XDP_HAS_FRAGS | (1u << 6) | (1u << 7);
 
 	if (attr->prog_flags & ~known)
 		return -EINVAL;
-	for (const struct hive_prog_type *t = hive->own_types; t; t = t->next)
-		if (t->type == attr->prog_type)
-			return 0;
+	pthread_mutex_lock(&hive->lock);
+	own = hive_own_type(hive, attr->prog_type);
+	pthread_mutex_unlock(&hive->lock);
+	if (own)
+		return 0;
 	if (!attr->prog_type || !prog_type_find(attr->prog_type))
 		return -EINVAL;
 	if (attr->attach_btf_id && attr->prog_type != BPF_PROG_TYPE_TRACING && attr->prog_type != BPF_PROG_TYPE_LSM &&

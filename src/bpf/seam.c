@@ -118,22 +118,30 @@ static int note_mapping(struct skep_hive *hive, struct hive_map *m, void *addr, 
 	return 0;
 }
 
+/* hive->lock is held: freezing must see either the mapping or no leave to make it. */
 static void *map_memory(struct hive_map *m, void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	bool write = prot & PROT_WRITE;
 	void *p;
 	int err = 0;
 
-	if (m->map->type->type == BPF_MAP_TYPE_RINGBUF)
-		return ringbuf_mmap(m->map, addr, len, prot, flags, off);
-	/* The kernel's bpf_map_mmap(): only shared mappings of maps made for it, and none that writes to what is frozen. */
-	if (!m->map->mmap_size)
+	/*
+	 * The kernel's bpf_map_mmap(): only shared mappings of maps made for it, and none that writes to what is frozen
+	 * or what programs take for constant.
+	 */
+	if (m->map->type->type == BPF_MAP_TYPE_RINGBUF) {
+		if (!write || !atomic_load(&m->map->frozen))
+			return ringbuf_mmap(m->map, addr, len, prot, flags, off);
+		err = EPERM;
+	} else if (!m->map->mmap_size)
 		err = ENOTSUP;
 	else if (!(flags & MAP_SHARED) || off < 0 || (size_t)off > m->map->mmap_size ||
 		 len > ALIGN_UP(m->map->mmap_size, (size_t)getpagesize()) - (size_t)off)
 		err = EINVAL;
 	else if (write && atomic_load(&m->map->frozen))
 		err = EPERM;
+	else if (write && (m->map->flags & BPF_F_RDONLY_PROG))
+		err = EACCES;
 	if (err) {
 		errno = err;
 		return MAP_FAILED;
@@ -141,9 +149,7 @@ static void *map_memory(struct hive_map *m, void *addr, size_t len, int prot, in
 	p = mmap(addr, len, prot, flags, fd, off);
 	if (p == MAP_FAILED || !write)
 		return p;
-	pthread_mutex_lock(&m->o.hive->lock);
 	err = note_mapping(m->o.hive, m, p, len);
-	pthread_mutex_unlock(&m->o.hive->lock);
 	if (!err)
 		return p;
 	munmap(p, len);
@@ -155,10 +161,17 @@ void *skep_seam_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t 
 {
 	struct hive_object *o = fd < 0 ? NULL : object_of(fd, -1);
 	void *p;
+	int mode;
 
 	if (!o)
 		return mmap(addr, len, prot, flags, fd, off);
-	if (o->kind == HIVE_MAP) {
+	mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+	pthread_mutex_lock(&o->hive->lock);
+	if (mode == O_WRONLY || (mode != O_RDWR && (prot & PROT_WRITE) && (flags & MAP_SHARED))) {
+		/* Rings are mapped through the hive's own fd, which may do what this one may not (man 2 mmap). */
+		errno = EACCES;
+		p = MAP_FAILED;
+	} else if (o->kind == HIVE_MAP) {
 		p = map_memory(container_of(o, struct hive_map, o), addr, len, prot, flags, fd, off);
 	} else if (o->kind == HIVE_PERF) {
 		p = perfbuf_mmap(container_of(o, struct hive_perf, o)->buf, addr, len, prot, flags, off);
@@ -166,18 +179,21 @@ void *skep_seam_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t 
 		errno = ENODEV;
 		p = MAP_FAILED;
 	}
+	pthread_mutex_unlock(&o->hive->lock);
 	put_object(o);
 	return p;
 }
 
 int skep_seam_munmap(void *addr, size_t len)
 {
-	int ret = munmap(addr, len);
+	int ret;
 
-	if (ret || !current)
-		return ret;
+	if (!current)
+		return munmap(addr, len);
+	/* Under the lock: else another thread's mapping may stand at the same address before the note of this one is gone. */
 	pthread_mutex_lock(&current->lock);
-	for (struct hive_mapping **pp = &current->mappings; *pp; pp = &(*pp)->next) {
+	ret = munmap(addr, len);
+	for (struct hive_mapping **pp = &current->mappings; !ret && *pp; pp = &(*pp)->next) {
 		struct hive_mapping *n = *pp;
 
 		if (n->addr != addr)
@@ -213,7 +229,7 @@ int skep_seam_close(int fd)
 	struct hive_object *o = object_of(fd, -1);
 	int ret, err;
 
-	if (current && current->polls) {
+	if (current) {
 		pthread_mutex_lock(&current->lock);
 		forget_polls(current, fd, NULL);
 		pthread_mutex_unlock(&current->lock);

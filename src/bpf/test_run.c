@@ -25,6 +25,7 @@ enum { LOOPBACK = 1, GSO_MAX_SEGS = 65535, GSO_LEGACY_MAX_SIZE = 65536, CTX_MAX 
 struct test_run {
 	struct bpf_call *call;
 	const struct hive_prog *prog;
+	const struct hive_prog_type *own; /* the embedder's type that the program is of, or NULL */
 	struct hive_worker *w;
 	uint8_t *data; /* data_in */
 	uint32_t len;
@@ -291,12 +292,8 @@ static int run_typed(struct test_run *t)
 {
 	const struct prog_type_desc *type = prog_type_find(t->prog->type);
 
-	if (!type) {
-		for (const struct hive_prog_type *own = t->call->hive->own_types; own; own = own->next)
-			if (own->type == t->prog->type)
-				return run_bytes(t, own->ctx_size);
-		return -ENOTSUPP;
-	}
+	if (!type)
+		return t->own ? run_bytes(t, t->own->ctx_size) : -ENOTSUPP;
 	switch (type->ctx) {
 	case CTX_XDP:
 		return run_xdp(t);
@@ -335,6 +332,7 @@ int cmd_prog_test_run(struct bpf_call *call, uint32_t which)
 		return -EINVAL;
 	pthread_mutex_lock(&hive->lock);
 	p = hive_prog_get(hive, (int)attr->test.prog_fd, &ret);
+	t.own = p ? hive_own_type(hive, p->type) : NULL;
 	pthread_mutex_unlock(&hive->lock);
 	if (!p)
 		return ret;
@@ -342,6 +340,10 @@ int cmd_prog_test_run(struct bpf_call *call, uint32_t which)
 	ret = read_data(&t);
 	if (!ret) {
 		t.w = hive_worker_get(hive);
+		if (!t.w)
+			ret = -EBUSY;
+	}
+	if (!ret) {
 		t.w->env.prog_type = p->type;
 		t.w->env.prog_id = p->o.id;
 		ret = run_typed(&t);

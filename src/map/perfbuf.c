@@ -47,30 +47,48 @@ static int set_size(struct perfbuf *b, size_t len)
 {
 	size_t page = (size_t)getpagesize();
 	size_t data = len - page;
+	struct perf_event_mmap_page *mem;
 
 	if (len <= page || data % page || (data & (data - 1)))
 		return -EINVAL;
 	if (b->page)
 		return data == b->data_size ? 0 : -EINVAL;
-	/* Sealed: a reader that shrank the file would make the writer's next store a SIGBUS. */
-	if (ftruncate(b->memfd, (off_t)len) || fcntl(b->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+	if (ftruncate(b->memfd, (off_t)len))
 		return -errno;
-	b->page = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, b->memfd, 0);
-	if (b->page == MAP_FAILED) {
-		b->page = NULL;
+	mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, b->memfd, 0);
+	if (mem == MAP_FAILED)
 		return -ENOMEM;
+	/*
+	 * Sealed: a reader that shrank the file would make the writer's next store a SIGBUS. Only now, so that one that
+	 * there was no memory for may be tried again.
+	 */
+	if (fcntl(b->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		int err = -errno;
+
+		munmap(mem, len);
+		return err;
 	}
-	b->data = (uint8_t *)b->page + page;
+	b->data = (uint8_t *)mem + page;
 	b->data_size = data;
-	b->page->data_offset = page;
-	b->page->data_size = data;
+	mem->data_offset = page;
+	mem->data_size = data;
+	/* Last: the writer may be at work already. */
+	__atomic_store_n(&b->page, mem, __ATOMIC_RELEASE);
 	return 0;
 }
 
 void *perfbuf_mmap(struct perfbuf *b, void *addr, size_t len, int prot, int flags, off_t off)
 {
-	int err = off ? -EINVAL : set_size(b, len);
+	size_t page = (size_t)getpagesize();
+	int err;
 
+	/* As perf_mmap() has it: a private copy would not be what the writer sees. mmap(2) counts in whole pages. */
+	if (off || !(flags & MAP_SHARED))
+		err = -EINVAL;
+	else if (len > SIZE_MAX - page)
+		err = -ENOMEM;
+	else
+		err = set_size(b, ALIGN_UP(len, page));
 	if (err) {
 		errno = -err;
 		return MAP_FAILED;
@@ -80,8 +98,10 @@ void *perfbuf_mmap(struct perfbuf *b, void *addr, size_t len, int prot, int flag
 
 bool perfbuf_ready(const struct perfbuf *b)
 {
-	return b->page && __atomic_load_n(&b->page->data_tail, __ATOMIC_ACQUIRE) !=
-				  __atomic_load_n(&b->page->data_head, __ATOMIC_ACQUIRE);
+	const struct perf_event_mmap_page *page = __atomic_load_n(&b->page, __ATOMIC_ACQUIRE);
+
+	return page && __atomic_load_n(&page->data_tail, __ATOMIC_ACQUIRE) !=
+			       __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
 }
 
 /* Copies into the ring at a position that only grows. */
@@ -90,6 +110,8 @@ static uint64_t put(struct perfbuf *b, uint64_t pos, const void *from, size_t le
 	size_t at = pos & (b->data_size - 1);
 	size_t first = MIN(len, b->data_size - at);
 
+	if (!len)
+		return pos; /* @from may be NULL then */
 	memcpy(b->data + at, from, first);
 	memcpy(b->data, (const uint8_t *)from + first, len - first);
 	return pos + len;
@@ -133,14 +155,19 @@ int perfbuf_output(struct perfbuf *b, const void *data, size_t len, const void *
 {
 	static const uint8_t zero[8];
 	struct perf_event_header h = {.type = PERF_RECORD_SAMPLE};
-	size_t raw = ALIGN_UP(len + more_len + sizeof(uint32_t), (size_t)8);
-	uint32_t size = (uint32_t)(raw - sizeof(uint32_t));
+	size_t raw;
+	uint32_t size;
 	uint64_t pos;
 
+	/* Each by itself first: their sum may wrap. */
+	if (len > UINT16_MAX || more_len > UINT16_MAX)
+		return -E2BIG;
+	raw = ALIGN_UP(len + more_len + sizeof(uint32_t), (size_t)8);
+	size = (uint32_t)(raw - sizeof(uint32_t));
 	if (sizeof(h) + raw > UINT16_MAX)
 		return -E2BIG;
 	h.size = (uint16_t)(sizeof(h) + raw);
-	if (!b->page || (b->lost && !put_lost(b)) || !fits(b, h.size)) {
+	if (!__atomic_load_n(&b->page, __ATOMIC_ACQUIRE) || (b->lost && !put_lost(b)) || !fits(b, h.size)) {
 		b->lost++;
 		b->lost_total++;
 		return -ENOSPC;

@@ -24,7 +24,7 @@ struct perfbuf {
 	int memfd; /* owned */
 	int event_fd; /* owned; written when there is something to read */
 	void *owner; /* the bpf floor's */
-	struct perf_event_mmap_page *page; /* NULL until user space has mapped it */
+	struct perf_event_mmap_page *page; /* NULL until user space has mapped it; set last, with release */
 	uint8_t *data;
 	size_t data_size;
 	uint64_t head;
@@ -41,6 +41,7 @@ bool perfbuf_ready(const struct perfbuf *b);
 
 /*
  * perfbuf_mmap - mmap(2) on the buffer's fd. The first mapping sets the size: 1 + 2^n pages. Later ones must have the same.
+ * The caller serialises calls; the writer need not be kept away.
  * Return: the address, or MAP_FAILED with errno set.
  */
 void *perfbuf_mmap(struct perfbuf *b, void *addr, size_t len, int prot, int flags, off_t off);

@@ -61,12 +61,13 @@ int replay_run(struct skep_hive *hive, const struct hive_prog *prog, struct repl
 	       uint64_t *ns)
 {
 	struct hive_worker *w = hive_worker_get(hive);
+	int err = !w ? -EBUSY : w->pkt ? 0 : packet_new(&w->pkt);
 	bool l2 = prog->type != BPF_PROG_TYPE_CGROUP_SKB;
 	uint64_t start;
-	int err = w->pkt ? 0 : packet_new(&w->pkt);
 
 	if (err) {
-		hive_worker_put(hive, w);
+		if (w)
+			hive_worker_put(hive, w);
 		return err;
 	}
 	w->env.pkt = w->pkt;
