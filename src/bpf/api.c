@@ -11,6 +11,7 @@
 #include "bpf/hive.h"
 #include "bpf/object.h"
 #include "bpf/seam.h"
+#include "map/map.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,9 +27,31 @@ struct said {
 	char first[512]; /* the first complaint */
 	char verdict[512]; /* the last line of a program's load log */
 	char prog[64];
+	char map[64]; /* the map that could not be made */
 };
 
 static _Thread_local struct said *listening;
+
+/* What libbpf's words do not say: the next step, by a piece of the complaint. */
+static const struct hint {
+	const char *piece, *next;
+} hints[] = {
+	{"BTF is required", "compile with clang -g"},
+	{"legacy map definitions", "define maps in SEC(\".maps\")"},
+	{"unrecognized extern section '.maps'",
+	 "a map is only declared here: define it, or link with bpftool gen object"},
+	{"extern (func ksym)", "skep has no kernel functions (kfuncs) yet; __weak lets the program test for them"},
+	{"failed to find kernel BTF type ID", "it attaches to what skep's own BTF does not have"},
+};
+
+/* The next step for a complaint, NULL where there is none. */
+static const char *hint(const char *complaint)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+		if (strstr(complaint, hints[i].piece))
+			return hints[i].next;
+	return NULL;
+}
 
 /* The last line of a load log, which is where the reason stands, without the log's own statistics. */
 static void take_verdict(struct said *s, const char *log)
@@ -62,10 +85,13 @@ static int print(enum libbpf_print_level level, const char *fmt, va_list ap)
 		log = strstr(text, begin);
 		if (log)
 			take_verdict(s, log + sizeof(begin) - 1);
-		if (!s->first[0])
+		/* libbpf tries a map again without its BTF, and tells the outcome in another line. */
+		if (!s->first[0] && !strstr(body, "Retrying without BTF"))
 			snprintf(s->first, sizeof(s->first), "%s", body);
 		if (!s->prog[0])
 			sscanf(body, "prog '%63[^']'", s->prog);
+		if (!s->map[0] && strstr(body, "': failed to create"))
+			sscanf(body, "map '%63[^']'", s->map);
 	}
 	hive_log(hive, level == LIBBPF_WARN && !s ? SKEP_LOG_WARN : SKEP_LOG_DEBUG, "%s", text);
 	free(text);
@@ -87,16 +113,40 @@ static void end(struct skep_hive *before)
 	seam_enter(before);
 }
 
-/* The one line. */
-static void complain(const struct said *s, const char *object, const char *action, int err)
+/* Why a map that libbpf could not make cannot be made, NULL where only the error tells. */
+static const char *map_fault(const struct bpf_map *map, char *room, size_t len)
 {
-	char reason[128];
+	const struct map_type_desc *type = map_type_find((uint32_t)bpf_map__type(map));
+
+	if (!type) {
+		snprintf(room, len, "there is no map type %d", (int)bpf_map__type(map));
+		return room;
+	}
+	if (!type->ops) {
+		snprintf(room, len, "type %s exists in Linux since %s, but skep does not have it", type->name,
+			 type->kernel);
+		return room;
+	}
+	return bpf_map__max_entries(map) ? NULL : "max_entries is 0";
+}
+
+/* The one line. @obj: what libbpf has opened, NULL where it has not. */
+static void complain(const struct said *s, const struct bpf_object *obj, const char *object, const char *action,
+		     int err)
+{
+	const struct bpf_map *map = obj && s->map[0] ? bpf_object__find_map_by_name(obj, s->map) : NULL;
+	char reason[128], room[128];
+	const char *fault = map ? map_fault(map, room, sizeof(room)) : NULL;
+	const char *next = hint(s->first);
 
 	libbpf_strerror(err, reason, sizeof(reason));
-	if (s->verdict[0])
+	if (fault)
+		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: map '%s': %s", object, action, s->map, fault);
+	else if (s->verdict[0])
 		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: program '%s': %s", object, action, s->prog, s->verdict);
 	else if (s->first[0])
-		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: %s", object, action, s->first);
+		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: %s%s%s%s", object, action, s->first, next ? " (" : "",
+			 next ? next : "", next ? ")" : "");
 	else
 		hive_log(s->hive, SKEP_LOG_ERROR, "%s: %s: %s", object, action, reason);
 }
@@ -256,7 +306,7 @@ int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, c
 	o->obj = bpf_object__open_mem(data, len, &opts);
 	if (!o->obj) {
 		err = -errno;
-		complain(&said, name, "open", err);
+		complain(&said, NULL, name, "open", err);
 		goto out;
 	}
 	set_own_types(o);
@@ -267,7 +317,7 @@ int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, c
 		goto out;
 	err = bpf_object__load(o->obj);
 	if (err)
-		complain(&said, name, "load", err);
+		complain(&said, o->obj, name, "load", err);
 	else
 		err = find_loaded(o);
 out:
