@@ -38,7 +38,10 @@ struct skep_env;
 
 enum skep_log_level { SKEP_LOG_ERROR, SKEP_LOG_WARN, SKEP_LOG_INFO, SKEP_LOG_DEBUG };
 
-/* A line of text without a newline, from skep or from libbpf. May be called from any thread that uses the hive. */
+/*
+ * A line of text without a newline, from skep or from libbpf. May be called from any thread that uses the hive, also with the
+ * hive's lock held: it must not call into the hive.
+ */
 typedef void (*skep_log_fn)(void *arg, enum skep_log_level level, const char *line);
 
 enum skep_hive_flags {
@@ -141,7 +144,8 @@ SKEP_API const char *skep_program_name(const struct skep_program *prog);
  * @ctx:  what r1 points to, at least as large as the type's context
  * @ret:  r0 at exit; NULL when it does not matter
  * @user: what skep_env_user() gives to helpers of your own
- * Return: 0, or -EFAULT when the program called something that does not exist (*ret is 0 then).
+ * Return: 0, or -EFAULT when the program called something that does not exist (*ret is 0 then). -EBUSY when a helper
+ * of yours runs a program and every worker is busy. -EINVAL for a context that is too small.
  */
 SKEP_API int skep_program_run(struct skep_program *prog, void *ctx, uint32_t ctx_size, void *user, uint64_t *ret);
 
