@@ -339,14 +339,38 @@ static const char *json_text(struct json_object *o)
 	return json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
+/* A value as text; of a list that is too long for a line, its beginning ('skep map dump' has all of it). */
+static void print_value(struct json_object *v)
+{
+	size_t n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0, i, used = 0;
+	char more[32];
+
+	if (!n || strlen(json_text(v)) < LINE) {
+		printf("%s\n", json_text(v));
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		const char *text = json_text(json_object_array_get_idx(v, i));
+
+		used += strlen(text) + 2;
+		if (i && used > LINE / 2)
+			break;
+		printf("%s%s", i ? ", " : "[ ", text);
+	}
+	if (i < n)
+		printf(", ... and %s more ]\n", number(more, n - i));
+	else
+		printf(" ]\n");
+}
+
 /* One line; a struct that is too wide for one gets a line for each member. */
 static void print_pair(struct json_object *key, struct json_object *value)
 {
 	int width = 0;
 
 	if (!json_object_is_type(value, json_type_object) || strlen(json_text(key)) + strlen(json_text(value)) < LINE) {
-		printf("  %s", json_text(key));
-		printf("  %s\n", json_text(value));
+		printf("  %s  ", json_text(key));
+		print_value(value);
 		return;
 	}
 	printf("  %s\n", json_text(key));
@@ -357,7 +381,8 @@ static void print_pair(struct json_object *key, struct json_object *value)
 	}
 	json_object_object_foreach(value, member, v)
 	{
-		printf("    %-*s  %s\n", width, member, json_text(v));
+		printf("    %-*s  ", width, member);
+		print_value(v);
 	}
 }
 

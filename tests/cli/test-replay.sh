@@ -138,6 +138,13 @@ events() {
 		! grep -q lost "$tmp/out"
 }
 ok "events of a small ring are read in time" events
+# The whole list is in the state file and in map dump; a report that scrolls away tells nobody anything.
+long_list() {
+	expect 0 "$skep" map update "$here/long-list.bpf.o" tested 7 '{"list":[1,2,3]}' --state "$tmp/long.state" &&
+		expect 0 "$skep" replay "$here/long-list.bpf.o" "$caps/ten.pcap" --state "$tmp/long.state" $unsafe &&
+		says "list  [ 1, 2, 3, 0," && says "... and 980 more ]"
+}
+ok "of a long list the report has the beginning" long_list
 ok "legacy maps" refused 1 'supported by libbpf v1.0+ (define maps in SEC(".maps"))' replay "$here/legacy.bpf.o" "$caps/ten.pcap" $unsafe
 ok "a section that nobody knows" refused 1 'SEC("mystery") names no kind of program' replay "$here/sec-unknown.bpf.o" "$caps/ten.pcap" $unsafe
 not_there() { expect 1 "$skep" replay "$ports" "$caps/ten.pcap" --prog nope $unsafe && grep -q "no program 'nope'; it has:" "$tmp/err" && grep -q by_limit "$tmp/err"; }

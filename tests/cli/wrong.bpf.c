@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The mistakes that people make, one for each macro; what skep says of each is tested. */
+/* The mistakes that people make and what is hard to show, one for each macro; what skep says of each is tested. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -27,7 +27,12 @@ struct {
 	__uint(max_entries, 4);
 #endif
 	__type(key, __u32);
+#ifdef LONG_LIST
+	__type(
+		value, struct { __u32 list[1000]; });
+#else
 	__type(value, __u32);
+#endif
 } tested SEC(".maps");
 #endif
 
