@@ -207,14 +207,14 @@ struct skep_program *source_program(struct source *s, const char *name, bool (*f
 	if (n == 1 && fits(program_loaded(found)->type))
 		return found;
 	if (name && n)
-		fail("%s: program '%s' is of type %s, which cannot be run here", s->name, name,
-		     prog_type_find(program_loaded(found)->type)->name);
+		fail("%s: program '%s' is of type %s, which takes no frames (xdp, tc, socket, cgroup_skb do); it has:",
+		     s->name, name, prog_type_find(program_loaded(found)->type)->name);
 	else if (name)
 		fail("%s: it has no program '%s'; it has:", s->name, name);
 	else if (n)
 		fail("%s: it has several programs; choose one with --prog:", s->name);
 	else
-		fail("%s: it has no program that can be run here; it has:", s->name);
+		fail("%s: none of its programs takes frames (xdp, tc, socket, cgroup_skb do); it has:", s->name);
 	for (uint32_t i = 0; i < object_programs(s->obj); i++) {
 		struct skep_program *p = object_program_at(s->obj, i);
 

@@ -184,6 +184,7 @@ static int one(struct map_verb *m, const char *what, char **args)
 		return fail("%s: map '%s': %s key %s: %s", m->src.name, v.name, what, args[1],
 			    errno == ENOENT  ? "there is no such element"
 			    : errno == E2BIG ? "beyond the map's max_entries"
+			    : errno == EPERM ? "the map is read-only, its values stand in the object"
 			    : errno == EINVAL && v.type == BPF_MAP_TYPE_LPM_TRIE
 				    ? "prefixlen is more than the address has bits"
 				    : strerror(errno));

@@ -84,6 +84,7 @@ ok "a list that is too long" bad "too long" wide 1 '{"inner":[{},{},{}]}'
 ok "JSON cut short" bad "not valid JSON: " wide 1 '{"port":443'
 ok "JSON with a comma too many" bad "not valid JSON: " wide 1 '{"port":443,,}'
 ok "a prefix longer than its address" bad "prefixlen is more than the address has bits" routes '{"prefixlen":33,"addr":"10.0.0.0"}' 1
+ok "a read-only map" bad "the map is read-only, its values stand in the object" .rodata 0 '{"limit":1}'
 ok "an address that is none" bad "neither an IPv4 address nor a number" wide 1 '{"addr":"1.2.3"}'
 ok "an IPv6 address that is none" bad "not an IPv6 address" wide 1 '{"addr6":"::x"}'
 ok "a bit field that is too large" bad "too large" wide 1 '{"low":8}'

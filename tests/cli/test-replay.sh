@@ -145,6 +145,12 @@ long_list() {
 		says "list  [ 1, 2, 3, 0," && says "... and 980 more ]"
 }
 ok "of a long list the report has the beginning" long_list
+no_frames() {
+	expect 1 "$skep" replay "$here/no-frames.bpf.o" "$caps/ten.pcap" "$@" $unsafe &&
+		grep -q "takes \(no \)\?frames (xdp, tc, socket, cgroup_skb do); it has:" "$tmp/err" && grep -q 'SEC("kprobe/do_sys_open")' "$tmp/err"
+}
+ok "an object without programs for frames is told which those are" no_frames
+ok "a program that takes no frames is told which do" no_frames --prog wrong
 ok "legacy maps" refused 1 'supported by libbpf v1.0+ (define maps in SEC(".maps"))' replay "$here/legacy.bpf.o" "$caps/ten.pcap" $unsafe
 ok "a section that nobody knows" refused 1 'SEC("mystery") names no kind of program' replay "$here/sec-unknown.bpf.o" "$caps/ten.pcap" $unsafe
 not_there() { expect 1 "$skep" replay "$ports" "$caps/ten.pcap" --prog nope $unsafe && grep -q "no program 'nope'; it has:" "$tmp/err" && grep -q by_limit "$tmp/err"; }

@@ -44,6 +44,8 @@ extern int bpf_no_such_kfunc(void *ctx) __ksym;
 
 #ifdef FENTRY
 SEC("fentry/no_such_function")
+#elif defined(KPROBE)
+SEC("kprobe/do_sys_open")
 #else
 SEC("xdp")
 #endif
