@@ -68,32 +68,43 @@ static struct hive_pin **find(struct skep_hive *hive, const char *path)
 	return pp;
 }
 
+/* What is to be pinned is looked at before where: an error about @o comes first. */
+static int new_pin(struct skep_hive *hive, const struct hive_object *o, uint64_t pathname, struct hive_pin **pin)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	if (o->kind == HIVE_BTF || o->kind == HIVE_PERF)
+		return -EINVAL;
+	ret = read_path(pathname, path);
+	if (ret)
+		return ret;
+	if (*find(hive, path))
+		return -EEXIST;
+	*pin = calloc(1, sizeof(**pin));
+	if (*pin && ((*pin)->path = strdup(path)))
+		return 0;
+	free(*pin);
+	return -ENOMEM;
+}
+
 int cmd_obj_pin(struct bpf_call *call, uint32_t which)
 {
 	struct skep_hive *hive = call->hive;
-	char path[PATH_MAX];
 	struct hive_pin *pin;
 	struct hive_object *o;
 	int ret = 0;
 
 	if (call->attr.file_flags)
 		return -EINVAL;
-	ret = read_path(call->attr.pathname, path);
-	if (ret)
-		return ret;
 	pthread_mutex_lock(&hive->lock);
 	o = hive_object_by_fd(hive, (int)call->attr.bpf_fd, -1, &ret);
-	if (!o)
+	if (!o) {
+		ret = -EINVAL; /* the kernel's answer for closed fds too */
 		goto out;
-	pin = calloc(1, sizeof(*pin));
-	if (o->kind == HIVE_BTF || o->kind == HIVE_PERF)
-		ret = -EINVAL;
-	else if (*find(hive, path))
-		ret = -EEXIST;
-	else if (!pin || !(pin->path = strdup(path)))
-		ret = -ENOMEM;
+	}
+	ret = new_pin(hive, o, call->attr.pathname, &pin);
 	if (ret) {
-		free(pin);
 		hive_object_put(o);
 		goto out;
 	}

@@ -183,6 +183,8 @@ static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 
 	if (attr->prog_flags & ~known)
 		return -EINVAL;
+	if (!attr->insn_cnt || attr->insn_cnt > SKEP_MAX_INSNS)
+		return -E2BIG;
 	pthread_mutex_lock(&hive->lock);
 	own = hive_own_type(hive, attr->prog_type);
 	pthread_mutex_unlock(&hive->lock);
@@ -301,8 +303,6 @@ int cmd_prog_load(struct bpf_call *call, uint32_t which)
 	ret = check_type(hive, attr);
 	if (ret)
 		return ret;
-	if (!attr->insn_cnt || attr->insn_cnt > SKEP_MAX_INSNS)
-		return -E2BIG;
 	ret = user_log_open(&log, attr->log_buf, attr->log_size, attr->log_level);
 	if (ret)
 		return ret;

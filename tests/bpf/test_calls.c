@@ -265,6 +265,8 @@ static uint64_t code(struct bpf_insn a, struct bpf_insn b, struct bpf_insn c, st
 	X("freeze: what is frozen", BPF_MAP_FREEZE, EPERM, .map_fd = (uint32_t)w->frozen)                              \
 	X("freeze: read-only", BPF_MAP_FREEZE, EPERM, .map_fd = (uint32_t)w->rdonly)                                   \
 	X("load: no instructions", BPF_PROG_LOAD, E2BIG, XDP(.insn_cnt = 0))                                           \
+	X("load: nothing at all", BPF_PROG_LOAD, E2BIG, .prog_type = 0)                                                \
+	X("load: no instructions, an unknown flag", BPF_PROG_LOAD, EINVAL, .prog_flags = 1u << 31)                     \
 	X("load: too many instructions", BPF_PROG_LOAD, E2BIG, XDP(.insn_cnt = 1000001))                               \
 	X("load: type 0", BPF_PROG_LOAD, EINVAL, XDP(.prog_type = 0))                                                  \
 	X("load: a type that does not exist", BPF_PROG_LOAD, EINVAL, XDP(.prog_type = 200))                            \
@@ -334,6 +336,13 @@ static uint64_t code(struct bpf_insn a, struct bpf_insn b, struct bpf_insn c, st
 	X("info: more than a page", BPF_OBJ_GET_INFO_BY_FD, E2BIG,                                                     \
 	  .info = {.bpf_fd = (uint32_t)w->hash, .info_len = 4097, .info = PTR(many_bytes)})                            \
 	X("pin: no path", BPF_OBJ_PIN, EFAULT, .bpf_fd = (uint32_t)w->hash)                                            \
+	X("pin: a closed fd without a path", BPF_OBJ_PIN, EINVAL, .bpf_fd = (uint32_t)w->closed)                       \
+	X("pin: a closed fd", BPF_OBJ_PIN, EINVAL, .bpf_fd = (uint32_t)w->closed,                                      \
+	  .pathname = PTR("/sys/fs/bpf/skep-no-pin"))                                                                  \
+	X("pin: a file without a path", BPF_OBJ_PIN, EINVAL, .bpf_fd = (uint32_t)w->other)                             \
+	X("pin: BTF without a path", BPF_OBJ_PIN, EINVAL, .bpf_fd = (uint32_t)w->btf)                                  \
+	X("pin: BTF on another file system", BPF_OBJ_PIN, EINVAL, .bpf_fd = (uint32_t)w->btf,                          \
+	  .pathname = PTR("/tmp/x"))                                                                                   \
 	X("pin: a bad path pointer", BPF_OBJ_PIN, EFAULT, .bpf_fd = (uint32_t)w->hash, .pathname = 8)                  \
 	X("pin: on another file system", BPF_OBJ_PIN, EPERM, .bpf_fd = (uint32_t)w->hash,                              \
 	  .pathname = PTR("/tmp/skep-no-such-pin"))                                                                    \
