@@ -4,6 +4,7 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -17,8 +18,8 @@ static int copy_by_pipe(void *to, const void *from, size_t len)
 	AUTO_CLOSE int in = -1;
 	int fds[2];
 
-	if (pipe(fds))
-		return -errno;
+	if (pipe2(fds, O_CLOEXEC))
+		return -EFAULT;
 	out = fds[0];
 	in = fds[1];
 	for (size_t done = 0; done < len;) {

@@ -12,6 +12,12 @@ int hive_copy_name(char to[BPF_OBJ_NAME_LEN], const char from[BPF_OBJ_NAME_LEN])
 struct hive_map *hive_map_get(struct skep_hive *hive, int fd, int *why);
 struct hive_prog *hive_prog_get(struct skep_hive *hive, int fd, int *why);
 
+/*
+ * hive_prog_fits - may a program stand in a prog array, or call into it? All programs of an array are of one kind, that of the
+ * first (kernel/bpf/core.c: bpf_prog_map_compatible).
+ */
+bool hive_prog_fits(struct hive_map *m, const struct hive_prog *p);
+
 /* hive_prog_use_map - the program keeps the map alive from now on. -EEXIST when it did already, -ENOMEM. */
 int hive_prog_use_map(struct hive_prog *p, struct hive_map *m);
 

@@ -338,8 +338,7 @@ int cmd_map_lookup(struct bpf_call *call, uint32_t which)
 	return ret;
 }
 
-/* Is @p a program that may join the prog array @m? All of an array's programs are of one kind (bpf_prog_map_compatible). */
-static bool prog_fits(struct hive_map *m, const struct hive_prog *p)
+bool hive_prog_fits(struct hive_map *m, const struct hive_prog *p)
 {
 	bool jited = p->target.jit != NULL;
 
@@ -407,7 +406,7 @@ static int resolve_object(struct bpf_call *call, struct elem *e, struct hive_obj
 	*obj = &p->target;
 	if (devmap)
 		return p->type == BPF_PROG_TYPE_XDP && p->expected_attach_type == BPF_XDP_DEVMAP ? 0 : -EINVAL;
-	return prog_fits(e->m, p) ? 0 : -EINVAL;
+	return hive_prog_fits(e->m, p) ? 0 : -EINVAL;
 }
 
 static int update_object(struct bpf_call *call, struct elem *e)

@@ -192,22 +192,21 @@ static bool held_outside(const struct hive_object *o)
  */
 static bool try_destroy(struct hive_object *o)
 {
+	struct hive_map *m = o->kind == HIVE_MAP ? container_of(o, struct hive_map, o) : NULL;
+	bool circle = m && m->map->type->type == BPF_MAP_TYPE_PROG_ARRAY && o->refs && !o->pins;
 	bool changed = false;
 
-	if (o->gone || held_outside(o))
+	/* The system is asked last: most objects are referred to. */
+	if (o->gone || (o->refs && !circle) || held_outside(o))
 		return false;
 	/*
 	 * Programs in a prog array may use that same array: a circle that refs alone never lets go. As in the kernel the
 	 * array is emptied when no fd and no pin is left.
 	 */
-	if (o->kind == HIVE_MAP && o->refs && !o->pins) {
-		struct hive_map *m = container_of(o, struct hive_map, o);
-
-		if (m->map->type->type == BPF_MAP_TYPE_PROG_ARRAY) {
-			o->refs++; /* what goes with the programs must not be this map, under our feet */
-			changed = hive_map_clear_objects(m);
-			o->refs--;
-		}
+	if (circle) {
+		o->refs++; /* what goes with the programs must not be this map, under our feet */
+		changed = hive_map_clear_objects(m);
+		o->refs--;
 	}
 	if (o->refs)
 		return changed;

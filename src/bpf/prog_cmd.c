@@ -278,8 +278,13 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 static int publish(struct skep_hive *hive, struct hive_prog *p)
 {
 	int fd = hive_memfd("prog", p->name, p->code.insns, p->code.n_insns * sizeof(struct bpf_insn));
-	int ret = fd < 0 ? fd : hive_object_add(hive, &p->o, HIVE_PROG, fd);
+	int ret = fd < 0 ? fd : 0;
 
+	for (uint32_t i = 0; !ret && i < p->n_maps; i++)
+		if (p->maps[i]->map->type->type == BPF_MAP_TYPE_PROG_ARRAY && !hive_prog_fits(p->maps[i], p))
+			ret = -EINVAL;
+	if (!ret)
+		ret = hive_object_add(hive, &p->o, HIVE_PROG, fd);
 	if (ret) {
 		if (fd >= 0)
 			close(fd);

@@ -94,6 +94,31 @@ static void a_log_that_does_not_fit_is_enospc_and_keeps_its_end(void **state)
 	assert_int_equal(load(bad_helper, 2, log, 29, 1), -ENOSPC);
 }
 
+/* The first program that stands in an array or calls into it decides what the array is for. */
+static void a_prog_array_is_for_one_type_of_program_whoever_comes_first(void **state)
+{
+	static const char gpl[] = "GPL";
+	int array = make_map(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
+	const struct bpf_insn insns[] = {
+		LD_MAP(2, array), MOV_IMM(3, 0), CALL(BPF_FUNC_tail_call), MOV_IMM(0, 0), EXIT(),
+	};
+	int xdp = make_prog(BPF_PROG_TYPE_XDP, 2);
+	int tc = make_prog(BPF_PROG_TYPE_SCHED_CLS, 0);
+	uint32_t key = 0;
+	int caller = make_prog_insns(BPF_PROG_TYPE_XDP, insns, ARRAY_SIZE(insns));
+
+	assert_int_equal(call(BPF_MAP_UPDATE_ELEM, .map_fd = (uint32_t)array, .key = PTR(&key), .value = PTR(&tc)),
+			 -EINVAL);
+	assert_int_equal(call(BPF_MAP_UPDATE_ELEM, .map_fd = (uint32_t)array, .key = PTR(&key), .value = PTR(&xdp)), 0);
+	assert_int_equal(call(BPF_PROG_LOAD, .prog_type = BPF_PROG_TYPE_SCHED_CLS, .insn_cnt = ARRAY_SIZE(insns),
+			      .insns = PTR(insns), .license = PTR(gpl)),
+			 -EINVAL);
+	close(caller);
+	close(xdp);
+	close(tc);
+	close(array);
+}
+
 static void func_info_must_name_every_function(void **state)
 {
 	const struct bpf_insn insns[] = {
@@ -226,6 +251,7 @@ int main(void)
 		HIVE_TEST(a_refusal_says_which_instruction_and_why),
 		HIVE_TEST(a_gpl_only_helper_asks_for_the_license),
 		HIVE_TEST(a_log_that_does_not_fit_is_enospc_and_keeps_its_end),
+		HIVE_TEST(a_prog_array_is_for_one_type_of_program_whoever_comes_first),
 		HIVE_TEST(func_info_must_name_every_function),
 		HIVE_TEST(bad_btf_is_refused_with_the_reason),
 		HIVE_TEST(btf_that_would_mislead_its_readers_is_refused),

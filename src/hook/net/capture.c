@@ -147,7 +147,7 @@ int capture_next(struct capture *c, struct frame *f, char *why)
 	memcpy(c->room + sizeof(eth), data + skip, len);
 	f->data = c->room;
 	f->len = len + (uint32_t)sizeof(eth);
-	f->wire_len = h->len - skip + (uint32_t)sizeof(eth);
+	f->wire_len = MAX(h->len, h->caplen) - skip + (uint32_t)sizeof(eth);
 	return 1;
 }
 
