@@ -3,12 +3,21 @@
 
 #include <string.h>
 
-static const char help[] = "usage: skep version\n\nPrints the version.\n";
+static const char help[] = "usage: skep version [--json]\n\nPrints the version.\n";
 
 static int run(const struct verb *verb, int argc, char **argv)
 {
-	if (argc > 1)
-		return misuse(verb, "version takes no arguments");
+	bool json = argc == 2 && !strcmp(argv[1], "--json");
+	struct json_object *o;
+
+	if (argc > 1 && !json)
+		return misuse(verb, "version takes no arguments but --json");
+	if (json) {
+		o = json_object_new_object();
+		json_object_object_add(o, "version", json_object_new_string(skep_version()));
+		print_json(o);
+		return EXIT_OK;
+	}
 	printf("skep %s\n", skep_version());
 	return EXIT_OK;
 }

@@ -13,7 +13,10 @@ helps() {
 overview() {
 	expect 0 "$skep" --help && says "Exit codes: 0" && expect 2 "$skep" && expect 2 "$skep" nope && grep -q "no verb 'nope'" "$tmp/err"
 }
-version() { expect 0 "$skep" version && grep -qE '^skep [0-9]+\.[0-9]+\.[0-9]+$' "$tmp/out"; }
+version() {
+	expect 0 "$skep" version && grep -qE '^skep [0-9]+\.[0-9]+\.[0-9]+$' "$tmp/out" &&
+		expect 0 "$skep" version --json && json "len(o[0]['version'].split('.')) == 3" && refused 2 "takes no arguments" version x
+}
 show() {
 	expect 0 "$skep" prog show "$ports" --json && json "len(o) == 6 and o[0]['maps'] and all(e['insns'] > 1 for e in o)" &&
 		json "{e['prog']: e['type'] for e in o}['shoot'] == 'sched_cls'"
