@@ -4,8 +4,10 @@
  *
  * A hive is an eBPF of your own: maps, programs, BTF, pins and ids live in it and nowhere else.
  * Objects that clang built are opened and loaded by libbpf (a private copy inside libskep), whose
- * bpf(2) calls go to the hive. Any number of hives may live in a process; the library keeps no
- * global state, interposes nothing of libc, prints nothing and never exits.
+ * bpf(2) calls go to the hive. Any number of hives may live in a process; what they are stands in
+ * the hives. Beside them there are only notes per thread while a call is at work (which hive it is for), a cache of the thread's
+ * id, and what libbpf's private copy remembers of the features it found, which are the same in every hive. The library interposes
+ * nothing of libc, prints nothing and never exits.
  *
  * Return values: 0 or a positive number on success, a negative errno on failure, unless a
  * function says otherwise. Options structs begin with their size (SKEP_OPTS); fields that this

@@ -315,6 +315,16 @@ int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, c
 		err = set_missing_types(o, name);
 	if (err)
 		goto out;
+	/* libbpf would find that nothing loads, and blame the kernel's configuration. */
+	if (!(hive->flags & SKEP_UNSAFE_NO_VERIFY)) {
+		hive_log(hive, SKEP_LOG_ERROR,
+			 "%s: load: skep has no verifier yet, and this hive runs no unverified programs; for an object "
+			 "that "
+			 "you trust make the hive with SKEP_UNSAFE_NO_VERIFY",
+			 name);
+		err = -EPERM;
+		goto out;
+	}
 	err = bpf_object__load(o->obj);
 	if (err)
 		complain(&said, o->obj, name, "load", err);

@@ -318,24 +318,38 @@ static int elem_value(struct elem *e)
 	return e->value ? 0 : -ENOMEM;
 }
 
-int cmd_map_lookup(struct bpf_call *call, uint32_t which)
+/* BPF_MAP_LOOKUP_ELEM, and BPF_MAP_LOOKUP_AND_DELETE_ELEM, which also writes. */
+static int look_up(struct bpf_call *call, bool and_delete)
 {
 	struct elem e = {0};
 	int ret;
 
 	if (call->attr.flags & ~(uint64_t)BPF_F_LOCK)
 		return -EINVAL;
-	ret = elem_begin(call, &e, true, false);
+	ret = elem_begin(call, &e, true, and_delete);
+	if (!ret && and_delete && atomic_load(&e.m->map->frozen))
+		ret = -EPERM;
 	if (!ret)
 		ret = elem_key(&e, call->attr.key);
 	if (!ret)
 		ret = elem_value(&e);
 	if (!ret)
-		ret = map_user_lookup(e.m->map, e.key, e.value, call->attr.flags);
+		ret = and_delete ? map_user_lookup_and_delete(e.m->map, e.key, e.value, call->attr.flags)
+				 : map_user_lookup(e.m->map, e.key, e.value, call->attr.flags);
 	if (!ret)
 		ret = user_write(call->attr.value, e.value, map_user_value_size(e.m->map));
 	elem_end(call, &e);
 	return ret;
+}
+
+int cmd_map_lookup(struct bpf_call *call, uint32_t which)
+{
+	return look_up(call, false);
+}
+
+int cmd_map_lookup_and_delete(struct bpf_call *call, uint32_t which)
+{
+	return look_up(call, true);
 }
 
 bool hive_prog_fits(struct hive_map *m, const struct hive_prog *p)
@@ -489,28 +503,6 @@ int cmd_map_next_key(struct bpf_call *call, uint32_t which)
 	}
 	if (!ret)
 		ret = user_write(call->attr.next_key, next, e.m->map->key_size);
-	elem_end(call, &e);
-	return ret;
-}
-
-int cmd_map_lookup_and_delete(struct bpf_call *call, uint32_t which)
-{
-	struct elem e = {0};
-	int ret;
-
-	if (call->attr.flags & ~(uint64_t)BPF_F_LOCK)
-		return -EINVAL;
-	ret = elem_begin(call, &e, true, true);
-	if (!ret && atomic_load(&e.m->map->frozen))
-		ret = -EPERM;
-	if (!ret)
-		ret = elem_key(&e, call->attr.key);
-	if (!ret)
-		ret = elem_value(&e);
-	if (!ret)
-		ret = map_user_lookup_and_delete(e.m->map, e.key, e.value, call->attr.flags);
-	if (!ret)
-		ret = user_write(call->attr.value, e.value, map_user_value_size(e.m->map));
 	elem_end(call, &e);
 	return ret;
 }
