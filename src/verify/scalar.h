@@ -48,6 +48,12 @@ static inline bool scalar_is_const32(const struct scalar *s)
 /* scalar_sync - let bits and ranges sharpen each other, as far as the kernel does (reg_bounds_sync()). */
 void scalar_sync(struct scalar *s);
 
+/*
+ * scalar_forget_ranges - all ranges at their widest, the bits as they are. What the kernel makes of a scalar that is not
+ * valid after a branch (it warns, and goes on); no sync.
+ */
+void scalar_forget_ranges(struct scalar *s);
+
 /* scalar_valid - false when ranges or bits contradict each other: no value is left (a branch that cannot be taken). */
 bool scalar_valid(const struct scalar *s);
 
@@ -95,5 +101,8 @@ bool scalar_within(const struct scalar *old, const struct scalar *cur);
  * Return: bytes written without the NUL, at most size - 1.
  */
 size_t scalar_format(const struct scalar *s, char *buf, size_t size);
+
+/* scalar_format_const - a constant as the kernel's log prints it: "-1", "0x10000". Return: as above. */
+size_t scalar_format_const(uint64_t v, char *buf, size_t size);
 
 #endif
