@@ -68,7 +68,7 @@ static const struct rule {
 			       .flags = TAKES_BTF_ID | NEEDS_BTF_ID | TAKES_TARGET,
 			       .attach = 1}, /* zero only */
 	[BPF_PROG_TYPE_LSM] = {.caps = PERF, .flags = TAKES_BTF_ID | NEEDS_BTF_ID | SLEEPS, .sleep_at = ~A(LSM_CGROUP)},
-	[BPF_PROG_TYPE_SK_LOOKUP] = {.caps = NET, .attach = A(SK_LOOKUP)},
+	[BPF_PROG_TYPE_SK_LOOKUP] = {.caps = BPF, .attach = A(SK_LOOKUP)},
 	[BPF_PROG_TYPE_SYSCALL] = {.caps = BPF, .flags = SLEEPS | MUST_SLEEP, .attach = 1}, /* zero only */
 	[SKEP_PROG_TYPE_NETFILTER] = {.caps = NET, .attach = N(NETFILTER)},
 };
