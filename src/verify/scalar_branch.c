@@ -52,36 +52,11 @@ static inline int common_bits(struct tnum a, struct tnum b)
 	return (a.value | a.mask) & b.value ? -1 : 0;
 }
 
-/* same_register - a comparison of a value with itself. */
-static inline int same_register(const struct scalar *a, uint8_t op, bool is32)
-{
-	struct side x = side_of(a, is32);
-
-	switch (op) {
-	case BPF_JEQ:
-	case BPF_JGE:
-	case BPF_JLE:
-	case BPF_JSGE:
-	case BPF_JSLE:
-		return 1;
-	case BPF_JSET:
-		if (tnum_is_const(x.bits))
-			return x.bits.value != 0;
-		return x.smin <= 0 && x.smax >= 0 ? -1 : 1;
-	default:
-		return 0;
-	}
-}
-
 int scalar_branch(const struct scalar *a, const struct scalar *b, uint8_t op, bool is32)
 {
-	struct side x, y;
+	struct side x = side_of(a, is32), y = side_of(b, is32);
 	int eq;
 
-	if (a == b)
-		return same_register(a, op, is32);
-	x = side_of(a, is32);
-	y = side_of(b, is32);
 	switch (op) {
 	case BPF_JEQ:
 		return equal(a, b, is32);
@@ -267,9 +242,6 @@ static inline void refine(struct scalar *a, struct scalar *b, uint8_t op, bool i
 
 void scalar_refine(struct scalar *a, struct scalar *b, uint8_t op, bool is32, bool taken)
 {
-	/* A value compared with itself teaches nothing. */
-	if (a == b)
-		return;
 	refine(a, b, op, is32, taken);
 	scalar_sync(a);
 	scalar_sync(b);
