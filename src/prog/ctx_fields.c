@@ -144,8 +144,8 @@ static const struct ctx_field sock_full[] = {
 };
 
 static const struct ctx_field sock_tcp[] = {
-	F(bpf_tcp_sock, bytes_received, 8, NONE, .flags = FIELD_START),
-	F(bpf_tcp_sock, bytes_acked, 8, NONE, .flags = FIELD_START),
+	F(bpf_tcp_sock, bytes_received, 8, NONE),
+	F(bpf_tcp_sock, bytes_acked, 8, NONE),
 	RANGE(bpf_tcp_sock, snd_cwnd, icsk_retransmits, 4, NONE),
 };
 
