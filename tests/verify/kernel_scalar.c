@@ -32,7 +32,7 @@
 
 enum { STEPS = 60, MAX_INSNS = 1024, REGS = 10, MAP_REG = 6, TEXT = 512 };
 
-static uint64_t programs = 300, seed = 1;
+static uint64_t programs = 500, seed = 1;
 static char verifier_log[1 << 22];
 static int map;
 
@@ -66,7 +66,7 @@ static struct program {
 	struct {
 		uint32_t branch;
 		struct scalar regs[REGS];
-	} pads[STEPS];
+	} pads[3 * STEPS];
 	uint32_t n_pads;
 } prog;
 
@@ -181,6 +181,21 @@ static bool walks_apart(uint8_t op, const struct scalar *d, const struct scalar 
 	       ((d->smin == -1 && d->smax == 0) || (d->smin32 == -1 && d->smax32 == 0));
 }
 
+/* sparse - a register of few unknown bits between known ones: what products are sharp about. */
+static void sparse(uint32_t reg)
+{
+	uint32_t width = 1 + below(31);
+	struct scalar c = scalar_const(rnd() & rnd() & ((1u << width) - 1));
+
+	load(reg);
+	emit(BPF_ALU64 | BPF_AND | BPF_K, reg, 0, 0, (int32_t)c.bits.value);
+	scalar_alu(BPF_AND, 0, true, &prog.regs[reg], &c);
+	c = scalar_const(rnd() & rnd() & ((1u << width) - 1));
+	emit(BPF_ALU64 | BPF_OR | BPF_K, reg, 0, 0, (int32_t)c.bits.value);
+	scalar_alu(BPF_OR, 0, true, &prog.regs[reg], &c);
+	expect_after(&prog.insns[prog.n - 1]);
+}
+
 static void arithmetic(void)
 {
 	static const uint8_t ops[] = {BPF_ADD, BPF_SUB,  BPF_MUL, BPF_AND, BPF_OR,  BPF_XOR, BPF_LSH,
@@ -193,6 +208,10 @@ static void arithmetic(void)
 	struct scalar *d = &prog.regs[dst], *s = &prog.regs[src];
 	int16_t off = 0;
 
+	if (op == BPF_MUL && below(2) && src != dst) {
+		sparse(dst);
+		sparse(src);
+	}
 	if (op == BPF_NEG) {
 		emit(class | BPF_NEG, dst, 0, 0, 0);
 		scalar_neg(is64, d);
@@ -228,7 +247,7 @@ static void arithmetic(void)
 		struct scalar c;
 
 		if (shift)
-			imm = (int32_t)below(is64 ? 64 : 32);
+			imm = is64 && below(4) == 0 ? 32 : (int32_t)below(is64 ? 64 : 32);
 		if (op == BPF_DIV || op == BPF_MOD) {
 			imm = imm ? imm : 1;
 			off = (int16_t)below(2);
@@ -255,40 +274,25 @@ static void arithmetic(void)
 	expect_after(&prog.insns[prog.n - 1]);
 }
 
-static void branch(void)
+/* A comparison: r@dst @op r@src, or @imm when src is 0. @take: which side to follow if both are left. */
+static void compare_and_follow(uint8_t op, bool is32, uint32_t dst, uint32_t src, int32_t imm, bool take)
 {
-	static const uint8_t ops[] = {BPF_JEQ,  BPF_JNE,  BPF_JGT,  BPF_JGE,  BPF_JLT, BPF_JLE,
-				      BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE, BPF_JSET};
-	uint8_t op = ops[below(sizeof(ops))];
-	bool is32 = below(2), imm = below(2), take = below(2);
-	uint32_t dst = some_reg(), src = some_reg(), at;
-	struct scalar taken[REGS], c, c2, *b;
+	struct scalar c = scalar_const((uint64_t)(int64_t)imm), c2 = c, *b = src ? &prog.regs[src] : &c;
 	uint8_t class = is32 ? BPF_JMP32 : BPF_JMP;
+	struct scalar taken[REGS];
+	uint32_t at = prog.n;
 	int verdict;
 
-	if (imm) {
-		int32_t v = (int32_t)some_value(&prog.regs[dst]);
-
-		c = c2 = scalar_const((uint64_t)(int64_t)v);
-		b = &c;
-		at = prog.n;
-		emit(class | op | BPF_K, dst, 0, 0, v);
-	} else {
-		if (below(3) == 0 && src != dst)
-			load_const(src, some_value(&prog.regs[dst]));
-		b = &prog.regs[src];
-		at = prog.n;
-		emit(class | op | BPF_X, dst, src, 0, 0);
-	}
+	emit(class | op | (src ? BPF_X : BPF_K), dst, src, 0, imm);
 	verdict = scalar_branch(&prog.regs[dst], b, op, is32);
 	tally.branches++;
 	memcpy(taken, prog.regs, sizeof(taken));
 	if (verdict < 0) {
-		scalar_refine(&taken[dst], imm ? &c2 : &taken[src], op, is32, true);
+		scalar_refine(&taken[dst], src ? &taken[src] : &c2, op, is32, true);
 		scalar_refine(&prog.regs[dst], b, op, is32, false);
 		settle(&taken[dst]);
 		settle(&prog.regs[dst]);
-		if (!imm) {
+		if (src) {
 			settle(&taken[src]);
 			settle(&prog.regs[src]);
 		}
@@ -314,6 +318,43 @@ static void branch(void)
 		prog.expected[at].seen_arrive = verdict == 0;
 		prog.n_pads++;
 	}
+}
+
+static void branch(void)
+{
+	static const uint8_t ops[] = {BPF_JEQ,  BPF_JNE,  BPF_JGT,  BPF_JGE,  BPF_JLT, BPF_JLE,
+				      BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE, BPF_JSET};
+	uint8_t op = ops[below(sizeof(ops))];
+	bool is32 = below(2), take = below(2);
+	uint32_t dst = some_reg(), src = some_reg();
+
+	if (below(2)) {
+		compare_and_follow(op, is32, dst, 0, (int32_t)some_value(&prog.regs[dst]), take);
+		return;
+	}
+	if (below(3) == 0 && src != dst)
+		load_const(src, some_value(&prog.regs[dst]));
+	compare_and_follow(op, is32, dst, src, 0, take);
+}
+
+/* window - a register becomes a range around a place where ranges break, signed or unsigned. */
+static void window(uint32_t reg)
+{
+	uint64_t edges[] = {
+		0, 1ull << 31, 1ull << 32, 1ull << 63, -(1ull << 31), rnd() << 32, (rnd() << 32) + (1ull << 31)};
+	uint64_t edge = edges[below(sizeof(edges) / sizeof(edges[0]))];
+	uint32_t other = some_reg();
+	bool is_signed = below(2);
+
+	if (other == reg)
+		return;
+	emit(BPF_LDX | BPF_MEM | BPF_DW, reg, MAP_REG, 0, 0);
+	prog.regs[reg] = scalar_unknown();
+	load_const(other, edge - (rnd() >> (1 + below(63))));
+	compare_and_follow(is_signed ? BPF_JSLT : BPF_JLT, false, reg, other, 0, false);
+	load_const(other, edge + (rnd() >> (1 + below(63))));
+	compare_and_follow(is_signed ? BPF_JSGT : BPF_JGT, false, reg, other, 0, false);
+	load(other);
 }
 
 /* narrow - give a register some known bits at random: r &= a, r |= b or r ^= b. */
@@ -351,8 +392,8 @@ static void generate(void)
 
 		if (what < 2 || (scalar_is_const(&prog.regs[r]) && what < 8))
 			load(r);
-		else if (!~prog.regs[r].bits.mask && what < 8)
-			narrow(r);
+		else if ((!~prog.regs[r].bits.mask && what < 8) || what == 9)
+			below(2) ? narrow(r) : window(r);
 		else if (what == 8)
 			load_const(r, some_value(&prog.regs[some_reg()]));
 		else if (what < 14)
