@@ -11,6 +11,8 @@
 #include "prog/code.h"
 #include "prog/env.h"
 
+#include <stdbool.h>
+
 /* What an argument must be (the kernel's enum bpf_arg_type, by the same names without their prefix). */
 enum helper_arg {
 	ARG_NONE, /* no such argument */
@@ -76,6 +78,12 @@ enum helper_flags {
 	HELPER_PKT_ACCESS = 1 << 6, /* takes packet memory as ARG_MEM */
 	HELPER_ENGINE = 1 << 7, /* done by the engines themselves: bpf_tail_call() */
 	HELPER_UNPRIV = 1 << 8, /* also for programs of unprivileged users */
+	HELPER_PERFMON =
+		1 << 9, /* where the program type itself does not ask for it: for users with CAP_PERFMON only */
+	HELPER_FASTCALL = 1 << 10, /* bpf_fastcall: leaves r1 to r5 as they are, but for its arguments */
+	HELPER_RET_TRUSTED = 1 << 11, /* RET_BTF_ID: trusted; else the pointer is as good as memory that was read */
+	/* The function or hook that a BTF-typed program is attached to decides too (the kernel's bpf_func_proto.allowed). */
+	HELPER_BY_HOOK = 1 << 12,
 };
 
 struct helper_desc {
@@ -101,5 +109,21 @@ extern const uint32_t helpers_n;
 
 /* helper_find - the row of an id, NULL when there is none. */
 const struct helper_desc *helper_find(uint32_t id);
+
+/*
+ * helper_for - the row as a program of the type sees it: some helpers take other arguments from some types (a context here, a
+ * socket by its kernel type there). Its prog_types and fn may be narrower than the row's: ask helper_find() for those.
+ * NULL when there is no such helper.
+ */
+const struct helper_desc *helper_for(uint32_t id, uint32_t prog_type, uint32_t attach_type);
+
+/*
+ * helper_allowed - may such a program call it at all? prog_types, and where the kernel decides by attach type.
+ * HELPER_SLEEPS, HELPER_GPL and HELPER_BY_HOOK are the caller's to check.
+ */
+bool helper_allowed(const struct helper_desc *h, uint32_t prog_type, uint32_t attach_type, bool sleepable);
+
+/* helper_caps - the capabilities (enum prog_caps) that its user must have to call it from the type, beside those of the type. */
+uint32_t helper_caps(const struct helper_desc *h, uint32_t prog_type);
 
 #endif
