@@ -133,12 +133,33 @@ static inline void bits_from_ranges(struct scalar *s)
 	s->bits = tnum_with_subreg(bits, tnum_intersect(tnum_subreg(bits), tnum_range(s->umin32, s->umax32)));
 }
 
+static inline bool same_ranges(const struct scalar *a, const struct scalar *b)
+{
+	uint64_t unlike = (a->umin ^ b->umin) | (a->umax ^ b->umax) | (uint64_t)(a->smin ^ b->smin) |
+			  (uint64_t)(a->smax ^ b->smax) | (a->umin32 ^ b->umin32) | (a->umax32 ^ b->umax32) |
+			  (uint32_t)(a->smin32 ^ b->smin32) | (uint32_t)(a->smax32 ^ b->smax32);
+
+	return !unlike;
+}
+
 void scalar_sync(struct scalar *s)
 {
+	struct scalar c, was;
+
+	/* A constant that all views agree on has nothing to learn. */
+	if (scalar_is_const(s)) {
+		set_const(&c, s->bits.value);
+		if (same_ranges(s, &c))
+			return;
+	}
 	ranges_from_bits(s);
-	deduce(s);
-	deduce(s);
-	deduce(s);
+	/* A round that changes no range would do so again: most often the first one is it. */
+	for (int round = 0; round < 3; round++) {
+		was = *s;
+		deduce(s);
+		if (same_ranges(s, &was))
+			break;
+	}
 	bits_from_ranges(s);
 	ranges_from_bits(s);
 }

@@ -7,7 +7,7 @@
  * A scalar stands for the set of 64-bit values x with: x in bits; smin <= (s64)x <= smax; umin <= x <= umax; and for
  * its low half w = (u32)x: smin32 <= (s32)w <= smax32 and umin32 <= w <= umax32. The same struct describes the variable part
  * of a pointer's offset. No view is derived from another, yet each can sharpen the others: scalar_sync() lets them
- * do so. Every function below that changes a scalar leaves it synced.
+ * do so. Every function below that changes a scalar leaves it synced, but for scalar_forget_ranges().
  *
  * Soundness: for every operation, if x is in dst and y in src before, then the result that the instruction
  * computes is in dst afterwards (tests/verify/test_scalar.c tries this exhaustively and at random).
@@ -54,7 +54,11 @@ void scalar_sync(struct scalar *s);
  */
 void scalar_forget_ranges(struct scalar *s);
 
-/* scalar_valid - false when ranges or bits contradict each other: no value is left (a branch that cannot be taken). */
+/*
+ * scalar_valid - false when ranges contradict each other, or a constant's ranges its bits: no value is left (a branch that cannot be
+ * taken). The kernel's own test, and no sharper: where the bits and the unsigned range have nothing in common, scalar_sync() may
+ * have made a constant of it that no value is, and that is valid.
+ */
 bool scalar_valid(const struct scalar *s);
 
 /*
@@ -62,12 +66,18 @@ bool scalar_valid(const struct scalar *s);
  * @op:   BPF_ADD, SUB, MUL, DIV, MOD, AND, OR, XOR, LSH, RSH, ARSH (the high nibble of the opcode)
  * @off:  the instruction's offset field: 1 makes DIV and MOD signed
  * @is64: ALU64; else ALU32: the low halves are computed and the result zero-extended
- * For a shift by a count that is not known to be in range, and wherever the kernel gives up (DIV, MOD, ...), dst becomes unknown
- * (zero-extended when !is64). BPF_NEG, BPF_MOV and BPF_END have functions of their own.
+ * For a shift by a count that is not a constant in range, and wherever the kernel gives up (DIV, MOD), dst becomes unknown: all
+ * 64 bits of it, even in ALU32, as in the kernel. BPF_NEG, BPF_MOV and BPF_END have functions of their own.
+ * The kernel walks both values of -1..0 apart where AND or OR with a constant meets them: that is the caller's, before this.
+ * src may be dst.
  */
 void scalar_alu(uint8_t op, int16_t off, bool is64, struct scalar *dst, const struct scalar *src);
 
-/* scalar_neg, scalar_bswap - dst = -dst; dst = byte swap (BPF_END: @to_le, @bits 16, 32, 64; @unconditional: BPF_ALU64 | BPF_END). */
+/*
+ * scalar_neg, scalar_end - dst = -dst; dst = its low @bits (16, 32, 64) in another order, zero-extended.
+ * @to_be:         BPF_ALU | BPF_END | BPF_TO_BE; else BPF_TO_LE, which only cuts: programs are little-endian
+ * @unconditional: BPF_ALU64 | BPF_END swaps
+ */
 void scalar_neg(bool is64, struct scalar *dst);
 void scalar_end(bool to_be, bool unconditional, uint32_t bits, struct scalar *dst);
 
@@ -88,7 +98,8 @@ int scalar_branch(const struct scalar *a, const struct scalar *b, uint8_t op, bo
 
 /*
  * scalar_refine - sharpen a and b, knowing that "a OP b" came out as @taken.
- * Either may be a constant. Leaves both synced. When nothing is left of one, scalar_valid() is false of it.
+ * Either may be a constant. Leaves both synced. When nothing is left of one, scalar_valid() may be false of it. b may be a: Linux 6.18
+ * does not see that a register is compared with itself, and neither does scalar_branch().
  */
 void scalar_refine(struct scalar *a, struct scalar *b, uint8_t op, bool is32, bool taken);
 
@@ -96,8 +107,8 @@ void scalar_refine(struct scalar *a, struct scalar *b, uint8_t op, bool is32, bo
 bool scalar_within(const struct scalar *old, const struct scalar *cur);
 
 /*
- * scalar_format - the ranges as the kernel's log prints them: "smin=0,smax=umax=umax32=255,var_off=(0x0; 0xff)"; what is at its widest is left out,
- * equal bounds are joined. "" for an unknown scalar. A constant is the caller's to print.
+ * scalar_format - the ranges as the kernel's log prints them: "smin=0,smax=umax=umax32=255,var_off=(0x0; 0xff)"; what is at its
+ * widest is left out, equal bounds are joined. "" for an unknown scalar. A constant is the caller's to print.
  * Return: bytes written without the NUL, at most size - 1.
  */
 size_t scalar_format(const struct scalar *s, char *buf, size_t size);

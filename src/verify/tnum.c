@@ -7,18 +7,23 @@
  *
  * A known 1 adds b at its place. An unknown bit may or may not: what has been summed up so far, or that plus b. Their
  * union keeps the bits on which both agree, which is what makes the order of the bits matter: low ones first.
- * Bits of a that are a known 0 add nothing, so the loop goes from one other bit to the next.
+ * Bits of a that are a known 0 add nothing, so the loop goes from one other bit to the next. It ends when all that could still
+ * change is unknown already, or has been shifted out.
  */
 struct tnum tnum_mul(struct tnum a, struct tnum b)
 {
+	uint64_t lowest = (b.value | b.mask) & -(b.value | b.mask);
 	struct tnum sum = {0, 0};
 
 	if (!(a.mask | b.mask))
 		return tnum_const(a.value * b.value);
 	for (uint64_t left = a.value | a.mask; left; left &= left - 1) {
 		uint8_t place = (uint8_t)__builtin_ctzll(left);
-		struct tnum more = tnum_add(sum, tnum_lshift(b, place));
+		struct tnum more;
 
+		if (!(~sum.mask & -(lowest << place)))
+			break;
+		more = tnum_add(sum, tnum_lshift(b, place));
 		sum = a.mask >> place & 1 ? tnum_union(sum, more) : more;
 	}
 	return sum;
