@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel as the oracle of the kfunc table: every function that its BTF tags "bpf_kfunc" has a row and no other; every program type that
+ * it loads, with the attach types that can matter, may call it exactly where kfunc_allowed() says so; and sleepable ones are
+ * refused to others. "--print" lists what the kernel says: name, program types, and attach types where they decide.
+ */
+#include "../prog/oracle.h"
+#include "helper/kfunc.h"
+#include "prog/rules.h"
+#include "prog/types.h"
+
+#include <bpf/btf.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+static struct btf *vmlinux;
+static uint32_t asked, wrong;
+
+struct way {
+	uint32_t type, attach, flags, btf_id, shown_attach;
+};
+
+static struct way ways[512];
+static uint32_t n_ways;
+
+static int ask(const struct way *w, int32_t kfunc)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = kfunc},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = prog_return_range(w->type, w->attach).min},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct oracle_prog p = {.type = w->type,
+				.attach = w->attach,
+				.flags = w->flags,
+				.btf_id = w->btf_id,
+				.insns = kfunc ? insns : insns + 1,
+				.n = kfunc ? 3 : 2,
+				.log_level = 1};
+
+	return oracle_load(&p);
+}
+
+static void add(uint32_t type, uint32_t attach, uint32_t flags, const char *btf, uint32_t kind)
+{
+	struct way w = {.type = type, .attach = attach, .flags = flags, .shown_attach = attach};
+	int id;
+
+	if (btf) {
+		id = btf__find_by_name_kind(vmlinux, btf, kind);
+		if (id <= 0)
+			return;
+		w.btf_id = (uint32_t)id;
+	}
+	if (type == BPF_PROG_TYPE_STRUCT_OPS) {
+		const struct btf_type *t = btf__type_by_id(vmlinux, w.btf_id);
+
+		for (uint32_t m = 0; m < btf_vlen(t); m++)
+			if (!strcmp(btf__name_by_offset(vmlinux, btf_members(t)[m].name_off), "ssthresh"))
+				w.attach = m;
+	}
+	if (!oracle_judged(ask(&w, 0)))
+		return;
+	if (n_ways < ARRAY_SIZE(ways))
+		ways[n_ways++] = w;
+}
+
+static void find_ways(void)
+{
+	for (uint32_t type = 1; type < SKEP_PROG_TYPE_MAX; type++) {
+		uint32_t flags = prog_must_sleep(type) ? BPF_F_SLEEPABLE : 0;
+
+		switch (type) {
+		case BPF_PROG_TYPE_TRACING:
+			add(type, BPF_TRACE_RAW_TP, 0, "btf_trace_sys_enter", BTF_KIND_TYPEDEF);
+			add(type, BPF_TRACE_ITER, 0, "bpf_iter_task", BTF_KIND_FUNC);
+			continue;
+		case BPF_PROG_TYPE_STRUCT_OPS:
+			add(type, 0, 0, "tcp_congestion_ops", BTF_KIND_STRUCT);
+			continue;
+		case BPF_PROG_TYPE_EXT:
+		case BPF_PROG_TYPE_LSM:
+			continue;
+		}
+		for (uint32_t attach = 0; attach < SKEP_ATTACH_MAX; attach++) {
+			if (prog_attach_type_check(type, attach))
+				continue;
+			if (!prog_attach_type_check(type, 1000) && attach && attach != BPF_TRACE_ITER &&
+			    attach != BPF_TRACE_KPROBE_MULTI && attach != SKEP_ATTACH_TRACE_KPROBE_SESSION &&
+			    attach != SKEP_ATTACH_TRACE_UPROBE_SESSION && attach != SKEP_ATTACH_TRACE_UPROBE_MULTI)
+				continue;
+			add(type, attach, flags, NULL, 0);
+		}
+	}
+}
+
+static bool tagged(uint32_t func)
+{
+	for (uint32_t id = 1; id < btf__type_cnt(vmlinux); id++) {
+		const struct btf_type *t = btf__type_by_id(vmlinux, id);
+
+		if (btf_is_decl_tag(t) && t->type == func && btf_decl_tag(t)->component_idx == -1 &&
+		    !strcmp(btf__name_by_offset(vmlinux, t->name_off), "bpf_kfunc"))
+			return true;
+	}
+	return false;
+}
+
+/* The kernel's answer for one function and way: it may be called. */
+static bool may(const struct way *w, uint32_t id, bool *sleeps)
+{
+	int err = ask(w, (int32_t)id);
+
+	*sleeps = strstr(oracle_log, "must be sleepable to call");
+	return !err || (!strstr(oracle_log, "is not allowed") && oracle_judged(err));
+}
+
+static void try_func(const char *name, uint32_t id, bool print)
+{
+	const struct kfunc_desc *k = kfunc_find(name);
+	uint64_t types = 0, yes = 0, no = 0;
+
+	if (!k && !print) {
+		printf("%s: the table has no such row\n", name);
+		wrong++;
+		return;
+	}
+	for (uint32_t i = 0; i < n_ways; i++) {
+		const struct way *w = &ways[i];
+		bool sleeps, kernel = may(w, id, &sleeps);
+
+		asked++;
+		if (print) {
+			if (kernel) {
+				types |= 1ull << w->type;
+				yes |= 1ull << w->shown_attach;
+			}
+			continue;
+		}
+		if (kernel != kfunc_allowed(k, w->type, w->shown_attach)) {
+			wrong++;
+			printf("%s, %s, attach type %u: the kernel says %s\n", name, prog_type_find(w->type)->name,
+			       w->shown_attach, kernel ? "yes" : "no");
+		} else if (kernel && !(w->flags & BPF_F_SLEEPABLE) && sleeps != !!(k->flags & KFUNC_SLEEPABLE)) {
+			wrong++;
+			printf("%s, %s: sleeps: the kernel says %s\n", name, prog_type_find(w->type)->name,
+			       sleeps ? "yes" : "no");
+		}
+	}
+	if (!print)
+		return;
+	for (uint32_t i = 0; i < n_ways; i++) {
+		bool sleeps;
+
+		if (types >> ways[i].type & 1 && !may(&ways[i], id, &sleeps))
+			no |= 1ull << ways[i].shown_attach;
+	}
+	printf("%s %" PRIx64 " %" PRIx64 "\n", name, types, no ? yes & ~no : 0);
+}
+
+int main(int argc, char **argv)
+{
+	bool print = argc > 1 && !strcmp(argv[1], "--print");
+	uint32_t found = 0;
+
+	if (!oracle_there())
+		return ORACLE_SKIP;
+	vmlinux = btf__load_vmlinux_btf();
+	if (!vmlinux) {
+		printf("skipped: the kernel has no BTF\n");
+		return ORACLE_SKIP;
+	}
+	find_ways();
+	for (uint32_t id = 1; id < btf__type_cnt(vmlinux); id++) {
+		const struct btf_type *t = btf__type_by_id(vmlinux, id);
+		uint32_t func;
+
+		if (!btf_is_decl_tag(t) || btf_decl_tag(t)->component_idx != -1 ||
+		    strcmp(btf__name_by_offset(vmlinux, t->name_off), "bpf_kfunc"))
+			continue;
+		func = t->type;
+		found++;
+		try_func(btf__name_by_offset(vmlinux, btf__type_by_id(vmlinux, func)->name_off), func, print);
+	}
+	/* A row that the kernel at hand does not tag would stand untested. */
+	for (uint32_t i = 0; i < kfuncs_n; i++) {
+		int id = btf__find_by_name_kind(vmlinux, kfuncs[i].name, BTF_KIND_FUNC);
+
+		if (!print && (id <= 0 || !tagged((uint32_t)id))) {
+			wrong++;
+			printf("%s: the kernel has no such kfunc\n", kfuncs[i].name);
+		}
+	}
+	if (print)
+		return 0;
+	btf__free(vmlinux);
+	printf("%u kfuncs, %u ways, %u questions, %u differences\n", found, n_ways, asked, wrong);
+	return wrong != 0 || !found;
+}
