@@ -55,6 +55,13 @@ enum skep_hive_flags {
 	SKEP_UNSAFE_NO_VERIFY = 1 << 0,
 	/* Run programs in the interpreter only. Implied where skep has no JIT for the CPU. */
 	SKEP_INTERPRET = 1 << 1,
+	/*
+	 * Judge programs for the kernel, and run none. They are verified against the kernel's BTF (btf_path), with every helper,
+	 * kernel function and map type of Linux, also those that skep cannot run. A map of a type that skep does not have is a shell:
+	 * it tells about itself, can be frozen, and holds nothing. Programs get an fd, but running one is
+	 * -EOPNOTSUPP.
+	 */
+	SKEP_CHECK_ONLY = 1 << 2,
 };
 
 struct skep_hive_opts {
@@ -66,6 +73,11 @@ struct skep_hive_opts {
 	/* Where bpf_trace_printk() goes; NULL: nowhere. */
 	void (*trace)(void *arg, const char *text, size_t len);
 	void *trace_arg;
+	/*
+	 * With SKEP_CHECK_ONLY: a file with the raw BTF of the kernel to judge for. NULL: the running kernel's
+	 * (/sys/kernel/btf/vmlinux), with its configuration and symbols.
+	 */
+	const char *btf_path;
 };
 
 /*

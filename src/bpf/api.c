@@ -316,7 +316,7 @@ int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, c
 	if (err)
 		goto out;
 	/* libbpf would find that nothing loads, and blame the kernel's configuration. */
-	if (!(hive->flags & SKEP_UNSAFE_NO_VERIFY)) {
+	if (!(hive->flags & (SKEP_UNSAFE_NO_VERIFY | SKEP_CHECK_ONLY))) {
 		hive_log(hive, SKEP_LOG_ERROR,
 			 "%s: load: skep has no verifier yet, and this hive runs no unverified programs; for an object "
 			 "that "
@@ -425,6 +425,8 @@ int skep_program_run(struct skep_program *prog, void *ctx, uint32_t ctx_size, vo
 	uint64_t r0;
 	int err;
 
+	if (hive->flags & SKEP_CHECK_ONLY)
+		return -EOPNOTSUPP;
 	pthread_mutex_lock(&hive->lock);
 	own = hive_own_type(hive, p->type);
 	pthread_mutex_unlock(&hive->lock);

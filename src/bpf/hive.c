@@ -32,7 +32,9 @@ static int check_opts(const struct skep_hive_opts *opts)
 	for (size_t i = sizeof(*opts); i < opts->sz; i++)
 		if (((const uint8_t *)opts)[i])
 			return -E2BIG;
-	if (opts->flags & ~(uint32_t)(SKEP_UNSAFE_NO_VERIFY | SKEP_INTERPRET))
+	if (opts->flags & ~(uint32_t)(SKEP_UNSAFE_NO_VERIFY | SKEP_INTERPRET | SKEP_CHECK_ONLY))
+		return -EINVAL;
+	if ((opts->flags & SKEP_CHECK_ONLY) && (opts->flags & SKEP_UNSAFE_NO_VERIFY))
 		return -EINVAL;
 	return 0;
 }
@@ -90,6 +92,14 @@ int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
 		env->trace.write = hive->trace;
 		env->trace.arg = hive->trace_arg;
 	}
+	if (hive->flags & SKEP_CHECK_ONLY) {
+		if (opts.btf_path && !(hive->btf_path = strdup(opts.btf_path)))
+			err = -ENOMEM;
+		if (!err)
+			err = hive_kernel_btf(hive);
+		if (err)
+			goto fail;
+	}
 	*out = hive;
 	return 0;
 fail:
@@ -113,6 +123,8 @@ static void destroy_all(struct skep_hive *hive)
 	struct hive_object *o;
 
 	pin_remove_all(hive);
+	if (hive->kernel)
+		hive_object_put(&hive->kernel->o);
 	while (hive->polls) {
 		struct hive_poll *p = hive->polls;
 
@@ -160,6 +172,7 @@ void skep_hive_free(struct skep_hive *hive)
 		hive->own_types = t->next;
 		free(t);
 	}
+	free(hive->btf_path);
 	free(hive->workers);
 	free(hive->helpers);
 	pthread_cond_destroy(&hive->worker_free);

@@ -91,6 +91,7 @@ struct hive_btf {
 	uint32_t size;
 	struct btf *btf; /* the same, parsed */
 	char name[BPF_OBJ_NAME_LEN];
+	bool kernel; /* a kernel's, not a program's */
 };
 
 struct hive_prog {
@@ -157,6 +158,9 @@ struct skep_hive {
 	void (*trace)(void *arg, const char *text, size_t len);
 	void *trace_arg;
 	uint64_t seed;
+	/* SKEP_CHECK_ONLY: the types that programs are judged by, held; and where they come from, NULL: the running kernel. */
+	struct hive_btf *kernel;
+	char *btf_path;
 
 	struct hive_object *objects[HIVE_KINDS];
 	struct hive_object *by_inode[HIVE_INODE_HASH];
@@ -224,6 +228,12 @@ void hive_btf_free(struct hive_btf *b);
 void hive_link_free(struct hive_object *o);
 void hive_link_detach(struct hive_object *o);
 void hive_perf_free(struct hive_object *o);
+
+/*
+ * hive_kernel_btf - read the BTF of the kernel that a checking hive judges for into hive->kernel, and enter it under the
+ * first id, as the kernel's own has it. 0, -ENOENT and the like when it cannot be read, -EINVAL when it is no BTF.
+ */
+int hive_kernel_btf(struct skep_hive *hive);
 
 /*
  * hive_worker_get - take a worker, waiting for one when all are busy; begins a read section. The thread that took it gives

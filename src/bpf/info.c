@@ -38,6 +38,7 @@ static int map_info(const struct hive_map *m, struct bpf_map_info *info)
 		info->btf_key_type_id = m->map->btf_key_type_id;
 		info->btf_value_type_id = m->map->btf_value_type_id;
 	}
+	info->btf_vmlinux_value_type_id = m->map->btf_vmlinux_value_type_id;
 	return 0;
 }
 
@@ -127,7 +128,7 @@ static int btf_info(const struct hive_btf *b, struct bpf_btf_info *info)
 
 	info->id = b->o.id;
 	info->btf_size = b->size;
-	info->kernel_btf = 0;
+	info->kernel_btf = b->kernel;
 	if (info->name_len && info->name && user_write(info->name, b->name, MIN(info->name_len, sizeof(b->name))))
 		return -EFAULT;
 	info->name_len = (uint32_t)strlen(b->name);

@@ -95,6 +95,11 @@ int cmd_link_create(struct bpf_call *call, uint32_t which)
 	p = hive_prog_get(hive, (int)attr->link_create.prog_fd, &ret);
 	if (!p)
 		goto out;
+	if (hive->flags & SKEP_CHECK_ONLY) {
+		hive_object_put(&p->o);
+		ret = -EOPNOTSUPP;
+		goto out;
+	}
 	for (hook = hive->hooks; hook; hook = hook->next)
 		if (hook->attach_type == attr->link_create.attach_type)
 			break;

@@ -4,6 +4,7 @@
 #include "base/util.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
+#include "bpf/shell.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -112,9 +113,9 @@ static const struct btf_type *strip(const struct btf *btf, uint32_t id)
 }
 
 /* The types of key and value must have the map's sizes. */
-static int check_btf(const struct hive_btf *b, const union bpf_attr *attr)
+static int check_btf(const struct hive_btf *b, const union bpf_attr *attr, bool shell)
 {
-	const struct btf_type *key;
+	const struct btf_type *key = NULL;
 	long long size;
 
 	if (attr->btf_key_type_id) {
@@ -131,7 +132,7 @@ static int check_btf(const struct hive_btf *b, const union bpf_attr *attr)
 	size = btf__resolve_size(b->btf, attr->btf_value_type_id);
 	if (size < 0 || size != attr->value_size)
 		return -EINVAL;
-	return 0;
+	return shell ? shell_check_btf(attr->map_type, b->btf, key) : 0;
 }
 
 /* Where a value's struct bpf_spin_lock lies, in bytes; -1 when it has none. */
@@ -173,28 +174,32 @@ static bool is_map_in_map(uint32_t type)
 	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
 }
 
-/* References and checks that come before the map itself. On failure the caller gives back what is held. */
-static int create_prepare(struct skep_hive *hive, const union bpf_attr *attr, struct hive_map *m)
+/* The template of a map-in-map, held. It comes before the map itself; on failure the caller gives back what is held. */
+static int take_inner(struct skep_hive *hive, const union bpf_attr *attr, struct hive_map *m)
 {
 	int why = 0;
 
-	if (is_map_in_map(attr->map_type)) {
-		m->inner = hive_map_get(hive, (int)attr->inner_map_fd, &why);
-		if (!m->inner)
-			return why;
-		why = check_inner(m->inner->map);
-		if (why)
-			return why;
-	} /* other types leave it unread, as the kernel does */
-	if (attr->btf_key_type_id || attr->btf_value_type_id) {
-		struct hive_object *o = hive_object_by_fd(hive, (int)attr->btf_fd, HIVE_BTF, &why);
+	if (!is_map_in_map(attr->map_type))
+		return 0; /* other types leave it unread, as the kernel does */
+	m->inner = hive_map_get(hive, (int)attr->inner_map_fd, &why);
+	return m->inner ? check_inner(m->inner->map) : why;
+}
 
-		if (!o)
-			return why;
-		m->btf = container_of(o, struct hive_btf, o);
-		return check_btf(m->btf, attr);
-	}
-	return 0;
+/* The types of key and value, held. They come after the map. */
+static int take_btf(struct skep_hive *hive, const union bpf_attr *attr, struct hive_map *m)
+{
+	struct hive_object *o;
+	int why = 0;
+
+	if (!attr->btf_key_type_id && !attr->btf_value_type_id)
+		return 0;
+	o = hive_object_by_fd(hive, (int)attr->btf_fd, HIVE_BTF, &why);
+	if (!o)
+		return why;
+	m->btf = container_of(o, struct hive_btf, o);
+	if (m->btf->kernel)
+		return -EACCES;
+	return check_btf(m->btf, attr, shell_is(hive, attr->map_type));
 }
 
 int cmd_map_create(struct bpf_call *call, uint32_t which)
@@ -212,12 +217,16 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 		.n_cpus = hive->n_cpus,
 		.seed = hive->seed,
 	};
+	bool shell = shell_is(hive, attr->map_type);
 	struct hive_map *m;
 	int ret;
 
-	if (attr->btf_vmlinux_value_type_id || attr->map_ifindex)
-		return -EOPNOTSUPP; /* struct_ops, maps on a NIC */
-	if (attr->map_extra && attr->map_type != BPF_MAP_TYPE_BLOOM_FILTER)
+	if (attr->map_ifindex || (attr->btf_vmlinux_value_type_id && !shell))
+		return -EOPNOTSUPP; /* maps on a NIC, struct_ops */
+	if (attr->btf_vmlinux_value_type_id &&
+	    (attr->map_type != BPF_MAP_TYPE_STRUCT_OPS || attr->btf_key_type_id || attr->btf_value_type_id))
+		return -EINVAL;
+	if (attr->map_extra && attr->map_type != BPF_MAP_TYPE_BLOOM_FILTER && attr->map_type != SKEP_MAP_TYPE_ARENA)
 		return -EINVAL;
 	if (access == (BPF_F_RDONLY | BPF_F_WRONLY))
 		return -EINVAL;
@@ -232,11 +241,13 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 	if (!m)
 		return -ENOMEM;
 	pthread_mutex_lock(&hive->lock);
-	ret = create_prepare(hive, attr, m);
+	ret = take_inner(hive, attr, m);
 	if (!ret) {
 		a.inner = m->inner ? m->inner->map : NULL;
-		ret = map_create(&a, &m->map);
+		ret = shell ? shell_create(hive, attr, a.name, &m->map) : map_create(&a, &m->map);
 	}
+	if (!ret)
+		ret = take_btf(hive, attr, m);
 	if (ret)
 		goto fail;
 	m->map->btf_key_type_id = attr->btf_key_type_id;
@@ -245,10 +256,8 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 		m->map->spin_lock_off = find_spin_lock(m->btf, attr->btf_value_type_id);
 	m->map->owner = m;
 	ret = hive_object_add(hive, &m->o, HIVE_MAP, m->map->memfd);
-	if (ret) {
-		map_destroy(m->map);
+	if (ret)
 		goto fail;
-	}
 	m->map->id = m->o.id;
 	m->o.refs++;
 	ret = hive_object_open(&m->o, access == BPF_F_RDONLY ? O_RDONLY : access ? O_WRONLY : O_RDWR);
@@ -257,6 +266,7 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 	pthread_mutex_unlock(&hive->lock);
 	return ret;
 fail:
+	map_destroy(m->map);
 	if (m->btf)
 		hive_object_put(&m->btf->o);
 	if (m->inner)

@@ -2,9 +2,12 @@
 #include "bpf/present.h"
 
 #include "base/util.h"
+#include "bpf/hive.h"
+#include "bpf/seam.h"
 #include "btf/kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
@@ -43,8 +46,28 @@ static const struct presented {
 	{.path = "/usr/lib/debug/*"},
 };
 
+static const char kernel_types[] = "/sys/kernel/btf/vmlinux";
+
+/*
+ * A hive that only checks judges for a real kernel: the running one's files are shown as they are, but for its BTF where another's is
+ * asked for.
+ */
+static bool checks(void)
+{
+	const struct skep_hive *hive = seam_hive();
+
+	return hive && (hive->flags & SKEP_CHECK_ONLY);
+}
+
+static const char *other_types(void)
+{
+	return checks() ? seam_hive()->btf_path : NULL;
+}
+
 static const struct presented *find(const char *path)
 {
+	if (checks() && (!other_types() || strcmp(path, kernel_types)))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		size_t n = strlen(files[i].path);
 		bool prefix = files[i].path[n - 1] == '*';
@@ -66,6 +89,8 @@ int present_open(const char *path)
 	size_t len;
 	int fd;
 
+	if (f && other_types())
+		return open(other_types(), O_RDONLY | O_CLOEXEC);
 	if (!f || !f->data) {
 		errno = ENOENT;
 		return -1;
@@ -100,6 +125,8 @@ FILE *present_fopen(const char *path)
 
 void present_uname(struct utsname *buf)
 {
+	if (checks() && !other_types())
+		return;
 	strcpy(buf->release, RELEASE);
 	strcpy(buf->version, "#1 SMP skep");
 }

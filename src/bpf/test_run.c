@@ -336,6 +336,12 @@ int cmd_prog_test_run(struct bpf_call *call, uint32_t which)
 	pthread_mutex_unlock(&hive->lock);
 	if (!p)
 		return ret;
+	if (hive->flags & SKEP_CHECK_ONLY) {
+		pthread_mutex_lock(&hive->lock);
+		hive_object_put(&p->o);
+		pthread_mutex_unlock(&hive->lock);
+		return -EOPNOTSUPP;
+	}
 	t.prog = p;
 	ret = read_data(&t);
 	if (!ret) {

@@ -203,11 +203,7 @@ static void ask(void *arg, FILE *out)
 	/* Open again what others shall see of it, on their side. */
 	object_hide_tags(&o);
 	object_weaken(&o);
-	err = side_enter();
-	if (err) {
-		fprintf(stderr, "selftests: %s\n", strerror(-err));
-		exit(1);
-	}
+	side_enter();
 	obj = bpf_object__open_mem(o.data, o.len, &opts);
 	if (obj) {
 		prog = bpf_object__find_program_by_name(obj, q->prog);
@@ -272,6 +268,7 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	libbpf_set_print(quiet);
+	side_prepare();
 	for (int i = optind; i < argc; i++)
 		run_object(argv[i], q);
 	return 0;

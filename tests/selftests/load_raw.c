@@ -263,9 +263,7 @@ static void ask(void *arg, FILE *out)
 	fflush(out);
 
 	watch_begin();
-	err = side_enter();
-	if (err)
-		cannot(out, "the side", -err);
+	side_enter();
 	if (test->fill_helper) {
 		test->fill_insns = calloc(MAX_TEST_INSNS, sizeof(struct bpf_insn));
 		test->fill_helper(test);
@@ -321,6 +319,7 @@ int main(int argc, char **argv)
 			return 2;
 		log_level = atoi(optarg) | 4;
 	}
+	side_prepare();
 	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++)
 		for (size_t i = 0; i < files[f].n; i++) {
 			if (!wanted(argv + optind, files[f].name, i))

@@ -119,7 +119,7 @@ void json_string(FILE *out, const char *key, const char *text)
 /* The statistics that end a log are not part of what it tells. */
 static bool is_statistic(const char *line)
 {
-	static const char *const begin[] = {"processed ", "verification time ", "stack depth "};
+	static const char *const begin[] = {"processed ", "stack depth "};
 
 	for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++)
 		if (!strncmp(line, begin[i], strlen(begin[i])))
@@ -153,8 +153,8 @@ static const char *reason(char *text)
 enum { LOG_TAIL = 1500 };
 
 /*
- * A program was judged if the log has the statistics of a verification: without them the load has failed before (no permission, wrong
- * attributes), and the verdict is not the verifier's.
+ * A program was judged if the log says why it was refused, or has at least the statistics of a verification: without either the load
+ * has failed before the verifier (no permission, wrong attributes).
  */
 void watch_report(FILE *out)
 {
@@ -165,14 +165,20 @@ void watch_report(FILE *out)
 	bool judged = false;
 
 	for (char *line = strtok(log, "\n"); line && text; line = strtok(NULL, "\n")) {
+		char *time = strstr(line, "verification time "); /* a refusal's last line may lack its newline */
+
 		if (sscanf(line, "processed %lu insns", &insns) == 1)
 			judged = true;
-		sscanf(line, "verification time %lu usec", &usec);
-		if (!is_statistic(line))
+		if (time) {
+			sscanf(time, "verification time %lu usec", &usec);
+			*time = 0;
+		}
+		if (*line && !is_statistic(line))
 			len += (size_t)sprintf(text + len, "%s\n", line);
 	}
 	if (len)
 		text[len - 1] = 0;
+	judged |= len && watch.err != EPERM;
 	if (watch.loaded && (judged || !watch.err)) {
 		fprintf(out, ",\"verdict\":\"%s\",\"errno\":%d,\"insns\":%lu,\"usec\":%lu,\"load_usec\":%lu",
 			watch.err ? "reject" : "accept", watch.err, insns, usec, (unsigned long)(watch.load_ns / 1000));

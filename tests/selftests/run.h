@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* side_enter - from here on this thread's bpf(2) is the side's: the kernel's, or that of a hive made now. 0 or -errno. */
-int side_enter(void);
+/* side_prepare - what is needed once, in the parent. side_enter - from here on this thread's bpf(2) is the side's. */
+void side_prepare(void);
+void side_enter(void);
 
 enum { RUN_SECONDS = 30, LOG_SIZE = 16 << 20 };
 

@@ -48,7 +48,11 @@ mk sources
 [ -d $out/objects ] || say "compiling the test programs takes some minutes, once"
 targets=(objects)
 [ -z "$kernel" ] || targets+=(kernel-runners)
-[ -z "$skep" ] || targets+=(skep-runners)
+if [ -n "$skep" ]; then
+	# The floors and nothing else: what else is being worked on may not build.
+	ninja -C build -t targets all | sed -n 's|^\(src/.*libfloor_.*\.a\): .*|\1|p' | nice xargs ninja -C build --quiet
+	targets+=(skep-runners)
+fi
 mk "${targets[@]}"
 failed=$(comm -13 <(cd $out/objects && ls ./*.bpf.o | sed 's/\.bpf\.o$//') <(cd $out/objects && ls ./*.log | sed 's/\.log$//') | wc -l)
 say "$(ls $out/objects/*.bpf.o | wc -l) objects; $failed sources do not compile (see $out/objects/NAME.log)"
@@ -85,6 +89,9 @@ elif [ -s $out/out/kernel.jsonl ]; then
 fi
 ours=()
 if [ -n "$skep" ]; then
+	if [ -n "$kernel" ] && [ -z "$some" ] && [ "$theirs" != "$recorded" ]; then
+		$out/map-attrs || say "maps of a checking hive differ from the kernel's: see above"
+	fi
 	ask skep
 	ours=(--skep "$answers")
 fi
