@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Asks a verifier about each program in the kernel's test objects, each loaded alone: load-progs [-p PROG] [-l LEVEL] OBJECT...
+ * Asks a verifier about each program in the kernel's test objects, each loaded alone: load-progs [-p PROG] [-l LEVEL]
+ * [-u root|bpf|user] OBJECT...
  *
  * One JSON line a program. Programs are loaded and closed, never attached. -l prints the log at another level (1, 2) instead of the line.
  *
@@ -26,6 +27,7 @@ struct question {
 	const char *path;
 	const char *prog;
 	uint32_t flags; /* from __flag */
+	enum loader loader;
 	int log_level;
 	bool print_log;
 };
@@ -171,6 +173,7 @@ static void ask(void *arg, FILE *out)
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	struct bpf_program *prog, *it;
 	struct bpf_object *obj;
+	const char *refused;
 	struct bpf_map *map;
 	struct tags tags;
 	char types[512];
@@ -212,7 +215,11 @@ static void ask(void *arg, FILE *out)
 		bpf_program__set_flags(prog, bpf_program__flags(prog) | tags.flags);
 		bpf_program__set_log_buf(prog, watch.log_buf, LOG_SIZE);
 		bpf_program__set_log_level(prog, (uint32_t)q->log_level);
-		bpf_object__load(obj);
+		refused = side_as(q->loader);
+		if (!refused)
+			bpf_object__load(obj);
+		else
+			snprintf(watch.said, sizeof(watch.said), "%s", refused);
 	}
 	if (q->print_log)
 		fputs(watch.log_buf, stderr);
@@ -239,10 +246,10 @@ static void run_object(const char *path, struct question q)
 	bpf_object__for_each_program(prog, obj)
 	{
 		q.prog = bpf_program__name(prog);
-		if (only && strcmp(only, q.prog))
+		if ((only && strcmp(only, q.prog)) || !loader_may(q.loader, (int)bpf_program__type(prog)))
 			continue;
-		snprintf(head, sizeof(head), "\"file\":\"%.*s\",\"prog\":\"%s\"", (int)strcspn(base, "."), base,
-			 q.prog);
+		snprintf(head, sizeof(head), "\"file\":\"%.*s\",\"prog\":\"%s%s\"", (int)strcspn(base, "."), base,
+			 q.prog, loader_suffix(q.loader));
 		run_forked(head, ask, &q);
 	}
 	bpf_object__close(obj);
@@ -258,13 +265,15 @@ int main(int argc, char **argv)
 	struct question q = {.log_level = 4};
 	int c;
 
-	while ((c = getopt(argc, argv, "p:l:")) != -1) {
+	while ((c = getopt(argc, argv, "p:l:u:")) != -1) {
 		if (c == 'p')
 			q.prog = optarg;
 		else if (c == 'l') {
 			q.log_level = atoi(optarg) | 4;
 			q.print_log = true;
-		} else
+		} else if (c == 'u' && loader_parse(optarg) >= 0)
+			q.loader = (enum loader)loader_parse(optarg);
+		else
 			return 2;
 	}
 	libbpf_set_print(quiet);

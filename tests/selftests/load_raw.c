@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Asks a verifier about the kernel's old-style tests: arrays of raw instructions in which places are named that need a map:
- * load-raw [-l LEVEL] [FILE[:INDEX]...]
+ * load-raw [-l LEVEL] [-u root|bpf|user] [FILE[:INDEX]...]
  *
  * raw_tests.h is made by the Makefile from Linux 6.1's sources: the declaration of a test with the functions that write long programs
  * (cut out of test_verifier.c), and one array a file. What it leaves open is done here: which maps there are, and the load.
@@ -240,6 +240,7 @@ static const char *word(int result)
 }
 
 static int log_level = 4;
+static enum loader loader;
 
 static void ask(void *arg, FILE *out)
 {
@@ -247,6 +248,7 @@ static void ask(void *arg, FILE *out)
 	enum bpf_prog_type type = test->prog_type ? test->prog_type : BPF_PROG_TYPE_SOCKET_FILTER;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = test->expected_attach_type, .log_size = LOG_SIZE,
 		    .log_level = (uint32_t)log_level);
+	const char *refused;
 	int err;
 
 	/* For the tests' own kinds of unaligned access; the other bits are the load's flags. */
@@ -288,6 +290,9 @@ static void ask(void *arg, FILE *out)
 		opts.func_info_rec_size = sizeof(test->func_info[0]);
 	}
 	opts.log_buf = watch.log_buf;
+	refused = side_as(loader);
+	if (refused)
+		cannot(out, refused, EPERM);
 	bpf_prog_load(type, NULL, "GPL", test->fill_insns ? test->fill_insns : test->insns,
 		      test->fill_insns ? (size_t)test->prog_len : length(test), &opts);
 	if (log_level != 4)
@@ -312,19 +317,26 @@ static bool wanted(char *const *args, const char *file, size_t index)
 int main(int argc, char **argv)
 {
 	char head[100];
-	int c;
+	int c, type;
 
-	while ((c = getopt(argc, argv, "l:")) != -1) {
-		if (c != 'l')
+	while ((c = getopt(argc, argv, "l:u:")) != -1) {
+		if (c == 'l')
+			log_level = atoi(optarg) | 4;
+		else if (c == 'u' && loader_parse(optarg) >= 0)
+			loader = (enum loader)loader_parse(optarg);
+		else
 			return 2;
-		log_level = atoi(optarg) | 4;
 	}
 	side_prepare();
 	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++)
 		for (size_t i = 0; i < files[f].n; i++) {
 			if (!wanted(argv + optind, files[f].name, i))
 				continue;
-			snprintf(head, sizeof(head), "\"file\":\"6.1/%s\",\"prog\":\"%zu\"", files[f].name, i);
+			type = files[f].tests[i].prog_type;
+			if (!loader_may(loader, type ? type : BPF_PROG_TYPE_SOCKET_FILTER))
+				continue;
+			snprintf(head, sizeof(head), "\"file\":\"6.1/%s\",\"prog\":\"%zu%s\"", files[f].name, i,
+				 loader_suffix(loader));
 			run_forked(head, ask, &files[f].tests[i]);
 		}
 	return 0;

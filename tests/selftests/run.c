@@ -25,6 +25,26 @@ struct watch watch;
 long REAL(WRAPPED)(long nr, ...);
 long WRAP(WRAPPED)(long nr, ...);
 
+static const char *const loaders[] = {"root", "bpf", "user"};
+
+int loader_parse(const char *name)
+{
+	for (int i = AS_ROOT; i <= AS_USER; i++)
+		if (!strcmp(name, loaders[i]))
+			return i;
+	return -1;
+}
+
+const char *loader_suffix(enum loader as)
+{
+	return as == AS_BPF ? "@bpf" : as == AS_USER ? "@user" : "";
+}
+
+bool loader_may(enum loader as, int prog_type)
+{
+	return as == AS_ROOT || prog_type == BPF_PROG_TYPE_SOCKET_FILTER || prog_type == BPF_PROG_TYPE_CGROUP_SKB;
+}
+
 static uint64_t now(void)
 {
 	struct timespec ts;

@@ -12,6 +12,22 @@
 void side_prepare(void);
 void side_enter(void);
 
+/*
+ * Who loads: root with everything; a loader with CAP_BPF alone, for whom pointers are secret and speculation is guarded against; a
+ * user without any capability.
+ */
+enum loader { AS_ROOT, AS_BPF, AS_USER };
+
+/* loader_parse - "root", "bpf", "user"; -1. loader_suffix - what a program's name ends in in the answers: "", "@bpf", "@user". */
+int loader_parse(const char *name);
+const char *loader_suffix(enum loader as);
+
+/* loader_may - whether programs of a type (enum bpf_prog_type) are ever loaded by it; the others are not asked about. */
+bool loader_may(enum loader as, int prog_type);
+
+/* side_as - become that loader, in the child. Return: NULL, or why that cannot be asked on this side. */
+const char *side_as(enum loader as);
+
 enum { RUN_SECONDS = 30, LOG_SIZE = 16 << 20 };
 
 /*

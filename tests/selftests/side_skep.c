@@ -32,3 +32,8 @@ void side_enter(void)
 {
 	seam_enter(hive);
 }
+
+const char *side_as(enum loader as)
+{
+	return as == AS_ROOT ? NULL : "skep judges for root only";
+}
