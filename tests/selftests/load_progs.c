@@ -175,7 +175,7 @@ static void ask(void *arg, FILE *out)
 	struct bpf_object *obj;
 	const char *refused;
 	struct bpf_map *map;
-	struct tags tags;
+	struct tags tags, hidden;
 	char types[512];
 	struct object o;
 	int err;
@@ -209,6 +209,10 @@ static void ask(void *arg, FILE *out)
 	side_enter();
 	obj = bpf_object__open_mem(o.data, o.len, &opts);
 	if (obj) {
+		/* Nobody is to be judged who can read the answer. */
+		hidden = read_tags(bpf_object__btf(obj), q->prog);
+		if (*hidden.expect || *hidden.expect_unpriv || hidden.flags)
+			abort();
 		prog = bpf_object__find_program_by_name(obj, q->prog);
 		bpf_object__for_each_program(it, obj) bpf_program__set_autoload(it, it == prog);
 		bpf_object__for_each_map(map, obj) fix_map(map);

@@ -26,7 +26,7 @@ EOT
 here=tests/selftests
 out=build/selftests
 recorded=$here/verdicts-6.18.tsv
-kernel=1 skep=1 record=() how=() progs=() raws=() some= level= as=root
+kernel=1 skep=1 record=() how=() progs=() raws=() some='' level='' as=root
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel-only) skep= ;;
