@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The log, in the kernel's format (Documentation/bpf/verifier.rst, "Understanding eBPF verifier messages"): tools parse it. What a refusal
+ * says is in our own words.
+ */
+#include "base/util.h"
+#include "helper/helper.h"
+#include "insn/text.h"
+#include "verify/internal.h"
+
+#include <bpf/btf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void vlog_args(struct verifier *v, const char *fmt, va_list args)
+{
+	char line[1024];
+	int n = vsnprintf(line, sizeof(line), fmt, args);
+
+	if (n < 0)
+		return;
+	if ((size_t)n >= sizeof(line))
+		n = sizeof(line) - 1;
+	v->in->log(v->in->log_arg, line, (size_t)n);
+	/* Where the line began and how long it is, for the state that is appended to an instruction's line. */
+	for (int i = n - 1; i >= 0; i--)
+		if (line[i] == '\n') {
+			v->log_column = (uint32_t)(n - 1 - i);
+			return;
+		}
+	v->log_column += (uint32_t)n;
+}
+
+void vlog(struct verifier *v, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!v->in->log || !(v->log_level & 3))
+		return;
+	va_start(args, fmt);
+	vlog_args(v, fmt, args);
+	va_end(args);
+}
+
+int refuse(struct verifier *v, int err, enum verify_problem problem, const char *fmt, ...)
+{
+	va_list args;
+
+	if (v->out->problem != PROBLEM_NONE)
+		return err;
+	v->out->problem = problem;
+	v->out->insn = v->insn;
+	va_start(args, fmt);
+	vsnprintf(v->out->message, sizeof(v->out->message), fmt, args);
+	va_end(args);
+	if (v->log_open) /* the instruction's line is still without its end */
+		v->log_open = false;
+	vlog(v, "%s\n", v->out->message);
+	return err;
+}
+
+static const char *const base_names[REG_TYPE_COUNT] = {
+	[REG_NOT_INIT] = "?",
+	[REG_SCALAR] = "scalar",
+	[REG_CTX] = "ctx",
+	[REG_MAP_PTR] = "map_ptr",
+	[REG_MAP_VALUE] = "map_value",
+	[REG_MAP_KEY] = "map_key",
+	[REG_STACK] = "fp",
+	[REG_PKT_META] = "pkt_meta",
+	[REG_PKT] = "pkt",
+	[REG_PKT_END] = "pkt_end",
+	[REG_FLOW_KEYS] = "flow_keys",
+	[REG_SOCKET] = "sock",
+	[REG_SOCK_COMMON] = "sock_common",
+	[REG_TCP_SOCK] = "tcp_sock",
+	[REG_TP_BUFFER] = "tp_buffer",
+	[REG_XDP_SOCK] = "xdp_sock",
+	[REG_BTF] = "ptr_",
+	[REG_MEM] = "mem",
+	[REG_ARENA] = "arena",
+	[REG_BUF] = "buf",
+	[REG_FUNC] = "func",
+	[REG_DYNPTR] = "dynptr_ptr",
+};
+
+const char *reg_type_name(uint32_t type, char buf[64])
+{
+	const char *null = "";
+
+	if (type & PTR_NULL)
+		null = REG_BASE(type) == REG_BTF ? "or_null_" : "_or_null";
+	snprintf(buf, 64, "%s%s%s%s%s%s%s%s%s", type & MEM_RDONLY ? "rdonly_" : "",
+		 type & MEM_RINGBUF ? "ringbuf_" : "", type & MEM_USER ? "user_" : "",
+		 type & MEM_PERCPU ? "percpu_" : "", type & MEM_RCU ? "rcu_" : "",
+		 type & PTR_UNTRUSTED ? "untrusted_" : "", type & PTR_TRUSTED ? "trusted_" : "",
+		 base_names[REG_BASE(type)], null);
+	return buf;
+}
+
+static const char *btf_type_name(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *t = btf ? btf__type_by_id(btf, id) : NULL;
+
+	return t ? btf__name_by_offset(btf, t->name_off) : "";
+}
+
+/* Small numbers in decimal, large ones in hexadecimal. */
+static void log_snum(struct verifier *v, int64_t n)
+{
+	if (n >= INT16_MIN && n <= INT16_MAX)
+		vlog(v, "%lld", (long long)n);
+	else
+		vlog(v, "%#llx", (unsigned long long)n);
+}
+
+static void log_reg(struct verifier *v, const struct reg *r, bool precise)
+{
+	const char *sep = "";
+	char text[256];
+	uint32_t base = REG_BASE(r->type);
+
+	if (r->type == REG_SCALAR && precise)
+		vlog(v, "P");
+	if (r->type == REG_SCALAR && scalar_is_const(&r->var)) {
+		log_snum(v, (int64_t)r->var.bits.value);
+		return;
+	}
+	vlog(v, "%s", reg_type_name(r->type, text));
+	if (base == REG_BTF)
+		vlog(v, "%s", btf_type_name(r->btf, r->btf_id));
+	if (base == REG_STACK && r->frame != v->cur->curframe)
+		vlog(v, "[%u]", r->frame);
+	if (base == REG_STACK && scalar_is_const(&r->var)) {
+		log_snum(v, r->off + (int64_t)r->var.bits.value);
+		return;
+	}
+	vlog(v, "(");
+#define SEP()                                                                                                          \
+	do {                                                                                                           \
+		vlog(v, "%s", sep);                                                                                    \
+		sep = ",";                                                                                             \
+	} while (0)
+	if (r->id) {
+		SEP();
+		vlog(v, "id=%u", r->id & ~(uint32_t)(ID_ADD_CONST | ID_ADD_CONST32));
+		if (r->id & (ID_ADD_CONST | ID_ADD_CONST32))
+			vlog(v, "%+d", r->off);
+	}
+	if (r->ref_id) {
+		SEP();
+		vlog(v, "ref_obj_id=%u", r->ref_id);
+	}
+	if (r->type & NON_OWN_REF) {
+		SEP();
+		vlog(v, "non_own_ref");
+	}
+	if (base == REG_MAP_PTR || base == REG_MAP_KEY || base == REG_MAP_VALUE) {
+		if (r->map->name[0]) {
+			SEP();
+			vlog(v, "map=%s", r->map->name);
+		}
+		SEP();
+		vlog(v, "ks=%u,vs=%u", r->map->key_size, r->map->value_size);
+	}
+	if (base != REG_SCALAR && r->off) {
+		SEP();
+		vlog(v, "off=");
+		log_snum(v, r->off);
+	}
+	if (reg_is_packet(r)) {
+		SEP();
+		vlog(v, "r=%d", r->range);
+	}
+	if (base == REG_MEM) {
+		SEP();
+		vlog(v, "sz=%u", r->mem_size);
+	}
+	if (scalar_is_const(&r->var)) {
+		if (r->var.bits.value) {
+			SEP();
+			vlog(v, "imm=");
+			log_snum(v, (int64_t)r->var.bits.value);
+		}
+	} else if (scalar_format(&r->var, text, sizeof(text))) {
+		SEP();
+		vlog(v, "%s", text);
+	}
+#undef SEP
+	vlog(v, ")");
+}
+
+static const char kind_letters[] = {[SLOT_INVALID] = '?', [SLOT_SPILL] = 'r', [SLOT_MISC] = 'm', [SLOT_ZERO] = '0',
+				    [SLOT_DYNPTR] = 'd',  [SLOT_ITER] = 'i',  [SLOT_IRQ] = 'f'};
+
+static const char *const dynptr_names[] = {
+	[DYNPTR_KIND_NONE] = "none", [DYNPTR_KIND_LOCAL] = "local", [DYNPTR_KIND_RINGBUF] = "ringbuf",
+	[DYNPTR_KIND_SKB] = "skb",   [DYNPTR_KIND_XDP] = "xdp",     [DYNPTR_KIND_SKB_META] = "skb_meta",
+	[DYNPTR_KIND_FILE] = "file"};
+static const char *const iter_states[] = {
+	[ITER_NONE] = "<invalid>", [ITER_ACTIVE] = "active", [ITER_DRAINED] = "drained"};
+
+static void log_slot(struct verifier *v, const struct frame *f, uint32_t n)
+{
+	const struct slot *s = &f->stack->slots[n];
+	char kinds[9] = {0};
+	bool valid = false;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		kinds[i] = kind_letters[s->kind[i]];
+		valid |= s->kind[i] != SLOT_INVALID;
+	}
+	if (!valid)
+		return;
+	switch (s->kind[7]) {
+	case SLOT_SPILL:
+		vlog(v, " fp%d=", -(int)(n + 1) * 8);
+		if (s->kind[0] != SLOT_SPILL) /* only part of it is */
+			vlog(v, "%s", kinds);
+		log_reg(v, &s->reg, f->precise_slots >> n & 1);
+		break;
+	case SLOT_DYNPTR:
+		if (s->reg.first_slot)
+			return;
+		vlog(v, " fp%d=dynptr_%s(", -(int)(n + 2) * 8 + 8, dynptr_names[s->reg.dynptr]);
+		if (s->reg.id)
+			vlog(v, "id=%u%s", s->reg.id, s->reg.ref_id ? "," : "");
+		if (s->reg.ref_id)
+			vlog(v, "ref_id=%u", s->reg.ref_id);
+		vlog(v, ")");
+		break;
+	case SLOT_ITER:
+		if (!s->reg.ref_id)
+			return;
+		vlog(v, " fp%d=iter_%s(ref_id=%u,state=%s,depth=%u)", -(int)(n + 1) * 8,
+		     btf_type_name(s->reg.iter_btf, s->reg.iter_btf_id), s->reg.ref_id, iter_states[s->reg.iter_state],
+		     s->reg.iter_depth);
+		break;
+	default:
+		vlog(v, " fp%d=%s", -(int)(n + 1) * 8, kinds);
+		break;
+	}
+}
+
+void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool all)
+{
+	const struct frame *f = s->frames[frame];
+
+	if (f->frameno)
+		vlog(v, " frame%u:", f->frameno);
+	for (unsigned int i = 0; i < ARRAY_SIZE(f->regs); i++) {
+		if (f->regs[i].type == REG_NOT_INIT || (!all && !(v->touched_regs >> i & 1)))
+			continue;
+		vlog(v, " R%u=", i);
+		log_reg(v, &f->regs[i], f->precise_regs >> i & 1);
+	}
+	for (uint32_t i = 0; f->stack && i < f->stack->n; i++)
+		if (all || (v->touched_slots >> i & 1))
+			log_slot(v, f, i);
+	if (s->n_refs && s->refs[0].id) {
+		vlog(v, " refs=%u", s->refs[0].id);
+		for (uint32_t i = 1; i < s->n_refs; i++)
+			vlog(v, ",%u", s->refs[i].id);
+	}
+	if (f->in_callback)
+		vlog(v, " cb");
+	if (f->in_async_callback)
+		vlog(v, " async_cb");
+	vlog(v, "\n");
+}
+
+/* What the last instruction changed, at the end of its line (column 40 or the next multiple of 8). */
+void log_touched(struct verifier *v)
+{
+	if (v->log_open) {
+		uint32_t column = v->log_column > 37 ? (v->log_column + 8) & ~7u : 40;
+
+		vlog(v, "%*s;", (int)(column - v->log_column), "");
+		v->log_open = false;
+	} else if (v->touched_regs || v->touched_slots) {
+		vlog(v, "%u:", v->prev_insn);
+	}
+	if (v->touched_regs || v->touched_slots)
+		log_state(v, v->cur, v->cur->curframe, false);
+	v->touched_regs = 0;
+	v->touched_slots = 0;
+}
+
+static bool name_helper(void *arg, uint32_t id, char *buf, size_t size)
+{
+	const struct helper_desc *h = helper_find(id);
+
+	(void)arg;
+	if (!h)
+		return false;
+	snprintf(buf, size, "%s", h->name);
+	return true;
+}
+
+static bool name_kfunc(void *arg, const struct bpf_insn *insn, char *buf, size_t size)
+{
+	const struct verifier *v = arg;
+
+	if (!insn->imm || (uint32_t)insn->off >= v->in->n_btfs)
+		return false;
+	snprintf(buf, size, "%s", btf_type_name(v->in->btfs[insn->off], (uint32_t)insn->imm));
+	return true;
+}
+
+/* The source line that an instruction belongs to, NULL when it is the same as that of the last one. */
+static const struct bpf_line_info *line_of(const struct verifier *v, uint32_t insn)
+{
+	uint32_t low = 0, high = v->in->n_line_info;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (v->in->line_info[mid].insn_off <= insn)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low ? &v->in->line_info[low - 1] : NULL;
+}
+
+static void log_source(struct verifier *v, uint32_t insn)
+{
+	const struct bpf_line_info *line = line_of(v, insn);
+	const char *text, *file;
+
+	if (!line || line == v->log_line)
+		return;
+	v->log_line = line;
+	text = btf__name_by_offset(v->in->btf, line->line_off);
+	file = btf__name_by_offset(v->in->btf, line->file_name_off);
+	if (!text || !file)
+		return;
+	while (*text == ' ' || *text == '\t')
+		text++;
+	vlog(v, "; %s @ %s:%u\n", text, strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line->line_col >> 10);
+}
+
+void log_insn(struct verifier *v, uint32_t insn)
+{
+	const struct insn_text_opts opts = {.helper = name_helper, .kfunc = name_kfunc, .arg = v};
+	char text[160];
+
+	log_source(v, insn);
+	if (insn_text(v->insns, v->n, insn, &opts, text, sizeof(text)) < 0)
+		snprintf(text, sizeof(text), "(%02x)", v->insns[insn].code);
+	vlog(v, "%u: %s", insn, text);
+	v->log_open = true;
+}
+
+void log_insn_end(struct verifier *v)
+{
+	if (v->log_open)
+		vlog(v, "\n");
+	v->log_open = false;
+}
