@@ -282,15 +282,15 @@ static const struct {
 	const char *type, *field;
 	enum btf_field_trust trust;
 } trusts[] = {
-	{"bpf_iter__task", "meta", FIELD_TRUSTED},    {"bpf_iter__task", "task", FIELD_TRUSTED},
-	{"bpf_iter_meta", "seq", FIELD_TRUSTED},      {"cgroup", "kn", FIELD_RCU},
-	{"cgroup_subsys_state", "cgroup", FIELD_RCU}, {"css_set", "dfl_cgrp", FIELD_RCU},
-	{"dentry", "d_inode", FIELD_TRUSTED_OR_NULL}, {"file", "f_inode", FIELD_TRUSTED},
-	{"linux_binprm", "file", FIELD_TRUSTED},      {"mm_struct", "exe_file", FIELD_RCU_OR_NULL},
-	{"request_sock", "sk", FIELD_RCU_OR_NULL},    {"sk_buff", "sk", FIELD_RCU_OR_NULL},
-	{"socket", "sk", FIELD_TRUSTED_OR_NULL},      {"task_struct", "cgroups", FIELD_RCU},
-	{"task_struct", "cpus_ptr", FIELD_RCU},       {"task_struct", "group_leader", FIELD_RCU},
-	{"task_struct", "real_parent", FIELD_RCU},
+	{"bpf_iter__task", "meta", BTF_FIELD_TRUSTED},    {"bpf_iter__task", "task", BTF_FIELD_TRUSTED},
+	{"bpf_iter_meta", "seq", BTF_FIELD_TRUSTED},      {"cgroup", "kn", BTF_FIELD_RCU},
+	{"cgroup_subsys_state", "cgroup", BTF_FIELD_RCU}, {"css_set", "dfl_cgrp", BTF_FIELD_RCU},
+	{"dentry", "d_inode", BTF_FIELD_TRUSTED_OR_NULL}, {"file", "f_inode", BTF_FIELD_TRUSTED},
+	{"linux_binprm", "file", BTF_FIELD_TRUSTED},      {"mm_struct", "exe_file", BTF_FIELD_RCU_OR_NULL},
+	{"request_sock", "sk", BTF_FIELD_RCU_OR_NULL},    {"sk_buff", "sk", BTF_FIELD_RCU_OR_NULL},
+	{"socket", "sk", BTF_FIELD_TRUSTED_OR_NULL},      {"task_struct", "cgroups", BTF_FIELD_RCU},
+	{"task_struct", "cpus_ptr", BTF_FIELD_RCU},       {"task_struct", "group_leader", BTF_FIELD_RCU},
+	{"task_struct", "real_parent", BTF_FIELD_RCU},
 };
 
 enum btf_field_trust btf_field_trust(const char *type, const char *field)
@@ -298,7 +298,7 @@ enum btf_field_trust btf_field_trust(const char *type, const char *field)
 	for (uint32_t i = 0; i < ARRAY_SIZE(trusts); i++)
 		if (!strcmp(trusts[i].type, type) && !strcmp(trusts[i].field, field))
 			return trusts[i].trust;
-	return FIELD_UNTRUSTED;
+	return BTF_FIELD_UNTRUSTED;
 }
 
 /* Types that maps may hold references to, and who gives those back. All are freed after an RCU grace period but prog_test_member. */

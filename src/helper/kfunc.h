@@ -57,11 +57,11 @@ bool kfunc_allowed(const struct kfunc_desc *k, uint32_t prog_type, uint32_t atta
  * the field's.
  */
 enum btf_field_trust {
-	FIELD_UNTRUSTED = 0, /* not listed; in sleepable programs only FIELD_RCU below differs from it */
-	FIELD_RCU, /* in an RCU section: protected by it */
-	FIELD_RCU_OR_NULL, /* the same, and may be NULL */
-	FIELD_TRUSTED, /* of a trusted object: trusted */
-	FIELD_TRUSTED_OR_NULL,
+	BTF_FIELD_UNTRUSTED = 0, /* not listed; in sleepable programs only BTF_FIELD_RCU below differs from it */
+	BTF_FIELD_RCU, /* in an RCU section: protected by it */
+	BTF_FIELD_RCU_OR_NULL, /* the same, and may be NULL */
+	BTF_FIELD_TRUSTED, /* of a trusted object: trusted */
+	BTF_FIELD_TRUSTED_OR_NULL,
 };
 
 enum btf_field_trust btf_field_trust(const char *type, const char *field);
