@@ -62,6 +62,8 @@ enum skep_hive_flags {
 	 * -EOPNOTSUPP.
 	 */
 	SKEP_CHECK_ONLY = 1 << 2,
+	/* Verify programs by the stricter rules that the kernel has for users without capabilities. */
+	SKEP_AS_USER = 1 << 3,
 };
 
 struct skep_hive_opts {

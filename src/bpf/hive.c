@@ -5,11 +5,14 @@
 #include "base/util.h"
 #include "bpf/fd.h"
 #include "bpf/pin.h"
+#include "btf/kernel.h"
+#include "btf/types.h"
 #include "helper/helper.h"
 #include "prog/packet.h"
 #include "prog/types.h"
 
 #include <bpf/libbpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +35,7 @@ static int check_opts(const struct skep_hive_opts *opts)
 	for (size_t i = sizeof(*opts); i < opts->sz; i++)
 		if (((const uint8_t *)opts)[i])
 			return -E2BIG;
-	if (opts->flags & ~(uint32_t)(SKEP_UNSAFE_NO_VERIFY | SKEP_INTERPRET | SKEP_CHECK_ONLY))
+	if (opts->flags & ~(uint32_t)(SKEP_UNSAFE_NO_VERIFY | SKEP_INTERPRET | SKEP_CHECK_ONLY | SKEP_AS_USER))
 		return -EINVAL;
 	if ((opts->flags & SKEP_CHECK_ONLY) && (opts->flags & SKEP_UNSAFE_NO_VERIFY))
 		return -EINVAL;
@@ -48,6 +51,18 @@ static skep_fn *make_helpers(void)
 		if (helpers[i].id)
 			fns[helpers[i].id] = helpers[i].fn;
 	return fns;
+}
+
+/* The kernel types that programs are verified by: the kernel's, or those that skep presents. */
+static int types_prepare(struct skep_hive *hive)
+{
+	if (!hive->kernel) {
+		hive->presented = btf__new(kernel_btf, (uint32_t)kernel_btf_len);
+		if (!hive->presented)
+			return -errno;
+	}
+	hive->kernel_types = kernel_types_new(hive->kernel ? hive->kernel->btf : hive->presented);
+	return hive->kernel_types ? 0 : -ENOMEM;
 }
 
 int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
@@ -100,6 +115,10 @@ int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
 		if (err)
 			goto fail;
 	}
+	if (!err)
+		err = types_prepare(hive);
+	if (err)
+		goto fail;
 	*out = hive;
 	return 0;
 fail:
@@ -173,6 +192,8 @@ void skep_hive_free(struct skep_hive *hive)
 		free(t);
 	}
 	free(hive->btf_path);
+	kernel_types_free(hive->kernel_types);
+	btf__free(hive->presented);
 	free(hive->workers);
 	free(hive->helpers);
 	pthread_cond_destroy(&hive->worker_free);

@@ -41,6 +41,8 @@
 #include <sys/types.h>
 
 struct btf; /* libbpf's */
+struct btf_record; /* verify/record.h */
+struct kernel_types; /* btf/types.h */
 struct hive_hook; /* link.h */
 
 enum hive_kind {
@@ -77,6 +79,7 @@ struct hive_map {
 	bool filled; /* object maps: something was put in, so there may be something to take out */
 	atomic_uint write_maps; /* writable mappings made through the seam: freezing is refused */
 	struct hive_map *inner; /* map-in-map: the template, held */
+	struct btf_record *record; /* special fields of its value, owned; NULL: none */
 };
 
 /* A perf buffer behind an fd; elements of PERF_EVENT_ARRAY maps point at buf. */
@@ -160,6 +163,8 @@ struct skep_hive {
 	uint64_t seed;
 	/* SKEP_CHECK_ONLY: the types that programs are judged by, held; and where they come from, NULL: the running kernel. */
 	struct hive_btf *kernel;
+	struct btf *presented; /* of other hives: the kernel types that skep presents, parsed */
+	struct kernel_types *kernel_types; /* names of either */
 	char *btf_path;
 
 	struct hive_object *objects[HIVE_KINDS];

@@ -5,6 +5,7 @@
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
 #include "bpf/shell.h"
+#include "verify/record.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -79,6 +80,7 @@ void hive_map_free(struct hive_map *m)
 		hive_object_put(&m->btf->o);
 	if (m->inner)
 		hive_object_put(&m->inner->o);
+	free(m->record);
 	free(m);
 }
 
@@ -135,21 +137,26 @@ static int check_btf(const struct hive_btf *b, const union bpf_attr *attr, bool 
 	return shell ? shell_check_btf(attr->map_type, b->btf, key) : 0;
 }
 
-/* Where a value's struct bpf_spin_lock lies, in bytes; -1 when it has none. */
-static int32_t find_spin_lock(const struct hive_btf *b, uint32_t value_type)
+/* What of a value only helpers may touch. */
+static int take_record(struct skep_hive *hive, struct hive_map *m)
 {
-	const struct btf_type *t = strip(b->btf, value_type);
+	const struct btf *kernel = hive->kernel ? hive->kernel->btf : hive->presented;
+	int err;
 
-	if (!t || !btf_is_struct(t))
-		return -1;
-	for (uint32_t i = 0; i < btf_vlen(t); i++) {
-		const struct btf_type *m = strip(b->btf, btf_members(t)[i].type);
-
-		if (m && btf_is_struct(m) && m->size == sizeof(struct bpf_spin_lock) &&
-		    !strcmp(btf__name_by_offset(b->btf, m->name_off), "bpf_spin_lock"))
-			return (int32_t)(btf_member_bit_offset(t, i) / 8);
+	if (!m->btf || !m->map->btf_value_type_id)
+		return 0;
+	err = btf_record_parse(m->btf->btf, m->map->btf_value_type_id, m->map->value_size, BTF_FIELDS_OF_MAP, kernel,
+			       &m->record);
+	if (err) {
+		/* As in the kernel: a value that cannot have special fields has none, and helpers that want one refuse it. */
+		m->record = NULL;
+		return err == -ENOMEM ? err : 0;
 	}
-	return -1;
+	if (m->record)
+		err = btf_record_map_check(m->record, m->map->type->type, m->map->flags);
+	if (!err && m->record)
+		m->map->spin_lock_off = m->record->spin_lock_off;
+	return err;
 }
 
 /* What a map may not be when it is to stand inside another (kernel/bpf/map_in_map.c: bpf_map_meta_alloc). */
@@ -252,8 +259,9 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 		goto fail;
 	m->map->btf_key_type_id = attr->btf_key_type_id;
 	m->map->btf_value_type_id = attr->btf_value_type_id;
-	if (m->btf)
-		m->map->spin_lock_off = find_spin_lock(m->btf, attr->btf_value_type_id);
+	ret = take_record(hive, m);
+	if (ret)
+		goto fail;
 	m->map->owner = m;
 	ret = hive_object_add(hive, &m->o, HIVE_MAP, m->map->memfd);
 	if (ret)
@@ -272,6 +280,7 @@ fail:
 	if (m->inner)
 		hive_object_put(&m->inner->o);
 	pthread_mutex_unlock(&hive->lock);
+	free(m->record);
 	free(m);
 	return ret;
 }
