@@ -82,6 +82,7 @@ enum helper_flags {
 		1 << 9, /* where the program type itself does not ask for it: for users with CAP_PERFMON only */
 	HELPER_FASTCALL = 1 << 10, /* bpf_fastcall: leaves r1 to r5 as they are, but for its arguments */
 	HELPER_RET_TRUSTED = 1 << 11, /* RET_BTF_ID: trusted; else the pointer is as good as memory that was read */
+	HELPER_RET_RDONLY = 1 << 13, /* the memory that is returned may only be read */
 	/* The function or hook that a BTF-typed program is attached to decides too (the kernel's bpf_func_proto.allowed). */
 	HELPER_BY_HOOK = 1 << 12,
 };

@@ -293,6 +293,8 @@ static const struct {
 	{"task_struct", "real_parent", BTF_FIELD_RCU},
 };
 
+const uint32_t btf_field_trusts_n = ARRAY_SIZE(trusts);
+
 enum btf_field_trust btf_field_trust(const char *type, const char *field)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(trusts); i++)

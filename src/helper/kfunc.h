@@ -65,6 +65,7 @@ enum btf_field_trust {
 };
 
 enum btf_field_trust btf_field_trust(const char *type, const char *field);
+extern const uint32_t btf_field_trusts_n; /* fields that are listed */
 
 /* btf_type_rcu - may a map hold a pointer to the type that programs read in an RCU section (the kernel's rcu_protected_types)? */
 bool btf_type_rcu(const char *type);

@@ -58,19 +58,20 @@
 #define BPF_PROG_TYPE_NETFILTER_ SKEP_PROG_TYPE_NETFILTER
 
 /* Flags. */
-#define GPL     HELPER_GPL
-#define NUL     HELPER_RET_NULL
-#define ACQ     HELPER_ACQUIRE
-#define CALLS   HELPER_CALLBACK
-#define MOVES   HELPER_MOVES_PACKET
-#define SLEEPS  HELPER_SLEEPS
-#define PKT     HELPER_PKT_ACCESS
-#define ENGINE  HELPER_ENGINE
-#define UNPRIV  HELPER_UNPRIV
-#define PERFMON HELPER_PERFMON
-#define FAST    HELPER_FASTCALL
-#define TRUSTED HELPER_RET_TRUSTED
-#define HOOK    HELPER_BY_HOOK
+#define GPL       HELPER_GPL
+#define NUL       HELPER_RET_NULL
+#define ACQ       HELPER_ACQUIRE
+#define CALLS     HELPER_CALLBACK
+#define MOVES     HELPER_MOVES_PACKET
+#define SLEEPS    HELPER_SLEEPS
+#define PKT       HELPER_PKT_ACCESS
+#define ENGINE    HELPER_ENGINE
+#define UNPRIV    HELPER_UNPRIV
+#define PERFMON   HELPER_PERFMON
+#define FAST      HELPER_FASTCALL
+#define READ_ONLY HELPER_RET_RDONLY
+#define TRUSTED   HELPER_RET_TRUSTED
+#define HOOK      HELPER_BY_HOOK
 
 /* Arguments. R: only read; W: written, need not be initialised; N: may be NULL. */
 #define R HELPER_ARG_RDONLY
@@ -199,7 +200,7 @@ const struct helper_desc helpers[] = {
 	HAS(5, ktime_get_ns, "4.1", ALL, INT, UNPRIV),
 	HAS(6, trace_printk, "4.1", ALL, INT, GPL | PERFMON, MEM(R), SIZE),
 	HAS(7, get_prandom_u32, "4.1", ALL, INT, UNPRIV),
-	HAS(8, get_smp_processor_id, "4.1", BASE, INT, FAST | UNPRIV),
+	HAS(8, get_smp_processor_id, "4.1", BASE, INT, UNPRIV),
 	HAS(9, skb_store_bytes, "4.1", TC | LWT_XMIT | SK_SKB, INT, MOVES, CTX, ANY, MEM(R), SIZE, ANY),
 	HAS(10, l3_csum_replace, "4.1", TC | LWT_XMIT, INT, MOVES, CTX, ANY, ANY, ANY, ANY),
 	HAS(11, l4_csum_replace, "4.1", TC | LWT_XMIT, INT, MOVES, CTX, ANY, ANY, ANY, ANY),
@@ -347,8 +348,8 @@ const struct helper_desc helpers[] = {
 	LACKS(150, seq_printf_btf, "5.10", TRACING, INT, GPL, BTF("seq_file"), MEM(R), SIZE0, ANY),
 	LACKS(151, skb_cgroup_classid, "5.10", TC, INT, 0, CTX),
 	HAS(152, redirect_neigh, "5.10", TC, INT, 0, ANY, MEM(N | R), SIZE0, ANY),
-	LACKS(153, per_cpu_ptr, "5.10", BASE, RET_MEM_OR_BTF_ID, NUL, {ARG_PERCPU_BTF_ID}, ANY),
-	LACKS(154, this_cpu_ptr, "5.10", BASE, RET_MEM_OR_BTF_ID, 0, {ARG_PERCPU_BTF_ID}),
+	LACKS(153, per_cpu_ptr, "5.10", BASE, RET_MEM_OR_BTF_ID, NUL | READ_ONLY, {ARG_PERCPU_BTF_ID}, ANY),
+	LACKS(154, this_cpu_ptr, "5.10", BASE, RET_MEM_OR_BTF_ID, READ_ONLY, {ARG_PERCPU_BTF_ID}),
 	HAS(155, redirect_peer, "5.10", TC, INT, 0, ANY, ANY),
 	LACKS(156, task_storage_get, "5.11", BASE, RET_MAP_VALUE, NUL, MAP, BTF_N("task_struct"), VALUE_N, ANY),
 	LACKS(157, task_storage_delete, "5.11", BASE, INT, 0, MAP, BTF_N("task_struct")),
@@ -439,6 +440,8 @@ static const struct variant {
 	struct helper_desc desc;
 } variants[] = {
 	/* clang-format off */
+	/* Only tracing programs have it as bpf_fastcall. */
+	VARIANT(0, 8, get_smp_processor_id, "4.1", TRACE, INT, FAST | UNPRIV),
 	VARIANT(0, 17, get_cgroup_classid, "4.3", TC | LWT, INT, 0, CTX),
 	VARIANT(0, 27, get_stackid, "4.6", PERF, INT, 0, CTX, MAP, ANY),
 	VARIANT(0, 46, get_socket_cookie, "4.12", TRACING | LSM | SYSCALL, INT, 0, SOCK_PTR_N),

@@ -158,6 +158,47 @@ static void try_func(const char *name, uint32_t id, bool print)
 	printf("%s %" PRIx64 " %" PRIx64 "\n", name, types, no ? yes & ~no : 0);
 }
 
+/*
+ * The kernel keeps its lists of trusted fields as structs of their own: "task_struct__safe_rcu" has the members that are RCU-protected.
+ * Every such member must be listed as that, and the lists have nothing more.
+ */
+static uint32_t fields_of_trust(void)
+{
+	static const struct {
+		const char *suffix;
+		enum btf_field_trust trust;
+	} lists[] = {
+		{"__safe_rcu", BTF_FIELD_RCU},
+		{"__safe_rcu_or_null", BTF_FIELD_RCU_OR_NULL},
+		{"__safe_trusted", BTF_FIELD_TRUSTED},
+		{"__safe_trusted_or_null", BTF_FIELD_TRUSTED_OR_NULL},
+	};
+	uint32_t n = 0;
+
+	for (uint32_t id = 1; id < btf__type_cnt(vmlinux); id++) {
+		const struct btf_type *t = btf__type_by_id(vmlinux, id);
+		const char *name = btf__name_by_offset(vmlinux, t->name_off), *at = strstr(name, "__safe_");
+		char type[128];
+
+		if (!btf_is_struct(t) || !at || (size_t)(at - name) >= sizeof(type))
+			continue;
+		memcpy(type, name, (size_t)(at - name));
+		type[at - name] = 0;
+		for (uint32_t l = 0; l < ARRAY_SIZE(lists); l++)
+			for (uint32_t m = 0; !strcmp(at, lists[l].suffix) && m < btf_vlen(t); m++) {
+				const char *field = btf__name_by_offset(vmlinux, btf_members(t)[m].name_off);
+
+				n++;
+				asked++;
+				if (btf_field_trust(type, field) != lists[l].trust) {
+					wrong++;
+					printf("%s.%s: the kernel lists it as %s\n", type, field, at);
+				}
+			}
+	}
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	bool print = argc > 1 && !strcmp(argv[1], "--print");
@@ -193,6 +234,10 @@ int main(int argc, char **argv)
 	}
 	if (print)
 		return 0;
+	if (fields_of_trust() != btf_field_trusts_n) {
+		wrong++;
+		printf("the table of trusted fields has rows that the kernel has not\n");
+	}
 	btf__free(vmlinux);
 	printf("%u kfuncs, %u ways, %u questions, %u differences\n", found, n_ways, asked, wrong);
 	return wrong != 0 || !found;
