@@ -4,6 +4,7 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define A(attach) (1ull << BPF_##attach)
 #define N(attach) (1ull << SKEP_ATTACH_##attach)
@@ -146,30 +147,30 @@ bool prog_must_sleep(uint32_t prog_type)
 
 /* The first row that fits counts; a type without one may return anything. */
 static const struct return_row {
-	uint32_t type;
 	uint64_t attach;
+	uint32_t type;
 	struct prog_return answer;
 } returns[] = {
-	{T(CGROUP_SOCK_ADDR), SOCK_ADDR_NO_SAY, {RETURN_RANGE, 1, 1}},
+	{SOCK_ADDR_NO_SAY, T(CGROUP_SOCK_ADDR), {RETURN_RANGE, 1, 1}},
 	/* Bit 1: skip the check for CAP_NET_BIND_SERVICE. */
-	{T(CGROUP_SOCK_ADDR), A(CGROUP_INET4_BIND) | A(CGROUP_INET6_BIND), {RETURN_RANGE, 0, 3}},
-	{T(CGROUP_SOCK_ADDR), EVERY, {RETURN_RANGE, 0, 1}},
+	{A(CGROUP_INET4_BIND) | A(CGROUP_INET6_BIND), T(CGROUP_SOCK_ADDR), {RETURN_RANGE, 0, 3}},
+	{EVERY, T(CGROUP_SOCK_ADDR), {RETURN_RANGE, 0, 1}},
 	/* Bit 1: congestion notification. */
-	{T(CGROUP_SKB), A(CGROUP_INET_EGRESS), {RETURN_RANGE, 0, 3}},
-	{T(CGROUP_SKB), EVERY, {RETURN_RANGE, 0, 1}},
-	{T(CGROUP_SOCK), EVERY, {RETURN_RANGE, 0, 1}},
-	{T(SOCK_OPS), EVERY, {RETURN_RANGE, 0, 1}},
-	{T(CGROUP_DEVICE), EVERY, {RETURN_RANGE, 0, 1}},
-	{T(CGROUP_SYSCTL), EVERY, {RETURN_RANGE, 0, 1}},
-	{T(CGROUP_SOCKOPT), EVERY, {RETURN_RANGE, 0, 1}},
-	{T(TRACING), A(TRACE_FENTRY) | A(TRACE_FEXIT), {RETURN_RANGE, 0, 0}},
-	{T(TRACING), A(TRACE_RAW_TP) | A(MODIFY_RETURN), {RETURN_ANY, 0, 0}},
-	{T(TRACING), A(TRACE_ITER), {RETURN_RANGE, 0, 1}},
-	{T(TRACING), EVERY, {RETURN_REFUSED, 0, 0}},
-	{T(KPROBE), N(TRACE_KPROBE_SESSION) | N(TRACE_UPROBE_SESSION), {RETURN_RANGE, 0, 1}},
-	{T(SK_LOOKUP), EVERY, {RETURN_RANGE, 0, 1}},
-	{T(LSM), A(LSM_CGROUP), {RETURN_RANGE, 0, 1}},
-	{SKEP_PROG_TYPE_NETFILTER, EVERY, {RETURN_RANGE, 0, 1}},
+	{A(CGROUP_INET_EGRESS), T(CGROUP_SKB), {RETURN_RANGE, 0, 3}},
+	{EVERY, T(CGROUP_SKB), {RETURN_RANGE, 0, 1}},
+	{EVERY, T(CGROUP_SOCK), {RETURN_RANGE, 0, 1}},
+	{EVERY, T(SOCK_OPS), {RETURN_RANGE, 0, 1}},
+	{EVERY, T(CGROUP_DEVICE), {RETURN_RANGE, 0, 1}},
+	{EVERY, T(CGROUP_SYSCTL), {RETURN_RANGE, 0, 1}},
+	{EVERY, T(CGROUP_SOCKOPT), {RETURN_RANGE, 0, 1}},
+	{A(TRACE_FENTRY) | A(TRACE_FEXIT), T(TRACING), {RETURN_RANGE, 0, 0}},
+	{A(TRACE_RAW_TP) | A(MODIFY_RETURN), T(TRACING), {RETURN_ANY, 0, 0}},
+	{A(TRACE_ITER), T(TRACING), {RETURN_RANGE, 0, 1}},
+	{EVERY, T(TRACING), {RETURN_REFUSED, 0, 0}},
+	{N(TRACE_KPROBE_SESSION) | N(TRACE_UPROBE_SESSION), T(KPROBE), {RETURN_RANGE, 0, 1}},
+	{EVERY, T(SK_LOOKUP), {RETURN_RANGE, 0, 1}},
+	{A(LSM_CGROUP), T(LSM), {RETURN_RANGE, 0, 1}},
+	{EVERY, SKEP_PROG_TYPE_NETFILTER, {RETURN_RANGE, 0, 1}},
 };
 
 struct prog_return prog_return_range(uint32_t prog_type, uint32_t attach_type)
@@ -178,4 +179,20 @@ struct prog_return prog_return_range(uint32_t prog_type, uint32_t attach_type)
 		if (returns[i].type == prog_type && in(returns[i].attach, attach_type))
 			return returns[i].answer;
 	return (struct prog_return){.kind = RETURN_ANY};
+}
+
+struct prog_return prog_lsm_return(const char *hook, bool returns_value)
+{
+	static const char *const booleans[] = {
+		"bpf_lsm_xfrm_state_pol_flow_match",
+		"bpf_lsm_audit_rule_known",
+		"bpf_lsm_inode_xattr_skipcap",
+	};
+
+	if (!returns_value)
+		return (struct prog_return){.kind = RETURN_ANY};
+	for (uint32_t i = 0; i < ARRAY_SIZE(booleans); i++)
+		if (!strcmp(hook, booleans[i]))
+			return (struct prog_return){RETURN_RANGE, 0, 1};
+	return (struct prog_return){RETURN_RANGE, -4095, 0}; /* success or a negative errno (MAX_ERRNO) */
 }

@@ -86,8 +86,16 @@ struct prog_return {
 
 /*
  * prog_return_range - what a main program must return. LSM programs other than BPF_LSM_CGROUP are asked for by hook: RETURN_ANY
- * here. BPF_LSM_CGROUP: 0 to 1, and exactly 1 for a hook that returns nothing, which only BTF tells.
+ * here, prog_lsm_return(). BPF_LSM_CGROUP: 0 to 1, and exactly 1 for a hook that returns nothing, which only BTF tells.
  */
 struct prog_return prog_return_range(uint32_t prog_type, uint32_t attach_type);
+
+/*
+ * prog_lsm_return - what an LSM program (BPF_LSM_MAC) must return; only the low 32 bits of r0 count.
+ * @hook:          the function that it attaches to, "bpf_lsm_file_open"
+ * @returns_value: the hook does; else r0 need not even be initialised
+ * Linux 6.12's answers: the kernels that we can ask do not load LSM programs.
+ */
+struct prog_return prog_lsm_return(const char *hook, bool returns_value);
 
 #endif

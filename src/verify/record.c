@@ -20,24 +20,24 @@ enum {
 
 /* Fields that are told by the name of their struct. */
 static const struct kind {
-	uint32_t kind;
 	const char *name;
+	uint32_t kind;
 	uint8_t size, align;
 	bool once; /* per struct: a nested one counts for itself */
 } kinds[] = {
-	{FIELD_SPIN_LOCK, "bpf_spin_lock", 4, 4, true},   {FIELD_RES_SPIN_LOCK, "bpf_res_spin_lock", 4, 4, true},
-	{FIELD_TIMER, "bpf_timer", 16, 8, true},          {FIELD_WORKQUEUE, "bpf_wq", 16, 8, true},
-	{FIELD_TASK_WORK, "bpf_task_work", 8, 8, true},   {FIELD_LIST_HEAD, "bpf_list_head", 16, 8, false},
-	{FIELD_LIST_NODE, "bpf_list_node", 24, 8, false}, {FIELD_RB_ROOT, "bpf_rb_root", 16, 8, false},
-	{FIELD_RB_NODE, "bpf_rb_node", 32, 8, false},     {FIELD_REFCOUNT, "bpf_refcount", 4, 4, false},
+	{"bpf_spin_lock", FIELD_SPIN_LOCK, 4, 4, true},   {"bpf_res_spin_lock", FIELD_RES_SPIN_LOCK, 4, 4, true},
+	{"bpf_timer", FIELD_TIMER, 16, 8, true},          {"bpf_wq", FIELD_WORKQUEUE, 16, 8, true},
+	{"bpf_task_work", FIELD_TASK_WORK, 8, 8, true},   {"bpf_list_head", FIELD_LIST_HEAD, 16, 8, false},
+	{"bpf_list_node", FIELD_LIST_NODE, 24, 8, false}, {"bpf_rb_root", FIELD_RB_ROOT, 16, 8, false},
+	{"bpf_rb_node", FIELD_RB_NODE, 32, 8, false},     {"bpf_refcount", FIELD_REFCOUNT, 4, 4, false},
 };
 
 /* Pointers, which are told by their tag. */
 static const struct kind pointers[] = {
-	{FIELD_KPTR_UNREF, "kptr_untrusted", 8, 8, false},
-	{FIELD_KPTR_REF, "kptr", 8, 8, false},
-	{FIELD_KPTR_PERCPU, "percpu_kptr", 8, 8, false},
-	{FIELD_UPTR, "uptr", 8, 8, false},
+	{"kptr_untrusted", FIELD_KPTR_UNREF, 8, 8, false},
+	{"kptr", FIELD_KPTR_REF, 8, 8, false},
+	{"percpu_kptr", FIELD_KPTR_PERCPU, 8, 8, false},
+	{"uptr", FIELD_UPTR, 8, 8, false},
 };
 
 struct found {

@@ -76,6 +76,14 @@ static void make_types(struct types *t)
 	btf__add_field(b, "tree", t->special[RB_NODE], 24 * 8, 0);
 	btf__add_field(b, "ref", t->special[REFCOUNT], 56 * 8, 0);
 	btf__add_field(b, "value", t->u64, 64 * 8, 0);
+	/* Both kinds of node: only with a refcount. */
+	if (!rnd(20)) {
+		btf__add_struct(b, "both", 64);
+		btf__add_field(b, "list", t->special[LIST_NODE], 0, 0);
+		btf__add_field(b, "tree", t->special[RB_NODE], 24 * 8, 0);
+		if (rnd(2))
+			btf__add_field(b, "ref", t->special[REFCOUNT], 56 * 8, 0);
+	}
 	t->wrong_size = btf__add_struct(b, "bpf_timer", 8);
 	btf__add_field(b, "x", t->u64, 0, 0);
 	for (int i = 0; i < 3; i++) {
