@@ -444,7 +444,7 @@ static const struct variant {
 	VARIANT(0, 8, get_smp_processor_id, "4.1", TRACE, INT, FAST | UNPRIV),
 	VARIANT(0, 17, get_cgroup_classid, "4.3", TC | LWT, INT, 0, CTX),
 	VARIANT(0, 27, get_stackid, "4.6", PERF, INT, 0, CTX, MAP, ANY),
-	VARIANT(0, 46, get_socket_cookie, "4.12", TRACING | LSM | SYSCALL, INT, 0, SOCK_PTR_N),
+	VARIANT(0, 46, get_socket_cookie, "4.12", REUSE | TRACING | LSM | SYSCALL, INT, 0, SOCK_PTR_N),
 	VARIANT(0, 49, setsockopt, "4.13", CG_OPT | LSM | OPS, INT, 0, SKC, ANY, ANY, MEM(R), SIZE),
 	VARIANT(0, 57, getsockopt, "4.15", CG_OPT | LSM | OPS, INT, 0, SKC, ANY, ANY, MEM(W), SIZE),
 	VARIANT(0, 107, sk_storage_get, "5.2", CG_SOCK, RET_MAP_VALUE, NUL, MAP, CTX, VALUE_N, ANY),

@@ -46,6 +46,45 @@ static bool excused(uint32_t id)
 	       id == BPF_FUNC_override_return; /* needs CONFIG_BPF_KPROBE_OVERRIDE */
 }
 
+/*
+ * first_argument - of helpers that take another first argument from other types: the kernel names what it expected in place of a number.
+ * Return: as the row says.
+ */
+static bool first_argument(const struct way *w, const struct helper_desc *h)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = 5},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 4},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 5},
+		{.code = BPF_JMP | BPF_CALL, .imm = (int32_t)h->id},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = prog_return_range(w->type, w->attach).min},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct oracle_prog p = {.type = w->type,
+				.attach = w->attach,
+				.btf_id = w->btf_id,
+				.flags = w->flags,
+				.insns = insns,
+				.n = ARRAY_SIZE(insns),
+				.log_level = 1};
+	const char *want = NULL, *said;
+
+	if (h->args[0].type == ARG_CTX)
+		want = "R1 type=scalar expected=ctx";
+	else if (h->args[0].type == ARG_BTF_SOCK_COMMON || h->args[0].type == ARG_SOCK_COMMON)
+		want = "R1 type=scalar expected=sock_common";
+	else if (h->args[0].type == ARG_BTF_ID)
+		want = "R1 type=scalar expected=ptr_";
+	oracle_load(&p);
+	said = strstr(oracle_log, "R1 type=");
+	if (want)
+		return strstr(oracle_log, want) || strstr(oracle_log, "sleepable") || strstr(oracle_log, "might sleep");
+	return !said || (!strstr(said, "expected=ctx") && !strstr(said, "expected=sock_common") &&
+			 !strstr(said, "expected=ptr_, trusted"));
+}
+
 static void try_way(const struct way *w, uint32_t caps, const char *person)
 {
 	if (!oracle_judged(ask(w, 0, NULL)))
@@ -75,6 +114,12 @@ static void try_way(const struct way *w, uint32_t caps, const char *person)
 		}
 		if (!kernel)
 			continue;
+		asked++;
+		if (!first_argument(w, h)) {
+			wrong++;
+			printf("%s, attach type %u: %s: first argument: %s\n", prog_type_find(w->type)->name, w->attach,
+			       h->name, oracle_log);
+		}
 		/* "helper call might sleep" comes later than the licence: a flag, not a refusal to know it. */
 		ask(w, (int32_t)id, "BSD");
 		gpl = strstr(oracle_log, "GPL-restricted") || strstr(oracle_log, "GPL restricted");
