@@ -36,6 +36,12 @@ enum {
 	SKEP_MAP_TYPE_MAX,
 };
 
+/* Helpers after 6.1 (enum bpf_func_id). */
+enum {
+	SKEP_FUNC_CGRP_STORAGE_GET = 210,
+	SKEP_FUNC_CGRP_STORAGE_DELETE = 211,
+};
+
 /* Program types after 6.1 (enum bpf_prog_type). */
 enum {
 	SKEP_PROG_TYPE_NETFILTER = 32,

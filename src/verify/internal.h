@@ -114,6 +114,7 @@ struct verifier {
 	uint32_t longest_mark_read;
 	struct hist *hist_last; /* entry of the instruction at hand, or NULL */
 	bool failed_memory; /* sticky */
+	struct object_type *objects; /* object.c: special fields of the program's own structs */
 	struct loop_visit **loops; /* prune.c: visits of each scc */
 	uint32_t n_sccs;
 	uint32_t n_cached;
@@ -254,12 +255,15 @@ bool may_access_packet(struct verifier *v, const struct call *call, int rw);
 
 /* btf_walk.c: members of BTF types; what the kernel's BTF says */
 uint32_t kernel_type(const struct verifier *v, const char *name); /* struct or union of the kernel; 0: there is none */
+bool reg_is_trusted(const struct reg *r); /* referenced, or from a source that is always valid */
+uint32_t kptr_flags(struct verifier *v, const struct btf_field *f); /* of a pointer read from a map value */
+int check_kptr_value(struct verifier *v, uint32_t regno, const struct btf_field *f); /* may be stored there */
 int load_ksym(struct verifier *v, const struct bpf_insn *insn, struct reg *dst); /* LD_VAR */
 int check_map_ptr_access(struct verifier *v, uint32_t regno, int32_t off, uint32_t size, int rw,
 			 int32_t value_reg); /* fields of struct bpf_map */
 int check_kptr_access(struct verifier *v, uint32_t regno, const struct btf_field *kptr, int rw, int32_t value_reg,
 		      uint32_t insn); /* a load or store of a kptr field of a map value */
-enum { WALK_SCALAR, WALK_PTR, WALK_STRUCT };
+enum { WALK_SCALAR, WALK_PTR, WALK_PTR_UNTRUSTED, WALK_STRUCT };
 int btf_walk(struct verifier *v, const struct reg *r, int32_t off, uint32_t size, int rw, uint32_t *btf_id,
 	     uint32_t *flags, const char **field); /* enum WALK_*, or errno */
 int check_btf_ctx(struct verifier *v, int32_t off, uint32_t size, int rw,
@@ -300,6 +304,8 @@ bool in_rcu(const struct verifier *v); /* RCU protected: section, or a program t
 bool in_sleepable(const struct verifier *v);
 bool in_rbtree_callback(const struct verifier *v);
 
+void objects_free(struct verifier *v); /* object.c: what is known of the program's own structs */
+
 /* fixup.c */
 void export_facts(struct verifier *v); /* struct verify_insn, for the engine */
 
@@ -335,6 +341,7 @@ static inline void live_write(struct state *s, uint32_t frame, uint64_t slots) /
 
 /* precision.c */
 int mark_precise(struct verifier *v, uint32_t regno); /* of the current frame; and whatever it was computed from */
+int mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot); /* a scalar spilled whole there */
 void all_precise(struct state *s); /* and its parents */
 bool propagate_precision(struct verifier *v, const struct state *old,
 			 struct state *to); /* what mattered in old matters in to; true: that is news */

@@ -335,6 +335,17 @@ int mark_precise(struct verifier *v, uint32_t regno)
 	return 0;
 }
 
+int mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot)
+{
+	struct backtrack b = {.frame = v->cur->curframe};
+
+	if (!v->bpf_capable)
+		return 0;
+	b.slots[frame] = 1ull << slot;
+	backtrack(v, v->cur, &b);
+	return 0;
+}
+
 bool propagate_precision(struct verifier *v, const struct state *old, struct state *to)
 {
 	struct backtrack b = {.frame = to->curframe};

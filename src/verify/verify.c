@@ -157,6 +157,7 @@ int verify(const struct verify_input *in, struct verify_result *out)
 		refuse(&v, err, PROBLEM_MEMORY, "out of memory after %u instructions", v.insns_processed);
 	free_paths(&v);
 	prune_free(&v);
+	objects_free(&v);
 	out->err = err;
 	out->insns_processed = v.insns_processed;
 	out->mark_read = v.longest_mark_read;

@@ -72,6 +72,7 @@ struct verify_input {
 		flags; /* BPF_F_STRICT_ALIGNMENT, BPF_F_ANY_ALIGNMENT, BPF_F_TEST_STATE_FREQ, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS */
 	uint32_t caps; /* enum verify_caps: of who loads it */
 	bool gpl;
+	uint32_t n_cpus; /* processors that bpf_get_smp_processor_id() may name; 0: any number */
 	struct verify_attach attach;
 
 	const struct btf *btf; /* the program's own; NULL without func_info */
