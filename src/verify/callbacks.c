@@ -3,7 +3,7 @@
  * What a helper hands to the function that it calls. Each sets the callee's registers from the caller's; those it does not name are not
  * initialised. All of these callbacks return 0 or 1.
  */
-#include "verify/call.h"
+#include "verify/kcall.h"
 
 #include <errno.h>
 
@@ -98,5 +98,20 @@ int setup_ringbuf(struct verifier *v, struct frame *caller, struct frame *callee
 	reg_dynptr(v, &callee->regs[BPF_REG_1], DYNPTR_KIND_LOCAL);
 	callee->regs[BPF_REG_2] = caller->regs[BPF_REG_3];
 	callee->in_callback = true;
+	return 0;
+}
+
+/* int callback(struct bpf_map *map, void *key, void *value), of bpf_task_work_schedule(): the map is its third argument */
+int setup_task_work(struct verifier *v, struct frame *caller, struct frame *callee, uint32_t at)
+{
+	const struct reg *r3 = &caller->regs[BPF_REG_3];
+
+	begin(callee, BPF_REG_4);
+	reg_pointer(&callee->regs[BPF_REG_1], REG_MAP_PTR);
+	callee->regs[BPF_REG_1].map = r3->map;
+	callee->regs[BPF_REG_1].map_uid = r3->map_uid;
+	set_element(callee, r3->map, r3->map_uid);
+	callee->in_async_callback = true;
+	callee->callback_ret = (struct ret_range){.min = INT32_MIN, .max = INT32_MAX, .checked = true};
 	return 0;
 }
