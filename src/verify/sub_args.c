@@ -68,7 +68,7 @@ static bool is_pt_regs_typedef(const struct btf *btf, uint32_t id)
 }
 
 /* Is "a pointer to id" the program type's context, by its name? */
-static bool is_ctx(const struct btf *btf, uint32_t id, uint32_t prog_type)
+bool btf_is_ctx(const struct btf *btf, uint32_t id, uint32_t prog_type)
 {
 	const struct btf_type *t = strip(btf, id, true);
 	const char *want = ctx_struct(prog_type), *name = name_of(btf, t);
@@ -200,7 +200,7 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 	int64_t size;
 	int err;
 
-	if ((tags & TAG_CTX) || is_ctx(btf, id, v->prog_type)) {
+	if ((tags & TAG_CTX) || btf_is_ctx(btf, id, v->prog_type)) {
 		if (tags & ~(uint32_t)TAG_CTX)
 			return bad_tags(v, arg);
 		if ((tags & TAG_CTX) && !may_be_ctx(v, btf, id))
