@@ -89,7 +89,10 @@ static bool changes_map(uint32_t id)
 
 static bool is_inner(const struct verifier *v, const struct verify_map *map)
 {
-	return map->index >= v->in->n_maps || v->in->maps[map->index] != map;
+	for (uint32_t i = 0; i < v->in->n_maps; i++)
+		if (v->in->maps[i] == map)
+			return false;
+	return true;
 }
 
 static int note_lookup(struct verifier *v, const struct call *call)

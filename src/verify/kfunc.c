@@ -143,6 +143,9 @@ int check_kfunc_insn(struct verifier *v, const struct bpf_insn *insn)
 	if (!t || !btf_is_func_proto(t))
 		return refuse(v, -EINVAL, PROBLEM_HELPER, "kernel function btf_id %d does not have a valid func_proto",
 			      insn->imm);
+	/* A device's own answers: to programs that are loaded for the device, and such do not exist here. */
+	if (!strncmp(btf__name_by_offset(btf_of(v, insn), func_of(v, insn)->name_off), "bpf_xdp_metadata_", 17))
+		return refuse(v, -EINVAL, PROBLEM_HELPER, "metadata kfuncs require device-bound program");
 	return 0;
 }
 

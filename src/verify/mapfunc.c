@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which helper takes which type of map.
+ * Which program may use which map, and which helper takes which type of map.
  *
- * Two rules: some map types are for the helpers that are listed with them and no others (own[]); some helpers take the map types that are listed
+ * Helpers: some map types are for the helpers that are listed with them and no others (own[]); some helpers take the map types that are listed
  * with them and no others (only). The rest take any map.
  */
 #include "base/util.h"
@@ -109,4 +109,95 @@ int check_map_func(struct verifier *v, const struct verify_map *map, uint32_t id
 	if (listed || (!only && !(own & bit)))
 		return 0;
 	return refuse(v, -EINVAL, PROBLEM_MAP, "cannot pass map_type %u into func %s#%u", map->type, name, id);
+}
+
+/* Programs */
+
+enum { MAX_MAPS = 64 };
+
+/* Special fields whose helpers take locks that the program may have interrupted. */
+static const struct {
+	uint32_t fields;
+	bool filters; /* not for socket filters either */
+	const char *name;
+} not_for_tracing[] = {
+	{FIELD_LIST_HEAD | FIELD_RB_ROOT, false, "bpf_{list_head,rb_root}"},
+	{FIELD_SPIN_LOCK | FIELD_RES_SPIN_LOCK, true, "bpf_spin_lock"},
+	{FIELD_TIMER, false, "bpf_timer"},
+	{FIELD_WORKQUEUE, false, "bpf_wq"},
+};
+
+static const uint64_t for_sleepable = M(HASH) | M(LRU_HASH) | M(ARRAY) | M(PERCPU_HASH) | M(PERCPU_ARRAY) |
+				      M(LRU_PERCPU_HASH) | M(ARRAY_OF_MAPS) | M(HASH_OF_MAPS) | M(RINGBUF) |
+				      N(USER_RINGBUF) | LOCAL | QUEUE | N(ARENA);
+
+static bool is_tracing(uint32_t prog_type)
+{
+	switch (prog_type) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_TRACEPOINT:
+	case BPF_PROG_TYPE_PERF_EVENT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int check_map(struct verifier *v, const struct verify_map *map)
+{
+	uint64_t bit = map->type < 64 ? 1ull << map->type : 0;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(not_for_tracing); i++) {
+		if (!record_has(map->record, not_for_tracing[i].fields))
+			continue;
+		if (not_for_tracing[i].filters && v->prog_type == BPF_PROG_TYPE_SOCKET_FILTER)
+			return refuse(v, -EINVAL, PROBLEM_MAP, "socket filter progs cannot use %s yet",
+				      not_for_tracing[i].name);
+		if (is_tracing(v->prog_type))
+			return refuse(v, -EINVAL, PROBLEM_MAP, "tracing progs cannot use %s yet",
+				      not_for_tracing[i].name);
+	}
+	if (map->type == BPF_MAP_TYPE_STRUCT_OPS)
+		return refuse(v, -EINVAL, PROBLEM_MAP, "bpf_struct_ops map cannot be used in prog");
+	if ((v->in->flags & BPF_F_SLEEPABLE) && !(for_sleepable & bit))
+		return refuse(v, -EINVAL, PROBLEM_MAP,
+			      "Sleepable programs can only use array, hash, ringbuf and local storage maps");
+	if (map->type == SKEP_MAP_TYPE_ARENA && !(v->allow_ptr_leaks && v->bpf_capable))
+		return refuse(v, -EPERM, PROBLEM_MAP, "CAP_BPF and CAP_PERFMON are required to use arena");
+	return 0;
+}
+
+int check_maps(struct verifier *v)
+{
+	const struct verify_map *seen[MAX_MAPS], *only[SKEP_MAP_TYPE_MAX] = {0};
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < v->in->n_maps; i++) {
+		const struct verify_map *map = v->in->maps[i];
+		uint32_t k = 0;
+		int err;
+
+		while (k < n && seen[k] != map)
+			k++;
+		if (!map || k < n)
+			continue;
+		err = check_map(v, map);
+		if (err)
+			return err;
+		if (n == MAX_MAPS)
+			return refuse(v, -E2BIG, PROBLEM_MAP,
+				      "The total number of maps per program has reached the limit of %u", MAX_MAPS);
+		seen[n++] = map;
+		if (map->type != BPF_MAP_TYPE_CGROUP_STORAGE && map->type != BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE &&
+		    map->type != SKEP_MAP_TYPE_ARENA)
+			continue;
+		if (only[map->type])
+			return refuse(v, -EBUSY, PROBLEM_MAP, "only one %s is allowed",
+				      map->type == SKEP_MAP_TYPE_ARENA ? "arena per program"
+								       : "cgroup storage of each type");
+		only[map->type] = map;
+	}
+	return 0;
 }
