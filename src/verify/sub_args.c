@@ -3,7 +3,7 @@
  * Arguments of functions that are verified on their own, from their BTF: types, and "arg:" tags that say what a type does not.
  */
 #include "base/util.h"
-#include "btf/types.h"
+#include "verify/btf_util.h"
 #include "verify/internal.h"
 
 #include <bpf/btf.h>
@@ -39,22 +39,6 @@ static const char *const ctx_structs[] = {
 	[SKEP_PROG_TYPE_NETFILTER] = "bpf_nf_ctx",
 };
 
-static const struct btf_type *strip(const struct btf *btf, uint32_t id, bool typedefs)
-{
-	const struct btf_type *t = btf__type_by_id(btf, id);
-
-	while (t && (btf_is_mod(t) || (typedefs && btf_is_typedef(t))))
-		t = btf__type_by_id(btf, t->type);
-	return t;
-}
-
-static const char *name_of(const struct btf *btf, const struct btf_type *t)
-{
-	const char *name = t ? btf__name_by_offset(btf, t->name_off) : NULL;
-
-	return name ? name : "";
-}
-
 static const char *ctx_struct(uint32_t prog_type)
 {
 	return prog_type < ARRAY_SIZE(ctx_structs) ? ctx_structs[prog_type] : NULL;
@@ -62,20 +46,22 @@ static const char *ctx_struct(uint32_t prog_type)
 
 static bool is_pt_regs_typedef(const struct btf *btf, uint32_t id)
 {
-	const struct btf_type *t = strip(btf, id, false);
+	const struct btf_type *t = btf__type_by_id(btf, id);
 
-	return t && btf_is_typedef(t) && !strcmp(name_of(btf, t), "bpf_user_pt_regs_t");
+	while (t && btf_is_mod(t))
+		t = btf__type_by_id(btf, t->type);
+	return t && btf_is_typedef(t) && !strcmp(btf_type_name(btf, t), "bpf_user_pt_regs_t");
 }
 
 /* Is "a pointer to id" the program type's context, by its name? */
 bool btf_is_ctx(const struct btf *btf, uint32_t id, uint32_t prog_type)
 {
-	const struct btf_type *t = strip(btf, id, true);
-	const char *want = ctx_struct(prog_type), *name = name_of(btf, t);
+	const struct btf_type *t = btf_strip(btf, id, NULL);
+	const char *want = ctx_struct(prog_type), *name = btf_type_name(btf, t);
 
 	if (prog_type == BPF_PROG_TYPE_KPROBE && is_pt_regs_typedef(btf, id))
 		return true;
-	if (!want || !t || !btf_is_struct(t))
+	if (!want || !t || !btf_is_composite(t))
 		return false;
 	/* Programs may call the context by the struct that the kernel has behind it. */
 	return !strcmp(name, want) || (!strcmp(want, "__sk_buff") && !strcmp(name, "sk_buff")) ||
@@ -85,12 +71,14 @@ bool btf_is_ctx(const struct btf *btf, uint32_t id, uint32_t prog_type)
 /* The same for an argument that a tag says to be the context: which types it may be written with. */
 static bool may_be_ctx(const struct verifier *v, const struct btf *btf, uint32_t id)
 {
-	const struct btf_type *t = strip(btf, id, true);
-	const char *want = ctx_struct(v->prog_type), *name = name_of(btf, t);
+	const struct btf_type *t = btf_strip(btf, id, NULL);
+	const char *want = ctx_struct(v->prog_type), *name = btf_type_name(btf, t);
 	bool u64 = t && btf_is_int(t) && t->size == 8;
 
 	if (!t || btf_is_void(t))
 		return true;
+	if (!name[0])
+		return false;
 	switch (v->prog_type) {
 	case BPF_PROG_TYPE_KPROBE:
 		if (is_pt_regs_typedef(btf, id) || (btf_is_struct(t) && !strcmp(name, "pt_regs")))
@@ -156,7 +144,7 @@ static int find_tags(struct verifier *v, uint32_t func_id, uint32_t arg, bool gl
 
 		if (!btf_is_decl_tag(t) || t->type != func_id || btf_decl_tag(t)->component_idx != (int32_t)arg)
 			continue;
-		name = name_of(btf, t);
+		name = btf_type_name(btf, t);
 		if (strncmp(name, "arg:", 4) != 0)
 			continue;
 		if (!global)
@@ -177,26 +165,41 @@ static int bad_tags(struct verifier *v, uint32_t arg)
 	return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u has invalid combination of tags", arg);
 }
 
-/* The kernel's struct of the name that the argument points to. */
+/* The kernel's type of that kind and name, which may be of a flavour ("task_struct___old"). There must be one, and no other. */
 static int kernel_struct(struct verifier *v, uint32_t arg, uint32_t id, struct sub_arg *a)
 {
-	const struct btf_type *t = strip(v->in->btf, id, true);
+	const struct btf *kernel = v->in->n_btfs ? v->in->btfs[0] : NULL;
+	const struct btf_type *t = btf_strip(v->in->btf, id, NULL);
+	const char *name = btf_type_name(v->in->btf, t), *flavour = strstr(name, "___");
+	size_t len = flavour && flavour != name ? (size_t)(flavour - name) : strlen(name);
+	uint32_t found = 0;
 
-	if (!t || !btf_is_struct(t))
+	if (!t || !btf_is_composite(t) || !len)
 		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u is not a pointer to a struct", arg);
-	a->btf_id = kernel_types_find(v->in->types, name_of(v->in->btf, t), BTF_KIND_STRUCT);
-	if (!a->btf_id)
-		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u: the kernel has no struct %s", arg,
-			      name_of(v->in->btf, t));
+	for (uint32_t i = 1; kernel && i < btf__type_cnt(kernel); i++) {
+		const struct btf_type *k = btf__type_by_id(kernel, i);
+		const char *other;
+
+		if (btf_kind(k) != btf_kind(t))
+			continue;
+		other = btf_type_name(kernel, k);
+		if (strncmp(other, name, len) != 0 || other[len])
+			continue;
+		found++;
+		a->btf_id = i;
+	}
+	if (found != 1)
+		return refuse(v, found ? -ESRCH : -ENOENT, PROBLEM_SHAPE,
+			      "arg#%u: the kernel has %u types of the name %.*s", arg, found, (int)len, name);
 	a->kind = SUB_ARG_BTF;
-	a->btf = v->in->btfs[0];
+	a->btf = kernel;
 	return 0;
 }
 
 static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t tags, bool global, struct sub_arg *a)
 {
 	const struct btf *btf = v->in->btf;
-	const struct btf_type *t = strip(btf, id, true);
+	const struct btf_type *t = btf_strip(btf, id, NULL);
 	int64_t size;
 	int err;
 
@@ -205,11 +208,12 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 			return bad_tags(v, arg);
 		if ((tags & TAG_CTX) && !may_be_ctx(v, btf, id))
 			return refuse(v, -EINVAL, PROBLEM_SHAPE,
-				      "arg#%u: a context of this program type is not of type %s", arg, name_of(btf, t));
+				      "arg#%u: a context of this program type is not of type %s", arg,
+				      btf_type_name(btf, t));
 		a->kind = SUB_ARG_CTX;
 		return 0;
 	}
-	if (t && btf_is_struct(t) && !strcmp(name_of(btf, t), "bpf_dynptr")) {
+	if (t && btf_is_struct(t) && !strcmp(btf_type_name(btf, t), "bpf_dynptr")) {
 		a->kind = SUB_ARG_DYNPTR;
 		return tags ? bad_tags(v, arg) : 0;
 	}
@@ -236,13 +240,13 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 		return tags & ~(uint32_t)TAG_ARENA ? bad_tags(v, arg) : 0;
 	}
 	if (!global)
-		return -EINVAL;
+		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u of a static function is a pointer", arg);
 	if (tags & TAG_NULLABLE)
 		return bad_tags(v, arg);
 	size = t && !btf_is_void(t) ? btf__resolve_size(btf, id) : -1;
 	if (size < 0)
 		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u reference type('%s') size cannot be determined", arg,
-			      name_of(btf, t));
+			      btf_type_name(btf, t));
 	a->kind = SUB_ARG_MEM;
 	a->flags = tags & TAG_NONNULL ? 0 : PTR_NULL;
 	a->mem_size = (uint32_t)size;
@@ -256,6 +260,7 @@ int sub_args(struct verifier *v, uint32_t subprog)
 	const struct btf_type *t, *proto, *ret;
 	const struct btf_param *p;
 	uint32_t func_id;
+	bool global;
 	int err;
 
 	if (sub->args_known)
@@ -264,13 +269,14 @@ int sub_args(struct verifier *v, uint32_t subprog)
 		return refuse(v, -EFAULT, PROBLEM_SHAPE, "function #%u has no BTF", subprog);
 	func_id = v->in->func_info[subprog].type_id;
 	t = btf__type_by_id(btf, func_id);
+	global = btf_vlen(t) == BTF_FUNC_GLOBAL;
 	proto = btf__type_by_id(btf, t->type);
 	if (!proto || !btf_is_func_proto(proto))
 		return refuse(v, -EFAULT, PROBLEM_SHAPE, "function '%s' has no prototype in BTF", sub->name);
 	if (btf_vlen(proto) > ARG_REGS)
 		return refuse(v, -EINVAL, PROBLEM_SHAPE, "Global function %s() with %u > %d args. Buggy compiler.",
 			      sub->name, btf_vlen(proto), ARG_REGS);
-	ret = strip(btf, proto->type, true);
+	ret = btf_strip(btf, proto->type, NULL);
 	if (!ret || (!btf_is_int(ret) && !btf_is_any_enum(ret)))
 		return refuse(v, -EINVAL, PROBLEM_SHAPE,
 			      "Global function %s() doesn't return scalar. Only those are supported.", sub->name);
@@ -280,12 +286,12 @@ int sub_args(struct verifier *v, uint32_t subprog)
 		uint32_t tags;
 
 		*a = (struct sub_arg){.kind = SUB_ARG_SCALAR};
-		err = find_tags(v, func_id, i, sub->global || !subprog, &tags);
+		err = find_tags(v, func_id, i, global, &tags);
 		if (err)
 			return err;
-		t = strip(btf, p[i].type, true);
+		t = btf_strip(btf, p[i].type, NULL);
 		if (t && btf_is_ptr(t)) {
-			err = pointer_arg(v, i, t->type, tags, sub->global, a);
+			err = pointer_arg(v, i, t->type, tags, global, a);
 			if (err)
 				return err;
 			continue;
@@ -295,7 +301,7 @@ int sub_args(struct verifier *v, uint32_t subprog)
 				      i);
 		if (!t || (!btf_is_int(t) && !btf_is_any_enum(t)))
 			return refuse(v, -EINVAL, PROBLEM_SHAPE, "Arg#%u type %s in %s() is not supported yet.", i,
-				      name_of(btf, t), sub->name);
+				      btf_type_name(btf, t), sub->name);
 	}
 	sub->n_args = btf_vlen(proto);
 	sub->args_known = true;
