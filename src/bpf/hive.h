@@ -120,6 +120,7 @@ struct hive_prog {
 	struct jit_object *jit;
 	struct jit_text text;
 	uint64_t compile_ns; /* time that the JIT took */
+	uint32_t verified_insns; /* that the verifier processed */
 	struct skep_target target; /* what prog-array slots and hooks point at */
 };
 

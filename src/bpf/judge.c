@@ -76,6 +76,13 @@ static void to_log(void *arg, const char *text, size_t len)
 	user_log_add(arg, "%.*s", (int)len, text);
 }
 
+static void rewind_log(void *arg, size_t len)
+{
+	struct user_log *log = arg;
+
+	user_log_rewind(log, len);
+}
+
 static bool own_helper(void *arg, uint32_t id)
 {
 	const struct skep_hive *hive = arg;
@@ -121,6 +128,7 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.arg = l->hive,
 		.log_level = l->log->level,
 		.log = l->log->buf ? to_log : NULL,
+		.log_rewind = rewind_log,
 		.log_arg = l->log,
 	};
 	int err = gather_maps(p, &maps);

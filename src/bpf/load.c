@@ -3,8 +3,8 @@
  * Resolving a program: every map fd, helper number and kernel name in its instructions becomes an index into
  * refs[] (prog/code.h) or is refused with the reason.
  *
- * A call that libbpf poisoned (CO-RE found the type, field or helper absent) is left in place: the engines end a run that
- * reaches it (FAULT_NO_HELPER). Such calls stand in code that the program guards, so most are never reached.
+ * A call that libbpf poisoned (CO-RE found the type, field or helper absent) is left in place: the verifier refuses a program that can reach
+ * it, and else it goes with the dead code around it. Without verification the engines end a run that reaches it (FAULT_NO_HELPER).
  */
 #include "bpf/load.h"
 
@@ -93,6 +93,10 @@ static int value_address(struct load *l, uint32_t at, struct skep_map *map, uint
 {
 	uint32_t zero = 0;
 
+	if (l->hive->flags & SKEP_CHECK_ONLY && map->type->type == SKEP_MAP_TYPE_ARENA) {
+		*addr = 0;
+		return 0;
+	}
 	if (map->type->type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1)
 		return refuse(l, at, -ENOTSUP, map->name, "the address of a value needs an array of one element");
 	if (off >= map->value_size)
@@ -140,6 +144,23 @@ static int resolve_map(struct load *l, uint32_t at, uint32_t op)
 	return err;
 }
 
+/* Names of the kernel's BTF: the verifier reads them as they are, and only a hive that checks has them. */
+static int resolve_kernel(struct load *l, uint32_t at, bool variable)
+{
+	struct bpf_insn *insn = &l->prog->code.insns[at];
+	const char *what = variable ? "kernel variable" : "kernel function";
+
+	if (!variable && poison_kfunc(insn))
+		return 0;
+	if (!(l->hive->flags & SKEP_CHECK_ONLY))
+		return refuse(l, at, -EINVAL, what, "skep has none yet that programs could run with");
+	if (variable ? insn[1].imm : insn->off)
+		return refuse(l, at, -EINVAL, what,
+			      "it is a module's, and skep reads the BTF of the kernel itself only");
+	return 0;
+}
+
+/* Without a verifier: the questions about a helper that it would have asked. */
 static int resolve_helper(struct load *l, uint32_t at)
 {
 	const struct hive_prog *p = l->prog;
@@ -178,7 +199,7 @@ int load_resolve(struct load *l)
 	int err = 0;
 
 	for (uint32_t i = 0; i < code->n_insns && !err; i++) {
-		const struct insn_desc *d = insn_decode(&code->insns[i], NULL);
+		const struct insn_desc *d = insn_decode_any(&code->insns[i]);
 
 		switch (d->op) {
 		case INSN_LD_MAP_FD:
@@ -188,14 +209,14 @@ int load_resolve(struct load *l)
 			err = resolve_map(l, i, d->op);
 			break;
 		case INSN_LD_VAR:
-			err = refuse(l, i, -EINVAL, "kernel variable", "the hive has no kernel variables");
+			err = resolve_kernel(l, i, true);
 			break;
 		case INSN_CALL_HELPER:
-			err = resolve_helper(l, i);
+			if (l->hive->flags & SKEP_UNSAFE_NO_VERIFY)
+				err = resolve_helper(l, i);
 			break;
 		case INSN_CALL_KFUNC:
-			if (!poison_kfunc(&code->insns[i]))
-				err = refuse(l, i, -EINVAL, "kernel function", "skep has no kernel functions yet");
+			err = resolve_kernel(l, i, false);
 			break;
 		default:
 			break;

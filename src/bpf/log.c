@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOG_FIXED = 8 }; /* the kernel's BPF_LOG_FIXED */
+enum { LOG_FIXED = 8, LOG_SLACK = 1 << 20 }; /* the kernel's BPF_LOG_FIXED */
 
 int user_log_open(struct user_log *log, uint64_t buf, uint32_t size, uint32_t level)
 {
@@ -32,6 +32,12 @@ void user_log_add(struct user_log *log, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
+	/* Who asks for the end of a log gets it, however long the log was: no need to keep the beginning. */
+	if (!(log->level & LOG_FIXED) && log->len > 2 * (size_t)log->size + LOG_SLACK) {
+		memmove(log->text, log->text + (log->len - log->size), log->size);
+		log->dropped += log->len - log->size;
+		log->len = log->size;
+	}
 	if (log->len + (size_t)n + 1 > log->room) {
 		size_t room = (log->len + (size_t)n + 1) * 2;
 		char *text = realloc(log->text, room);
@@ -46,6 +52,11 @@ void user_log_add(struct user_log *log, const char *fmt, ...)
 	va_end(ap);
 }
 
+void user_log_rewind(struct user_log *log, size_t len)
+{
+	log->len = len > log->dropped ? MIN(len - log->dropped, log->len) : 0;
+}
+
 int user_log_close(struct user_log *log, int ret)
 {
 	size_t n = MIN(log->len, (size_t)(log->size ? log->size - 1 : 0));
@@ -53,7 +64,7 @@ int user_log_close(struct user_log *log, int ret)
 
 	if (log->buf && (user_write(log->buf, log->text + skip, n) || user_write(log->buf + n, "", 1)))
 		ret = -EFAULT;
-	else if (log->buf && n < log->len)
+	else if (log->buf && (n < log->len || log->dropped))
 		ret = -ENOSPC;
 	free(log->text);
 	return ret;

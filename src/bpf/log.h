@@ -16,12 +16,16 @@ struct user_log {
 	uint32_t level; /* 1: what went wrong; 2: more; 4: statistics; 8: keep the beginning */
 	char *text; /* what was written so far */
 	size_t len, room;
+	size_t dropped; /* bytes from the beginning that no longer fit */
 };
 
 /* user_log_open - check the triple (kernel/bpf/log.c: bpf_verifier_log_attr_valid). 0 or -EINVAL. */
 int user_log_open(struct user_log *log, uint64_t buf, uint32_t size, uint32_t level);
 
 void user_log_add(struct user_log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* user_log_rewind - forget all but the first @len bytes. */
+void user_log_rewind(struct user_log *log, size_t len);
 
 /*
  * user_log_close - hand the text over and free it.

@@ -5,9 +5,12 @@
 #include "base/util.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
+#include "bpf/judge.h"
 #include "bpf/load.h"
 #include "insn/check.h"
+#include "prog/rules.h"
 #include "prog/types.h"
+#include "verify/fixup.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -175,6 +178,22 @@ static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct 
 	return 0;
 }
 
+/* The kernel's bpf_prog_load_check_attach(): errors that come before any look at the instructions. */
+static int check_attach_attrs(const union bpf_attr *attr)
+{
+	uint32_t type = attr->prog_type;
+
+	if (attr->attach_btf_id && !prog_takes_btf_id(type))
+		return -EINVAL;
+	if (attr->attach_prog_fd && !attr->attach_btf_id)
+		return -EINVAL;
+	if (attr->attach_prog_fd && type < SKEP_PROG_TYPE_MIN && !prog_takes_target(type) && !attr->attach_btf_id)
+		return -EINVAL;
+	return type < SKEP_PROG_TYPE_MIN
+		       ? prog_attach_type_check(type, prog_attach_type_fixup(type, attr->expected_attach_type))
+		       : 0;
+}
+
 static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 {
 	const struct hive_prog_type *own;
@@ -192,14 +211,11 @@ static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 		return 0;
 	if (!attr->prog_type || !prog_type_find(attr->prog_type))
 		return -EINVAL;
-	if (attr->attach_btf_id && attr->prog_type != BPF_PROG_TYPE_TRACING && attr->prog_type != BPF_PROG_TYPE_LSM &&
-	    attr->prog_type != BPF_PROG_TYPE_STRUCT_OPS && attr->prog_type != BPF_PROG_TYPE_EXT)
-		return -EINVAL;
-	return 0;
+	return check_attach_attrs(attr);
 }
 
 /* Instructions, license and name as the caller gave them, checked for shape. */
-static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct user_log *log)
+static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct user_log *log, bool unsafe)
 {
 	struct insn_shape shape;
 	int err;
@@ -217,7 +233,9 @@ static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct use
 	p->code.n_insns = attr->insn_cnt;
 	if (user_read(p->code.insns, attr->insns, (size_t)attr->insn_cnt * sizeof(struct bpf_insn)))
 		return -EFAULT;
-	err = insn_check(p->code.insns, p->code.n_insns, 0, &shape);
+	/* What depends on the path, such as which callbacks run in their own time, is for the verifier to tell. */
+	err = insn_check(p->code.insns, p->code.n_insns,
+			 unsafe ? 0 : INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &shape);
 	if (err)
 		user_log_add(log, "%u: %s\n", shape.insn, shape.reason);
 	if (!err) {
@@ -253,25 +271,89 @@ static int compile(struct skep_hive *hive, struct hive_prog *p)
 	return err;
 }
 
+/* What the program is to be attached to, where its type needs BTF for that; held. hive->lock is held. */
+static int find_target(struct skep_hive *hive, const union bpf_attr *attr, struct judge_target *t)
+{
+	struct hive_object *o;
+	int why = 0;
+
+	t->attach_type = attr->expected_attach_type;
+	t->flags = attr->prog_flags;
+	t->btf_id = attr->attach_btf_id;
+	if (!attr->attach_prog_fd)
+		return 0;
+	o = hive_object_by_fd(hive, (int)attr->attach_prog_fd, HIVE_PROG, &why);
+	if (o) {
+		t->prog = container_of(o, struct hive_prog, o);
+		return 0;
+	}
+	o = hive_object_by_fd(hive, (int)attr->attach_btf_obj_fd, HIVE_BTF, &why);
+	if (!o)
+		return why;
+	t->btf = container_of(o, struct hive_btf, o);
+	return t->btf->kernel ? 0 : -EOPNOTSUPP;
+}
+
+static void drop_target(struct skep_hive *hive, struct judge_target *t)
+{
+	pthread_mutex_lock(&hive->lock);
+	if (t->prog)
+		hive_object_put(&t->prog->o);
+	if (t->btf)
+		hive_object_put(&t->btf->o);
+	pthread_mutex_unlock(&hive->lock);
+}
+
+/* Dead code goes, as in the kernel; with it the calls that CO-RE poisoned. */
+static int trim(struct hive_prog *p, struct verify_result *facts)
+{
+	struct fixup_code code = {
+		.insns = p->code.insns,
+		.n_insns = p->code.n_insns,
+		.subprogs = (uint32_t *)p->code.subprogs,
+		.n_subprogs = p->code.n_subprogs,
+		.func_info = p->n_func_info ? p->func_info : NULL,
+		.line_info = p->line_info,
+		.n_line_info = p->n_line_info,
+	};
+	int err = fixup_dead_code(&code, facts->insns);
+
+	p->code.n_insns = code.n_insns;
+	p->code.n_subprogs = code.n_subprogs;
+	if (p->n_func_info)
+		p->n_func_info = code.n_subprogs;
+	p->n_line_info = code.n_line_info;
+	return err;
+}
+
 static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_log *log, struct hive_prog *p)
 {
+	bool unsafe = hive->flags & SKEP_UNSAFE_NO_VERIFY;
 	struct load l = {.hive = hive, .prog = p, .fd_array = attr->fd_array, .log = log};
-	int err = load_code(attr, p, log);
+	struct judge_target target = {0};
+	struct verify_result facts = {0};
+	int err = load_code(attr, p, log, unsafe);
 
 	if (err)
 		return err;
 	make_tag(p);
 	pthread_mutex_lock(&hive->lock);
-	err = load_info(hive, attr, p, log);
+	err = find_target(hive, attr, &target);
+	if (!err)
+		err = load_info(hive, attr, p, log);
 	if (!err)
 		err = load_resolve(&l);
 	pthread_mutex_unlock(&hive->lock);
-	if (!err && !(hive->flags & SKEP_UNSAFE_NO_VERIFY)) {
-		user_log_add(log, "skep has no verifier yet, and this hive does not run what was not verified "
-				  "(SKEP_UNSAFE_NO_VERIFY, --unsafe-no-verify)\n");
-		err = -EPERM;
-	}
-	return err ? err : compile(hive, p);
+	if (!err && !unsafe && p->type < SKEP_PROG_TYPE_MIN)
+		err = judge(&l, &target, &facts);
+	if (!err && facts.insns)
+		err = trim(p, &facts);
+	if (!err && !(hive->flags & SKEP_CHECK_ONLY))
+		err = compile(hive, p);
+	p->verified_insns = facts.insns_processed;
+	verify_result_free(&facts);
+	drop_target(hive, &target);
+	return err;
 }
 
 /* Gives the program its id and fd. On failure it is gone. */

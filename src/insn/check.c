@@ -56,7 +56,7 @@ static __attribute__((format(printf, 3, 4))) int refuse(struct check *c, uint32_
 /* desc - the row of a slot that the first pass has accepted. */
 static const struct insn_desc *desc(const struct check *c, uint32_t i)
 {
-	return insn_decode(&c->insns[i], NULL);
+	return c->flags & INSN_ALLOW_R10_WRITE ? insn_decode_any(&c->insns[i]) : insn_decode(&c->insns[i], NULL);
 }
 
 /* step - the slot after instruction @i. */

@@ -11,6 +11,7 @@ enum insn_check_flags {
 		1 << 0, /* constant shift counts beyond the width, division by a constant 0: as RFC 9669 */
 	INSN_ALLOW_CALLX = 1 << 1, /* calls of a helper whose number is in a register */
 	INSN_ALLOW_UNREACHABLE = 1 << 2, /* instructions that no path reaches */
+	INSN_ALLOW_R10_WRITE = 1 << 4, /* instructions that write the frame pointer */
 	INSN_LOOSE_CALLBACKS = 1 << 3, /* LD_FUNC is no call: who knows which callbacks are asynchronous checks them */
 };
 

@@ -220,3 +220,20 @@ void insn_explain(const struct bpf_insn *insn, char *buf, size_t size)
 	else
 		snprintf(buf, size, "%s", r.text);
 }
+
+const struct insn_desc *insn_decode_any(const struct bpf_insn *insn)
+{
+	const struct insn_desc *d = insn_decode(insn, NULL);
+	struct bpf_insn other = *insn;
+
+	if (d || (insn->dst_reg != BPF_REG_10 && insn->src_reg != BPF_REG_10))
+		return d;
+	if (other.dst_reg == BPF_REG_10)
+		other.dst_reg = BPF_REG_0;
+	d = insn_decode(&other, NULL);
+	if (!d && other.src_reg == BPF_REG_10) {
+		other.src_reg = BPF_REG_0;
+		d = insn_decode(&other, NULL);
+	}
+	return d;
+}

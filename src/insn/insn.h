@@ -55,6 +55,12 @@ extern const struct insn_desc insn_descs[INSN_OP_COUNT];
 const struct insn_desc *insn_decode(const struct bpf_insn *insn, const char **why);
 
 /*
+ * insn_decode_any - the same, but an instruction that writes r10 is one too: programs may hold such where no path leads,
+ * which is for the verifier to find out.
+ */
+const struct insn_desc *insn_decode_any(const struct bpf_insn *insn);
+
+/*
  * insn_explain - the reason of insn_decode() with the offending value: "unknown atomic operation 0x30".
  * @buf:   where to write it, at most @size bytes with the NUL; "" for an instruction that decodes
  */

@@ -241,7 +241,7 @@ static int fork_mask(struct verifier *v, const struct bpf_insn *insn, struct reg
 		is32 = true;
 	else
 		return 0;
-	err = push_path(v, v->insn, v->insn, false, &other);
+	err = push_path(v, v->insn, v->insn, &other);
 	if (err)
 		return err;
 	set_low(&other->frames[other->curframe]->regs[insn->dst_reg].var, 0, is32);
@@ -256,6 +256,9 @@ static int scalar_binary(struct verifier *v, const struct bpf_insn *insn, struct
 	const struct scalar by = src->var;
 	int err;
 
+	err = check_scalar_spectre(v, insn);
+	if (err)
+		return err;
 	if ((op == BPF_AND || op == BPF_OR) && scalar_is_const(&by)) {
 		err = fork_mask(v, insn, dst);
 		if (err)
@@ -283,6 +286,7 @@ static int scalar_binary(struct verifier *v, const struct bpf_insn *insn, struct
 static int check_binary(struct verifier *v, const struct bpf_insn *insn)
 {
 	struct reg *regs = cur_regs(v), *dst = &regs[insn->dst_reg], *src;
+	uint8_t op = BPF_OP(insn->code);
 	struct reg imm;
 	int err;
 
@@ -305,6 +309,11 @@ static int check_binary(struct verifier *v, const struct bpf_insn *insn)
 			return err ? err : pointer_alu(v, insn, dst, src);
 		}
 	} else {
+		if ((op == BPF_DIV || op == BPF_MOD) && !insn->imm)
+			return refuse(v, -EINVAL, PROBLEM_DIV_ZERO, "div by zero");
+		if ((op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH) &&
+		    (uint32_t)insn->imm >= (BPF_CLASS(insn->code) == BPF_ALU64 ? 64u : 32u))
+			return refuse(v, -EINVAL, PROBLEM_SHAPE, "invalid shift %d", insn->imm);
 		src = &imm;
 		reg_const(src, (uint64_t)(int64_t)insn->imm);
 		if (dst->type != REG_SCALAR)

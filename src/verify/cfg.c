@@ -82,7 +82,7 @@ static void mark_points(struct verifier *v, uint32_t at)
 
 	switch (a->desc->op) {
 	case INSN_CALL_HELPER:
-		h = helper_find((uint32_t)insn->imm);
+		h = helper_for((uint32_t)insn->imm, v->prog_type, v->attach_type);
 		if (h && helper_is_async(insn->imm)) {
 			a->prune_point = true;
 		} else if (h && (h->flags & HELPER_CALLBACK)) {
@@ -203,7 +203,7 @@ static void use_def(const struct verifier *v, uint32_t at, uint32_t *use, uint32
 		*def = CALLER_SAVED;
 		*use = CALLER_SAVED & ~1u;
 		if (d->op == INSN_CALL_HELPER) {
-			h = helper_find((uint32_t)insn->imm);
+			h = helper_for((uint32_t)insn->imm, v->prog_type, v->attach_type);
 			if (h) {
 				*use = 0;
 				for (unsigned int i = 0; i < ARG_REGS && h->args[i].type != ARG_NONE; i++)
@@ -332,7 +332,7 @@ static uint32_t fastcall_clobbers(const struct verifier *v, uint32_t at, bool *i
 	*inlined = false;
 	use_def(v, at, &use, &def);
 	if (v->aux[at].desc->op == INSN_CALL_HELPER) {
-		const struct helper_desc *h = helper_find((uint32_t)insn->imm);
+		const struct helper_desc *h = helper_for((uint32_t)insn->imm, v->prog_type, v->attach_type);
 
 		if (!h)
 			return CALLER_SAVED;
@@ -414,7 +414,7 @@ static void find_effects(struct verifier *v)
 		if (BPF_CLASS(insn->code) == BPF_LD && !insn_is_wide(insn))
 			sub->has_ld_abs = true;
 		if (v->aux[i].desc->op == INSN_CALL_HELPER) {
-			h = helper_find((uint32_t)insn->imm);
+			h = helper_for((uint32_t)insn->imm, v->prog_type, v->attach_type);
 			if (insn->imm == BPF_FUNC_tail_call)
 				sub->has_tail_call = true;
 			if (h && (h->flags & HELPER_MOVES_PACKET))
@@ -457,11 +457,16 @@ int cfg_build(struct verifier *v)
 	int err;
 
 	for (uint32_t i = 0; i < v->n; i++) {
-		v->aux[i].desc = insn_decode(&v->insns[i], NULL);
+		v->aux[i].desc = insn_decode_any(&v->insns[i]);
 		if (!v->aux[i].desc)
 			return refuse(v, -EINVAL, PROBLEM_SHAPE, "instruction %u does not decode", i);
-		if (v->aux[i].desc->op == INSN_CALL_KFUNC)
+		if (v->aux[i].desc->op == INSN_CALL_KFUNC) {
+			v->insn = i;
+			err = check_kfunc_insn(v, &v->insns[i]);
+			if (err)
+				return err;
 			v->aux[i].kfunc = kfunc_of(v, &v->insns[i]);
+		}
 		if (insn_is_wide(&v->insns[i]))
 			i++;
 	}

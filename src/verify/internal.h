@@ -9,6 +9,7 @@
 #define SKEP_VERIFY_INTERNAL_H
 
 #include "insn/insn.h"
+#include "verify/hook.h"
 #include "verify/state.h"
 
 struct call; /* call.h */
@@ -77,6 +78,7 @@ struct insn_aux {
 struct cached {
 	struct cached *next;
 	struct state *state;
+	uint32_t callsite; /* of its current frame: only states of one are compared, or count against each other */
 	uint32_t hits, misses;
 };
 
@@ -84,6 +86,7 @@ struct pending { /* a path to be walked later */
 	struct pending *next;
 	struct state *state;
 	uint32_t insn, prev;
+	size_t log_len; /* of the log when it was put aside */
 };
 
 struct verifier {
@@ -108,6 +111,7 @@ struct verifier {
 	bool strict_alignment, test_state_freq;
 	bool seen_direct_write, seen_exception, explore_alu_limits, changes_packet;
 	int32_t exception_callback; /* subprog, -1: none */
+	struct hook hook; /* what the program is attached to: check_attach() */
 
 	uint32_t insns_processed, prev_insns_processed, jumps_processed, prev_jumps_processed;
 	size_t memory, peak_memory;
@@ -120,6 +124,7 @@ struct verifier {
 	uint32_t n_cached;
 	/* log.c */
 	uint32_t log_level, log_column;
+	size_t log_len;
 	bool log_open; /* an instruction's line waits for its end */
 	uint32_t touched_regs; /* changed by the instruction at hand, in the current frame */
 	uint64_t touched_slots;
@@ -133,6 +138,7 @@ void vlog(struct verifier *v, const char *fmt, ...) __attribute__((format(printf
 void log_insn(struct verifier *v, uint32_t insn); /* leaves the line open: log_touched() or log_insn_end() ends it */
 void log_insn_end(struct verifier *v);
 void log_touched(struct verifier *v);
+void log_back(struct verifier *v, size_t len); /* at level 1: only what led to the refusal stays */
 void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool all);
 const char *reg_type_name(uint32_t type, char buf[64]); /* "map_value_or_null", "rdonly_mem": the kernel's names */
 #define LOG_INSNS(v) ((v)->log_level & 2)
@@ -152,7 +158,7 @@ int stack_grow(struct verifier *v, struct frame *f,
 	       uint32_t slots); /* at least so many slots, SLOT_INVALID; makes it the frame's own */
 struct frame *frame_new(struct verifier *v, uint32_t callsite, uint32_t frameno, uint32_t subprog);
 void frame_free(struct verifier *v, struct frame *f);
-int push_path(struct verifier *v, uint32_t insn, uint32_t prev, bool speculative,
+int push_path(struct verifier *v, uint32_t insn, uint32_t prev,
 	      struct state **out); /* a copy of cur to walk later */
 struct ref *ref_push(struct verifier *v, struct state *s);
 
@@ -215,6 +221,7 @@ void mark_non_null(struct verifier *v, struct state *s,
 		   struct reg *r); /* one register: strips PTR_NULL, as the branch shows */
 void mark_ptr_or_null(struct verifier *v, struct state *s, uint32_t regno, bool is_null); /* and all with its id */
 void scalar_unlink(struct reg *r); /* from registers of the same value */
+int check_scalar_spectre(struct verifier *v, const struct bpf_insn *insn); /* unprivileged sums of numbers */
 int check_pointer_spectre(struct verifier *v, const struct bpf_insn *insn, const struct reg *dst,
 			  const struct reg *pointer, const struct reg *number); /* unprivileged pointer arithmetic */
 void sync_linked(struct verifier *v, struct state *s, const struct reg *known, const struct linked *which);
@@ -253,23 +260,24 @@ int check_buffer_access(struct verifier *v, uint32_t regno, int32_t off, uint32_
 bool type_is_rdonly(uint32_t type);
 bool may_access_packet(struct verifier *v, const struct call *call, int rw);
 
-/* btf_walk.c: members of BTF types; what the kernel's BTF says */
+/* btf_walk.c, btf_access.c, btf_ctx.c, attach.c, sub_args.c: what BTF says of types, objects, hooks and functions */
+bool btf_is_kernel(const struct verifier *v, const struct btf *btf); /* or a module's, not the program's own */
 uint32_t kernel_type(const struct verifier *v, const char *name); /* struct or union of the kernel; 0: there is none */
 bool reg_is_trusted(const struct reg *r); /* referenced, or from a source that is always valid */
 uint32_t kptr_flags(struct verifier *v, const struct btf_field *f); /* of a pointer read from a map value */
-int check_kptr_value(struct verifier *v, uint32_t regno, const struct btf_field *f); /* may be stored there */
 int load_ksym(struct verifier *v, const struct bpf_insn *insn, struct reg *dst); /* LD_VAR */
 int check_map_ptr_access(struct verifier *v, uint32_t regno, int32_t off, uint32_t size, int rw,
 			 int32_t value_reg); /* fields of struct bpf_map */
 int check_kptr_access(struct verifier *v, uint32_t regno, const struct btf_field *kptr, int rw, int32_t value_reg,
 		      uint32_t insn); /* a load or store of a kptr field of a map value */
 enum { WALK_SCALAR, WALK_PTR, WALK_PTR_UNTRUSTED, WALK_STRUCT };
-int btf_walk(struct verifier *v, const struct reg *r, int32_t off, uint32_t size, int rw, uint32_t *btf_id,
-	     uint32_t *flags, const char **field); /* enum WALK_*, or errno */
+int btf_walk(struct verifier *v, const struct reg *r, int32_t off, uint32_t size, uint32_t *btf_id, uint32_t *flags,
+	     const char **field); /* enum WALK_*, or errno */
 int check_btf_ctx(struct verifier *v, int32_t off, uint32_t size, int rw,
 		  struct reg *out); /* arguments of tracing, LSM, struct_ops */
 bool btf_is_same_type(struct verifier *v, const struct btf *a, uint32_t a_id, int32_t off, const struct btf *b,
 		      uint32_t b_id, bool strict);
+bool btf_is_ctx(const struct btf *btf, uint32_t id, uint32_t prog_type); /* by its name: the context of such programs */
 int sub_args(struct verifier *v, uint32_t subprog); /* fills subprogs[].args from BTF; -EINVAL: BTF does not say */
 struct prog_return;
 int attach_return(struct verifier *v, struct prog_return *want, bool *none,
@@ -277,10 +285,13 @@ int attach_return(struct verifier *v, struct prog_return *want, bool *none,
 int attach_start(struct verifier *v,
 		 struct state *s); /* references and rights that a program starts with (struct_ops arguments) */
 int check_attach(struct verifier *v); /* what the program attaches to fits it */
+bool hook_arg_suffix(const struct btf *btf, const struct btf_type *proto, uint32_t arg, const char *suffix);
 
 /* call.c and kin: helpers, kfuncs, what they take and give */
 const struct kfunc_desc *kfunc_of(const struct verifier *v,
 				  const struct bpf_insn *insn); /* row of a CALL_KFUNC; NULL: none */
+int check_maps(struct verifier *v); /* the program may use the maps that it names */
+int check_kfunc_insn(struct verifier *v, const struct bpf_insn *insn); /* what is asked of a CALL_KFUNC even where no path reaches it */
 bool kfunc_calls_back_sync(const struct kfunc_desc *k);
 bool kfunc_moves_packet(const struct kfunc_desc *k);
 int check_dynptr_arg(struct verifier *v, uint32_t regno); /* of a global function: an initialised dynptr */

@@ -368,7 +368,7 @@ static int check_may_goto(struct verifier *v, const struct bpf_insn *insn, uint3
 	int err;
 
 	old = find_prev_entry(v, v->cur->parent, v->insn);
-	err = push_path(v, v->insn + 1, v->insn, false, &again);
+	err = push_path(v, v->insn + 1, v->insn, &again);
 	if (err)
 		return err;
 	again->may_goto_depth++;
@@ -429,11 +429,6 @@ int check_jump(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 			if (err)
 				return err;
 		}
-		if (!v->bypass_spec) { /* what a CPU may do in spite of it */
-			err = push_path(v, taken ? v->insn + 1 : target, v->insn, true, NULL);
-			if (err)
-				return err;
-		}
 		if (taken)
 			*next = target;
 		return 0;
@@ -450,7 +445,7 @@ int check_jump(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 		if (err)
 			return err;
 	}
-	err = push_path(v, target, v->insn, false, &other);
+	err = push_path(v, target, v->insn, &other);
 	if (err)
 		return err;
 	dst2 = &other->frames[other->curframe]->regs[insn->dst_reg];

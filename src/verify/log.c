@@ -23,6 +23,7 @@ static void vlog_args(struct verifier *v, const char *fmt, va_list args)
 	if ((size_t)n >= sizeof(line))
 		n = sizeof(line) - 1;
 	v->in->log(v->in->log_arg, line, (size_t)n);
+	v->log_len += (size_t)n;
 	/* Where the line began and how long it is, for the state that is appended to an instruction's line. */
 	for (int i = n - 1; i >= 0; i--)
 		if (line[i] == '\n') {
@@ -36,11 +37,20 @@ void vlog(struct verifier *v, const char *fmt, ...)
 {
 	va_list args;
 
-	if (!v->in->log || !(v->log_level & 3))
+	if (!v->in->log || !v->log_level)
 		return;
 	va_start(args, fmt);
 	vlog_args(v, fmt, args);
 	va_end(args);
+}
+
+void log_back(struct verifier *v, size_t len)
+{
+	if (!v->in->log || !v->in->log_rewind || (v->log_level & 3) != 1)
+		return;
+	v->in->log_rewind(v->in->log_arg, len);
+	v->log_len = len;
+	v->log_line = NULL;
 }
 
 int refuse(struct verifier *v, int err, enum verify_problem problem, const char *fmt, ...)
@@ -270,10 +280,19 @@ void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool a
 	vlog(v, "\n");
 }
 
+void log_insn_end(struct verifier *v)
+{
+	if (v->log_open)
+		vlog(v, "\n");
+	v->log_open = false;
+}
+
 /* What the last instruction changed, at the end of its line (column 40 or the next multiple of 8). */
 void log_touched(struct verifier *v)
 {
-	if (v->log_open) {
+	if (v->log_open && !v->touched_regs && !v->touched_slots) {
+		log_insn_end(v);
+	} else if (v->log_open) {
 		uint32_t column = v->log_column > 37 ? (v->log_column + 8) & ~7u : 40;
 
 		vlog(v, "%*s;", (int)(column - v->log_column), "");
@@ -331,6 +350,9 @@ static void log_source(struct verifier *v, uint32_t insn)
 
 	if (!line || line == v->log_line)
 		return;
+	if (v->log_line && v->log_line->file_name_off == line->file_name_off &&
+	    v->log_line->line_off == line->line_off && v->log_line->line_col >> 10 == line->line_col >> 10)
+		return;
 	v->log_line = line;
 	text = btf__name_by_offset(v->in->btf, line->line_off);
 	file = btf__name_by_offset(v->in->btf, line->file_name_off);
@@ -343,7 +365,8 @@ static void log_source(struct verifier *v, uint32_t insn)
 
 void log_insn(struct verifier *v, uint32_t insn)
 {
-	const struct insn_text_opts opts = {.helper = name_helper, .kfunc = name_kfunc, .arg = v};
+	const struct insn_text_opts opts = {
+		.flags = INSN_TEXT_OPCODE, .helper = name_helper, .kfunc = name_kfunc, .arg = v};
 	char text[160];
 
 	log_source(v, insn);
@@ -351,11 +374,4 @@ void log_insn(struct verifier *v, uint32_t insn)
 		snprintf(text, sizeof(text), "(%02x)", v->insns[insn].code);
 	vlog(v, "%u: %s", insn, text);
 	v->log_open = true;
-}
-
-void log_insn_end(struct verifier *v)
-{
-	if (v->log_open)
-		vlog(v, "\n");
-	v->log_open = false;
 }

@@ -277,8 +277,7 @@ static bool states_equal(const struct verifier *v, const struct state *old, cons
 {
 	struct id_map m;
 
-	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) ||
-	    old->sleepable != cur->sleepable)
+	if (old->curframe != cur->curframe || old->sleepable != cur->sleepable)
 		return false;
 	for (uint32_t i = 0; i <= old->curframe; i++)
 		if (old->frames[i]->callsite != cur->frames[i]->callsite)
@@ -655,6 +654,7 @@ static int cache(struct verifier *v, uint32_t insn)
 	memset(cur->written_slots, 0, sizeof(cur->written_slots));
 	v->hist_last = NULL;
 	c->state = s;
+	c->callsite = s->frames[s->curframe]->callsite;
 	c->next = v->aux[insn].explored;
 	v->aux[insn].explored = c;
 	v->out->total_states++;
@@ -712,7 +712,7 @@ int visit_state(struct verifier *v, uint32_t insn, bool *prune)
 	bool force = v->test_state_freq || a->force_checkpoint || cur->n_hist > LONG_HISTORY;
 	bool add = force || (v->jumps_processed - v->prev_jumps_processed >= MIN_JUMPS &&
 			     v->insns_processed - v->prev_insns_processed >= MIN_INSNS);
-	uint32_t n = 0, keep;
+	uint32_t n = 0, keep, callsite = cur_frame(v)->callsite;
 	int err;
 
 	for (struct cached **at = &a->explored, *c; (c = *at);) {
@@ -720,6 +720,10 @@ int visit_state(struct verifier *v, uint32_t insn, bool *prune)
 		bool loop = false, skip_check;
 		int hit = 0;
 
+		if (c->callsite != callsite) {
+			at = &c->next;
+			continue;
+		}
 		n++;
 		if (old->branches) {
 			hit = compare_open(v, insn, old, &loop, &skip_check);
@@ -811,7 +815,7 @@ int iter_next_fork(struct verifier *v, uint32_t at, struct frame *f, uint32_t sl
 	if (f->stack->slots[slot].reg.iter_state == ITER_ACTIVE) {
 		/* The state cached right at this call is not an earlier iteration's. */
 		old = find_prev_entry(v, v->cur->parent ? v->cur->parent->parent : NULL, at);
-		err = push_path(v, at + 1, at, false, &again);
+		err = push_path(v, at + 1, at, &again);
 		if (err)
 			return err;
 		fa = again->frames[f->frameno];

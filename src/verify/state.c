@@ -205,7 +205,7 @@ struct ref *ref_push(struct verifier *v, struct state *s)
 	return &s->refs[s->n_refs++];
 }
 
-int push_path(struct verifier *v, uint32_t insn, uint32_t prev, bool speculative, struct state **out)
+int push_path(struct verifier *v, uint32_t insn, uint32_t prev, struct state **out)
 {
 	struct pending *p = v_alloc(v, sizeof(*p));
 	struct state *s = p ? state_new(v) : NULL;
@@ -218,7 +218,7 @@ int push_path(struct verifier *v, uint32_t insn, uint32_t prev, bool speculative
 	p->state = s;
 	p->insn = insn;
 	p->prev = prev;
-	s->speculative |= speculative;
+	p->log_len = v->log_len;
 	s->parent = v->cur->parent;
 	/* The stretch so far is this path's as well: backtracking from it walks the same instructions. */
 	s->hist = copy_array(v, v->cur->hist, v->cur->n_hist, sizeof(*s->hist), NULL, &s->room_hist);
@@ -312,10 +312,32 @@ bool reg_is_packet(const struct reg *r)
 	return r->type == REG_PKT || r->type == REG_PKT_META;
 }
 
+bool reg_is_trusted(const struct reg *r)
+{
+	const uint32_t flags = r->type & ~0xffu, good = PTR_TRUSTED | MEM_ALLOC;
+
+	if (r->ref_id)
+		return true;
+	switch (REG_BASE(r->type)) {
+	case REG_CTX:
+	case REG_SOCKET:
+	case REG_SOCK_COMMON:
+	case REG_TCP_SOCK:
+		if (!(flags & ~(good | NON_OWN_REF)))
+			return true;
+		break;
+	default:
+		break;
+	}
+	return (flags & good) && !(flags & ~(good | NON_OWN_REF));
+}
+
 bool reg_not_null(const struct verifier *v, const struct reg *r)
 {
 	(void)v;
-	switch (r->type) {
+	if (r->type & PTR_NULL)
+		return false;
+	switch (REG_BASE(r->type)) {
 	case REG_SOCKET:
 	case REG_TCP_SOCK:
 	case REG_MAP_VALUE:
@@ -323,14 +345,13 @@ bool reg_not_null(const struct verifier *v, const struct reg *r)
 	case REG_SOCK_COMMON:
 	case REG_MAP_PTR:
 		return true;
+	case REG_BTF:
+		return reg_is_trusted(r); /* what was read from memory, or RCU protects, may be NULL whatever BTF says */
+	case REG_MEM:
+		return !(r->type & PTR_UNTRUSTED);
 	default:
-		break;
-	}
-	if (r->type & PTR_NULL)
 		return false;
-	return (REG_BASE(r->type) == REG_BTF && (r->type & (PTR_TRUSTED | MEM_RCU | MEM_ALLOC)) &&
-		!(r->type & PTR_UNTRUSTED)) ||
-	       (REG_BASE(r->type) == REG_MEM && !(r->type & PTR_UNTRUSTED));
+	}
 }
 
 bool slot_is_special(const struct slot *s)

@@ -209,7 +209,6 @@ struct state {
 	uint32_t rcu_depth, preempt_depth; /* nested sections */
 	uint32_t irq_id; /* of the last saved irq flags; 0: interrupts are on */
 	bool sleepable; /* the code here may sleep */
-	bool speculative;
 	uint32_t callback_unroll, may_goto_depth;
 	uint32_t dfs_depth;
 	/*

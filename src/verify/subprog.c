@@ -133,7 +133,7 @@ static int call_global(struct verifier *v, uint32_t subprog)
 int check_sub_call(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 {
 	int32_t subprog = subprog_find(v, (uint32_t)((int64_t)v->insn + insn->imm + 1));
-	struct frame *caller = cur_frame(v), *callee;
+	struct frame *caller = cur_frame(v), *callee = NULL;
 	int err;
 
 	if (subprog < 0)
@@ -162,13 +162,13 @@ int check_sub_call(struct verifier *v, const struct bpf_insn *insn, uint32_t *ne
 int push_callback(struct verifier *v, const struct bpf_insn *insn, uint32_t at, uint32_t subprog, callee_setup setup,
 		  bool async, bool sleepable)
 {
-	struct frame *caller = cur_frame(v), *callee;
+	struct frame *caller = cur_frame(v), *callee = NULL;
 	struct state *s;
 	int err;
 
 	(void)insn;
 	v->subprogs[subprog].is_callback = true;
-	err = push_path(v, v->subprogs[subprog].start, at, false, &s);
+	err = push_path(v, v->subprogs[subprog].start, at, &s);
 	if (err)
 		return err;
 	if (async) {
@@ -388,8 +388,6 @@ static int verify_function(struct verifier *v, uint32_t subprog)
 	v->cur = s;
 	v->insn = sub->start;
 	v->subprog = subprog;
-	v->prev_jumps_processed = v->jumps_processed;
-	v->prev_insns_processed = v->insns_processed;
 	if (subprog || v->in->prog_type == BPF_PROG_TYPE_EXT) {
 		err = sub_args(v, subprog);
 		if (err)
@@ -415,6 +413,8 @@ static int verify_function(struct verifier *v, uint32_t subprog)
 	err = walk(v);
 	if (!err && subprog && (v->log_level & 3))
 		vlog(v, "Func#%u ('%s') is safe for any args that match its prototype\n", subprog, sub->name);
+	if (!err)
+		log_back(v, 0);
 	prune_free(v);
 	return err;
 }

@@ -98,6 +98,8 @@ static int judge(struct verifier *v)
 	if (!err)
 		err = check_attach(v);
 	if (!err)
+		err = check_maps(v);
+	if (!err)
 		err = verify_subprogs(v);
 	if (!err)
 		err = check_stack_depth(v);

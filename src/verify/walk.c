@@ -160,7 +160,7 @@ static int check_packet_load(struct verifier *v, const struct bpf_insn *insn, ui
 	if (!v->cur->curframe)
 		return 0;
 	/* From a function it returns zero to the caller when the bytes are not there. */
-	err = push_path(v, v->insn + 1, v->insn, false, NULL);
+	err = push_path(v, v->insn + 1, v->insn, NULL);
 	if (err)
 		return err;
 	reg_const(&regs[BPF_REG_0], 0);
@@ -250,6 +250,7 @@ static bool next_path(struct verifier *v)
 	v->insn = p->insn;
 	v->prev_insn = p->prev;
 	v->cur = p->state;
+	log_back(v, p->log_len);
 	v_free(v, p, sizeof(*p));
 	return true;
 }
@@ -304,8 +305,7 @@ int walk(struct verifier *v)
 		if (v->log_level & 3) {
 			if (show) {
 				log_insn_end(v);
-				vlog(v, "\nfrom %u to %u%s:", v->prev_insn, v->insn,
-				     v->cur->speculative ? " (speculative execution)" : "");
+				vlog(v, "\nfrom %u to %u:", v->prev_insn, v->insn);
 				log_state(v, v->cur, v->cur->curframe, true);
 				show = false;
 			}
@@ -318,20 +318,13 @@ int walk(struct verifier *v)
 		if (v->failed_memory)
 			return refuse(v, -ENOMEM, PROBLEM_MEMORY, "out of memory after %u instructions",
 				      v->insns_processed);
-		if (err) {
-			/* What only a misprediction could do is fenced off instead (BPF_NOSPEC). */
-			if (v->cur->speculative && (err == -EACCES || err == -EINVAL || err == -EPERM))
-				goto forget;
+		if (err)
 			return err;
-		}
 		if (!ended) {
 			v->prev_insn = v->insn;
 			v->insn = next;
 			continue;
 		}
-		goto path_end;
-forget:
-		v->out->problem = PROBLEM_NONE;
 path_end:
 		log_insn_end(v);
 		path_done(v, v->cur);
