@@ -45,8 +45,10 @@ static int check_sections(struct verifier *v, const struct helper_desc *h)
 
 static int check_allowed(struct verifier *v, const struct helper_desc *h)
 {
-	if (!helper_allowed(h, v->prog_type, v->attach_type, in_sleepable(v)) ||
-	    !has_caps(v, helper_caps(h, v->prog_type)))
+	uint32_t type = helper_type(v, h->id);
+
+	if (!helper_allowed(h, type, v->attach_type, in_sleepable(v)) || hook_forbids(v, h->id) ||
+	    !has_caps(v, helper_caps(h, type)))
 		return refuse(v, -EINVAL, PROBLEM_HELPER, "program of this type cannot use helper %s#%u", h->name,
 			      h->id);
 	if (v->in->have_helper && !v->in->have_helper(v->in->arg, h->id))
@@ -596,7 +598,7 @@ static int check_own_helper(struct verifier *v)
 int check_helper_call(struct verifier *v, const struct bpf_insn *insn, uint32_t at)
 {
 	uint32_t id = (uint32_t)insn->imm;
-	const struct helper_desc *h = helper_for(id, v->prog_type, v->attach_type);
+	const struct helper_desc *h = helper_for(id, helper_type(v, id), v->attach_type);
 	struct call call = {.at = at, .helper = h};
 	bool percpu_alloc;
 	int err;

@@ -71,6 +71,9 @@ int struct_record(struct verifier *v, const struct btf *btf, uint32_t btf_id, co
 bool lsm_hook_sleeps(const char *function); /* "bpf_lsm_file_open" */
 bool hook_allows(const struct verifier *v, const struct helper_desc *h); /* HELPER_BY_HOOK */
 
+uint32_t helper_type(const struct verifier *v, uint32_t id); /* program type whose row of the helper counts */
+bool hook_forbids(const struct verifier *v, uint32_t id); /* the program type has the helper, not at this hook */
+
 /* dynptr.c */
 enum dynptr_use { DYNPTR_READ, DYNPTR_CHANGE, DYNPTR_MAKE };
 int check_dynptr(struct verifier *v, uint32_t regno, enum dynptr_use use, enum dynptr_kind kind, uint32_t clone_ref_id);

@@ -137,6 +137,42 @@ static const char *attach_name(const struct verifier *v)
 	return t ? btf__name_by_offset(a->btf, t->name_off) : "";
 }
 
+uint32_t helper_type(const struct verifier *v, uint32_t id)
+{
+	/* Iterators over sockets that are locked meanwhile: what a congestion control may do. */
+	if (v->prog_type == BPF_PROG_TYPE_TRACING && v->attach_type == BPF_TRACE_ITER &&
+	    (id == BPF_FUNC_setsockopt || id == BPF_FUNC_getsockopt) &&
+	    (!strcmp(attach_name(v), "bpf_iter_tcp") || !strcmp(attach_name(v), "bpf_iter_unix")))
+		return BPF_PROG_TYPE_STRUCT_OPS;
+	return v->prog_type;
+}
+
+/* LSM hooks where the socket is locked, or nobody else has it yet. */
+static const char *const sockopt_hooks[] = {
+	"bpf_lsm_inet_conn_established", "bpf_lsm_inet_csk_clone",    "bpf_lsm_sock_graft",
+	"bpf_lsm_socket_post_create",    "bpf_lsm_socket_socketpair",
+};
+
+bool hook_forbids(const struct verifier *v, uint32_t id)
+{
+	bool sockopt = id == BPF_FUNC_setsockopt || id == BPF_FUNC_getsockopt;
+
+	switch (v->prog_type) {
+	case BPF_PROG_TYPE_LSM:
+		return sockopt && !is_in(attach_name(v), sockopt_hooks, ARRAY_SIZE(sockopt_hooks));
+	case BPF_PROG_TYPE_STRUCT_OPS:
+		if (!sockopt && id != BPF_FUNC_sk_storage_get && id != BPF_FUNC_sk_storage_delete &&
+		    id != BPF_FUNC_tcp_send_ack && id != BPF_FUNC_ktime_get_coarse_ns)
+			return false;
+		if (strcmp(attach_name(v), "tcp_congestion_ops") != 0)
+			return true;
+		/* Set while the socket closes, it would release the algorithm again. */
+		return sockopt && (!v->hook.name || !strcmp(v->hook.name, "release"));
+	default:
+		return false;
+	}
+}
+
 bool hook_allows(const struct verifier *v, const struct helper_desc *h)
 {
 	const char *name = attach_name(v);
