@@ -67,7 +67,11 @@ static uint32_t trust(struct verifier *v, const struct reg *r, uint32_t flags, c
 }
 
 /* What programs may write of the kernel's objects: fields that a program type's owner has opened. */
-static const struct ops_field conntrack_fields[] = {{"nf_conn", "nf_conn", "mark", false}, {0}};
+static const struct ops_field conntrack_fields[] = {
+	{"nf_conn", "nf_conn", "mark", false},
+	{"nf_conn___init", "nf_conn", "mark", false},
+	{0},
+};
 
 static const struct ops_field *open_fields(const struct verifier *v)
 {

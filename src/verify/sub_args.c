@@ -63,6 +63,9 @@ bool btf_is_ctx(const struct btf *btf, uint32_t id, uint32_t prog_type)
 		return true;
 	if (!want || !t || !btf_is_composite(t))
 		return false;
+	/* Before typedefs were looked at, programs made a struct of that one's name. */
+	if (prog_type == BPF_PROG_TYPE_KPROBE && !strcmp(name, "bpf_user_pt_regs_t"))
+		return true;
 	/* Programs may call the context by the struct that the kernel has behind it. */
 	return !strcmp(name, want) || (!strcmp(want, "__sk_buff") && !strcmp(name, "sk_buff")) ||
 	       (!strcmp(want, "xdp_md") && !strcmp(name, "xdp_buff"));
