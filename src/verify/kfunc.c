@@ -271,12 +271,16 @@ static int check_rcu(struct verifier *v, const struct kcall *kc)
 		return refuse(v, -EACCES, PROBLEM_RCU,
 			      "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback");
 	if (kc->id == KF_RCU_LOCK) {
-		s->rcu_depth++;
+		if (s->rcu_depth)
+			return refuse(v, -EINVAL, PROBLEM_RCU, "nested rcu read lock (kernel function %s)",
+				      kc->call.name);
+		s->rcu_depth = 1;
 		return 0;
 	}
 	if (!s->rcu_depth)
 		return refuse(v, -EINVAL, PROBLEM_RCU, "unmatched rcu read unlock (kernel function %s)", kc->call.name);
-	return --s->rcu_depth ? 0 : end_rcu(v);
+	s->rcu_depth = 0;
+	return end_rcu(v);
 }
 
 static int check_sections(struct verifier *v, const struct kcall *kc)
