@@ -39,7 +39,7 @@ static void load_found(struct verifier *v, struct reg *to, int how, const struct
 static uint32_t trust(struct verifier *v, const struct reg *r, uint32_t flags, const char *field)
 {
 	const struct btf_type *t = btf__type_by_id(r->btf, r->btf_id);
-	const uint32_t trusted = PTR_TRUSTED | MEM_RCU | PTR_UNTRUSTED;
+	const uint32_t trusted = MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF | MEM_RCU;
 	enum btf_field_trust how;
 
 	if (r->type & PTR_UNTRUSTED)
