@@ -137,6 +137,7 @@ int refuse(struct verifier *v, int err, enum verify_problem problem, const char 
 void vlog(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_insn(struct verifier *v, uint32_t insn); /* leaves the line open: log_touched() or log_insn_end() ends it */
 void log_insn_end(struct verifier *v);
+void log_overview(struct verifier *v); /* at level 2: functions, live registers, loops */
 void log_touched(struct verifier *v);
 void log_back(struct verifier *v, size_t len); /* at level 1: only what led to the refusal stays */
 void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool all);
@@ -290,6 +291,12 @@ bool hook_arg_suffix(const struct btf *btf, const struct btf_type *proto, uint32
 /* call.c and kin: helpers, kfuncs, what they take and give */
 const struct kfunc_desc *kfunc_of(const struct verifier *v,
 				  const struct bpf_insn *insn); /* row of a CALL_KFUNC; NULL: none */
+/* exception.c */
+int find_exception_callback(struct verifier *v); /* the function that the main one's tag names */
+bool kfunc_throws(const struct kfunc_desc *k); /* the path ends there */
+int check_throw(struct verifier *v);
+int check_exceptions(struct verifier *v); /* once all is walked: who throws, and who calls whom */
+
 int check_maps(struct verifier *v); /* the program may use the maps that it names */
 int check_kfunc_insn(struct verifier *v, const struct bpf_insn *insn); /* what is asked of a CALL_KFUNC even where no path reaches it */
 bool kfunc_calls_back_sync(const struct kfunc_desc *k);

@@ -175,9 +175,6 @@ static int fetch(struct verifier *v, const struct bpf_insn *insn, uint32_t at, s
 		return refuse(v, -EACCES, PROBLEM_HELPER, "calling kernel function %s is not allowed", kc->call.name);
 	if (kc->id == KF_BPF_TRAP)
 		return refuse(v, -EFAULT, PROBLEM_UNINIT, "unexpected __bpf_trap() due to uninitialized variable?");
-	if (kc->id == KF_THROW)
-		return refuse(v, -ENOTSUPP, PROBLEM_NOT_SUPPORTED,
-			      "exceptions (bpf_throw()) are not supported by skep");
 	if ((kc->k->flags & KFUNC_DESTRUCTIVE) && !(v->in->caps & VERIFY_CAP_SYS_ADMIN))
 		return refuse(v, -EACCES, PROBLEM_HELPER, "destructive kfunc calls require CAP_SYS_BOOT capability");
 	if ((kc->k->flags & KFUNC_SLEEPABLE) && !in_sleepable(v))
@@ -595,6 +592,8 @@ int check_kfunc_call(struct verifier *v, const struct bpf_insn *insn, uint32_t a
 		err = check_sections(v, &kc);
 	if (!err)
 		err = release(v, &kc);
+	if (!err && kc.id == KF_THROW)
+		return check_throw(v);
 	if (err)
 		return err;
 	clobber(cur_regs(v));

@@ -92,6 +92,8 @@ static int judge(struct verifier *v)
 	int err = name_subprogs(v);
 
 	if (!err)
+		err = find_exception_callback(v);
+	if (!err)
 		err = cfg_build(v);
 	if (!err)
 		err = check_early_exits(v);
@@ -100,9 +102,13 @@ static int judge(struct verifier *v)
 	if (!err)
 		err = check_maps(v);
 	if (!err)
+		log_overview(v);
+	if (!err)
 		err = verify_subprogs(v);
 	if (!err)
 		err = check_stack_depth(v);
+	if (!err)
+		err = check_exceptions(v);
 	return err;
 }
 
@@ -126,16 +132,20 @@ static void report_statistics(struct verifier *v)
 	char line[512];
 	int n;
 
-	if (!(v->log_level & 4))
+	if (!v->log_level)
 		return;
-	n = snprintf(line, sizeof(line), "verification time %llu usec\nstack depth ",
-		     (unsigned long long)out->time_ns / 1000);
-	for (uint32_t i = 0; i < v->n_subprogs && n < (int)sizeof(line) - 160; i++)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%u", i ? "+" : "", v->subprogs[i].stack_depth);
-	v->in->log(v->in->log_arg, line, (size_t)n);
+	if (v->log_level & 4) {
+		n = snprintf(line, sizeof(line), "verification time %llu usec\nstack depth ",
+			     (unsigned long long)out->time_ns / 1000);
+		for (uint32_t i = 0; i < v->n_subprogs && n < (int)sizeof(line) - 16; i++)
+			n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%u", i ? "+" : "",
+				      v->subprogs[i].stack_depth);
+		v->in->log(v->in->log_arg, line, (size_t)n);
+		v->in->log(v->in->log_arg, "\n", 1);
+	}
 	n = snprintf(
 		line, sizeof(line),
-		"\nprocessed %u insns (limit %d) max_states_per_insn %u total_states %u peak_states %u mark_read %u\n",
+		"processed %u insns (limit %d) max_states_per_insn %u total_states %u peak_states %u mark_read %u\n",
 		out->insns_processed, INSN_LIMIT, out->max_states_per_insn, out->total_states, out->peak_states,
 		out->mark_read);
 	v->in->log(v->in->log_arg, line, (size_t)n);

@@ -223,8 +223,10 @@ static int step(struct verifier *v, const struct bpf_insn *insn, uint32_t *next,
 		case INSN_GOTOL:
 			*next = (uint32_t)((int64_t)v->insn + 1 + insn_jump_dist(a->desc, insn));
 			return 0;
-		case INSN_CALL_HELPER:
 		case INSN_CALL_KFUNC:
+			*ended = a->kfunc && kfunc_throws(a->kfunc);
+			return check_call(v, insn, next);
+		case INSN_CALL_HELPER:
 		case INSN_CALL_SUBPROG:
 			return check_call(v, insn, next);
 		default:
