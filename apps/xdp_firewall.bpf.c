@@ -33,7 +33,7 @@
  *        --state fw.state
  *   skep map update xdp-firewall ports '{"proto": 47}' '{"action": "DROP"}' --state fw.state
  *   skep map update xdp-firewall config 0 '{"unmatched": "DROP"}' --state fw.state
- *   skep replay xdp-firewall capture.pcapng --state fw.state --unsafe-no-verify
+ *   skep replay xdp-firewall capture.pcapng --state fw.state
  */
 #include "frame.bpf.h"
 #include "xdp_firewall.h"

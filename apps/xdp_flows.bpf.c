@@ -19,9 +19,9 @@
  * could not be told.
  *
  * examples:
- *   tcpdump -w - -c 1000 | skep replay xdp-flows - --unsafe-no-verify
- *   skep replay xdp-flows capture.pcapng --verbose --unsafe-no-verify
- *   skep replay xdp-flows capture.pcapng --json --unsafe-no-verify | jq -c 'select(.map == "flows")'
+ *   tcpdump -w - -c 1000 | skep replay xdp-flows -
+ *   skep replay xdp-flows capture.pcapng --verbose
+ *   skep replay xdp-flows capture.pcapng --json | jq -c 'select(.map == "flows")'
  */
 #include "frame.bpf.h"
 #include "xdp_flows.h"

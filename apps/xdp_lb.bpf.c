@@ -38,7 +38,7 @@
  *   backend 192.0.2.11:8080 02:00:00:00:00:0b
  * examples:
  *   skep-lb-state lb.conf >lb.state
- *   skep replay xdp-lb capture.pcapng --state lb.state -o out.pcapng --unsafe-no-verify
+ *   skep replay xdp-lb capture.pcapng --state lb.state -o out.pcapng
  *   skep map update xdp-lb backends 1 '{"state": "ABSENT"}' --state lb.state
  */
 #include "frame.bpf.h"

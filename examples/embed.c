@@ -28,7 +28,7 @@ static uint64_t shop_price(uint64_t item, uint64_t r2, uint64_t r3, uint64_t r4,
 
 int main(int argc, char **argv)
 {
-	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY, .log = log_line);
+	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .log = log_line);
 	uint64_t prices[] = {100, 250, 999}, total = 0, seen = 0;
 	struct order order = {.item = 1, .count = 3};
 	struct skep_object *obj = NULL;

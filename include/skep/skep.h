@@ -47,12 +47,6 @@ enum skep_log_level { SKEP_LOG_ERROR, SKEP_LOG_WARN, SKEP_LOG_INFO, SKEP_LOG_DEB
 typedef void (*skep_log_fn)(void *arg, enum skep_log_level level, const char *line);
 
 enum skep_hive_flags {
-	/*
-	 * Run programs that no verifier has looked at. skep has no verifier yet, so without this flag
-	 * every BPF_PROG_LOAD ends with -EPERM. A program that is wrong can then read and write
-	 * this process's memory: load only what you trust.
-	 */
-	SKEP_UNSAFE_NO_VERIFY = 1 << 0,
 	/* Run programs in the interpreter only. Implied where skep has no JIT for the CPU. */
 	SKEP_INTERPRET = 1 << 1,
 	/*

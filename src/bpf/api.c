@@ -280,8 +280,7 @@ static int find_loaded(struct skep_object *o)
 	return 0;
 }
 
-int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, const char *name,
-			 struct skep_object **out)
+int object_open(struct skep_hive *hive, const void *data, size_t len, const char *name, struct skep_object **out)
 {
 	/* As libbpf names an object after its file: up to the first dot. It begins the names of the object's data maps. */
 	AUTO_FREE char *stem = strndup(name, strcspn(name, "."));
@@ -311,27 +310,40 @@ int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, c
 	}
 	set_own_types(o);
 	err = check_maps(o, name);
-	if (!err)
-		err = set_missing_types(o, name);
-	if (err)
-		goto out;
-	/* libbpf would find that nothing loads, and blame the kernel's configuration. */
-	if (!(hive->flags & (SKEP_UNSAFE_NO_VERIFY | SKEP_CHECK_ONLY))) {
-		hive_log(hive, SKEP_LOG_ERROR,
-			 "%s: load: skep has no verifier yet, and this hive runs no unverified programs; for an object "
-			 "that "
-			 "you trust make the hive with SKEP_UNSAFE_NO_VERIFY",
-			 name);
-		err = -EPERM;
-		goto out;
-	}
-	err = bpf_object__load(o->obj);
-	if (err)
-		complain(&said, o->obj, name, "load", err);
-	else
-		err = find_loaded(o);
 out:
 	end(before);
+	if (err)
+		skep_object_close(o);
+	else
+		*out = o;
+	return err;
+}
+
+int object_load(struct skep_object *o, const char *name)
+{
+	struct said said;
+	struct skep_hive *before = begin(&said, o->hive);
+	int err = set_missing_types(o, name);
+
+	if (!err) {
+		err = bpf_object__load(o->obj);
+		if (err)
+			complain(&said, o->obj, name, "load", err);
+		else
+			err = find_loaded(o);
+	}
+	end(before);
+	return err;
+}
+
+int skep_object_open_mem(struct skep_hive *hive, const void *data, size_t len, const char *name,
+			 struct skep_object **out)
+{
+	struct skep_object *o = NULL;
+	int err = object_open(hive, data, len, name, &o);
+
+	if (!err)
+		err = object_load(o, name);
 	if (err)
 		skep_object_close(o);
 	else
@@ -430,7 +442,7 @@ int skep_program_run(struct skep_program *prog, void *ctx, uint32_t ctx_size, vo
 	pthread_mutex_lock(&hive->lock);
 	own = hive_own_type(hive, p->type);
 	pthread_mutex_unlock(&hive->lock);
-	if (own && ctx_size < own->ctx_size)
+	if (ctx_size < p->max_ctx || (own && ctx_size < own->ctx_size))
 		return -EINVAL;
 	w = hive_worker_get(hive);
 	if (!w)

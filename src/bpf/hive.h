@@ -44,6 +44,7 @@ struct btf; /* libbpf's */
 struct btf_record; /* verify/record.h */
 struct kernel_types; /* btf/types.h */
 struct hive_hook; /* link.h */
+struct check; /* check.h */
 
 enum hive_kind {
 	HIVE_MAP,
@@ -100,6 +101,7 @@ struct hive_btf {
 struct hive_prog {
 	struct hive_object o;
 	uint32_t type, expected_attach_type;
+	const struct hive_prog_type *own; /* the embedder's type that it is of; NULL: one of Linux's */
 	char name[BPF_OBJ_NAME_LEN];
 	char license[128];
 	bool gpl;
@@ -120,6 +122,7 @@ struct hive_prog {
 	struct jit_object *jit;
 	struct jit_text text;
 	uint64_t compile_ns; /* time that the JIT took */
+	uint32_t max_ctx; /* bytes of its context that it may look at */
 	uint32_t verified_insns; /* that the verifier processed */
 	struct skep_target target; /* what prog-array slots and hooks point at */
 };
@@ -193,6 +196,8 @@ struct skep_hive {
 		struct epoll_event event; /* as the user gave it */
 		struct hive_poll *next;
 	} * polls;
+
+	struct check *check; /* loads whose verification is put off; NULL: none (check.h) */
 
 	struct quiesce quiesce;
 	struct hive_worker *workers; /* n_cpus */

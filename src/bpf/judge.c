@@ -115,10 +115,13 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.n_btfs = kernel ? 1 : 0,
 		.types = l->hive->kernel_types,
 		.prog_type = p->type,
+		.own_type = p->own != NULL,
+		.own_ctx_size = p->own ? p->own->ctx_size : 0,
 		.attach_type = target->attach_type,
 		.flags = target->flags,
 		.caps = l->hive->flags & SKEP_AS_USER ? 0 : VERIFY_CAP_ALL,
 		.gpl = p->gpl,
+		.n_cpus = l->hive->n_cpus,
 		.btf = p->n_func_info && p->btf ? p->btf->btf : NULL,
 		.func_info = p->n_func_info ? p->func_info : NULL,
 		.line_info = p->line_info,
@@ -130,6 +133,7 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.log = l->log->buf ? to_log : NULL,
 		.log_rewind = rewind_log,
 		.log_arg = l->log,
+		.explain = l->explain,
 	};
 	int err = gather_maps(p, &maps);
 

@@ -22,4 +22,7 @@ struct judge_target {
  */
 int judge(struct load *l, const struct judge_target *target, struct verify_result *result);
 
+/* judge_target_drop - let go of what it names. */
+void judge_target_drop(struct skep_hive *hive, struct judge_target *t);
+
 #endif

@@ -19,15 +19,6 @@
 #include <string.h>
 
 /*
- * The numbers that libbpf writes over instructions that cannot work: relo_core.c (195896080, "bad relo") and, since
- * 1.0, 2001000000 to 2003999999 for maps and kernel functions that do not exist.
- */
-static bool is_poison(int32_t imm)
-{
-	return imm == 195896080 || (imm >= 2001000000 && imm < 2004000000);
-}
-
-/*
  * Before 1.2 libbpf leaves the call of a weak kernel function that does not exist with neither id nor module; it becomes the
  * poisoned call that later versions make of it.
  */
@@ -160,39 +151,6 @@ static int resolve_kernel(struct load *l, uint32_t at, bool variable)
 	return 0;
 }
 
-/* Without a verifier: the questions about a helper that it would have asked. */
-static int resolve_helper(struct load *l, uint32_t at)
-{
-	const struct hive_prog *p = l->prog;
-	int32_t id = p->code.insns[at].imm;
-	const struct helper_desc *h;
-
-	if (is_poison(id))
-		return 0;
-	if (id >= SKEP_HELPER_MIN && id <= SKEP_HELPER_MAX && l->hive->helpers[id])
-		return 0;
-	h = id > 0 ? helper_find((uint32_t)id) : NULL;
-	if (!h) {
-		user_log_add(l->log, "%u: invalid func unknown#%d\n", at, id);
-		return -EINVAL;
-	}
-	if (p->type < SKEP_PROG_TYPE_MIN && !(h->prog_types >> p->type & 1)) {
-		user_log_add(l->log, "%u: program of this type cannot use helper %s#%d\n", at, h->name, id);
-		return -EINVAL;
-	}
-	if ((h->flags & HELPER_GPL) && !p->gpl) {
-		user_log_add(l->log, "%u: cannot call GPL-restricted function %s#%d from non-GPL compatible program\n",
-			     at, h->name, id);
-		return -EINVAL;
-	}
-	if (!h->fn && !(h->flags & HELPER_ENGINE)) {
-		user_log_add(l->log, "%u: helper %s#%d exists in Linux since %s, but skep does not have it\n", at,
-			     h->name, id, h->kernel);
-		return -EINVAL;
-	}
-	return 0;
-}
-
 int load_resolve(struct load *l)
 {
 	struct skep_code *code = &l->prog->code;
@@ -210,10 +168,6 @@ int load_resolve(struct load *l)
 			break;
 		case INSN_LD_VAR:
 			err = resolve_kernel(l, i, true);
-			break;
-		case INSN_CALL_HELPER:
-			if (l->hive->flags & SKEP_UNSAFE_NO_VERIFY)
-				err = resolve_helper(l, i);
 			break;
 		case INSN_CALL_KFUNC:
 			err = resolve_kernel(l, i, false);

@@ -11,6 +11,7 @@ struct load {
 	struct hive_prog *prog; /* insns are in prog->code; what resolving finds is stored here */
 	uint64_t fd_array; /* address of the caller's fds, for LD_MAP_IDX */
 	struct user_log *log;
+	bool explain; /* a refusal is to come with the path that led there (verify/report.h) */
 };
 
 /*

@@ -50,6 +50,7 @@ void user_log_add(struct user_log *log, const char *fmt, ...)
 	va_start(ap, fmt);
 	log->len += (size_t)vsnprintf(log->text + log->len, log->room - log->len, fmt, ap);
 	va_end(ap);
+	log->most = MAX(log->most, log->dropped + log->len);
 }
 
 void user_log_rewind(struct user_log *log, size_t len)
@@ -64,7 +65,7 @@ int user_log_close(struct user_log *log, int ret)
 
 	if (log->buf && (user_write(log->buf, log->text + skip, n) || user_write(log->buf + n, "", 1)))
 		ret = -EFAULT;
-	else if (log->buf && (n < log->len || log->dropped))
+	else if (log->buf && log->most > (size_t)(log->size - 1) /* also when the rest was forgotten since */)
 		ret = -ENOSPC;
 	free(log->text);
 	return ret;

@@ -16,6 +16,7 @@ struct user_log {
 	uint32_t level; /* 1: what went wrong; 2: more; 4: statistics; 8: keep the beginning */
 	char *text; /* what was written so far */
 	size_t len, room;
+	size_t most; /* bytes that it had at one time */
 	size_t dropped; /* bytes from the beginning that no longer fit */
 };
 

@@ -8,6 +8,7 @@
 struct bpf_object;
 struct bpf_program;
 struct hive_prog;
+struct skep_hive;
 struct skep_object;
 struct skep_program;
 
@@ -17,6 +18,13 @@ uint32_t object_programs(const struct skep_object *obj);
 struct skep_program *object_program_at(const struct skep_object *obj, uint32_t i);
 struct bpf_program *program_libbpf(const struct skep_program *prog);
 struct hive_prog *program_loaded(const struct skep_program *prog);
+
+/*
+ * object_open, object_load - the two halves of skep_object_open_mem(): between them the object's programs and maps can be changed.
+ * What is wrong is logged in one line, "NAME: ACTION: CAUSE". After a failed load the object can only be closed.
+ */
+int object_open(struct skep_hive *hive, const void *data, size_t len, const char *name, struct skep_object **out);
+int object_load(struct skep_object *obj, const char *name);
 
 /*
  * object_read - a whole file, for opening as an object.

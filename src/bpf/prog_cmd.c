@@ -215,7 +215,7 @@ static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 }
 
 /* Instructions, license and name as the caller gave them, checked for shape. */
-static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct user_log *log, bool unsafe)
+static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct user_log *log)
 {
 	struct insn_shape shape;
 	int err;
@@ -235,7 +235,7 @@ static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct use
 		return -EFAULT;
 	/* What depends on the path, such as which callbacks run in their own time, is for the verifier to tell. */
 	err = insn_check(p->code.insns, p->code.n_insns,
-			 unsafe ? 0 : INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &shape);
+			 INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &shape);
 	if (err)
 		user_log_add(log, "%u: %s\n", shape.insn, shape.reason);
 	if (!err) {
@@ -328,11 +328,10 @@ static int trim(struct hive_prog *p, struct verify_result *facts)
 
 static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_log *log, struct hive_prog *p)
 {
-	bool unsafe = hive->flags & SKEP_UNSAFE_NO_VERIFY;
 	struct load l = {.hive = hive, .prog = p, .fd_array = attr->fd_array, .log = log};
 	struct judge_target target = {0};
 	struct verify_result facts = {0};
-	int err = load_code(attr, p, log, unsafe);
+	int err = load_code(attr, p, log);
 
 	if (err)
 		return err;
@@ -344,13 +343,14 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	if (!err)
 		err = load_resolve(&l);
 	pthread_mutex_unlock(&hive->lock);
-	if (!err && !unsafe && p->type < SKEP_PROG_TYPE_MIN)
+	if (!err)
 		err = judge(&l, &target, &facts);
 	if (!err && facts.insns)
 		err = trim(p, &facts);
 	if (!err && !(hive->flags & SKEP_CHECK_ONLY))
 		err = compile(hive, p);
 	p->verified_insns = facts.insns_processed;
+	p->max_ctx = facts.max_ctx;
 	verify_result_free(&facts);
 	drop_target(hive, &target);
 	return err;
@@ -398,6 +398,9 @@ int cmd_prog_load(struct bpf_call *call, uint32_t which)
 		return -ENOMEM;
 	p->o.fd = -1;
 	p->type = attr->prog_type;
+	pthread_mutex_lock(&hive->lock);
+	p->own = hive_own_type(hive, p->type);
+	pthread_mutex_unlock(&hive->lock);
 	p->expected_attach_type = attr->expected_attach_type;
 	p->flags = attr->prog_flags;
 	p->load_time = clock_ns(CLOCK_BOOTTIME);

@@ -266,6 +266,10 @@ static int run_skb(struct test_run *t, bool l2)
 	return err ? err : write_ctx(t, sizeof(*ctx));
 }
 
+enum {
+	CTX_ROOM = (1 << 16) + 8
+}; /* the kernel's U16_MAX for syscall programs, PERF_MAX_TRACE_SIZE and less for others */
+
 static int run_bytes(struct test_run *t, uint32_t size)
 {
 	const union bpf_attr *attr = &t->call->attr;
@@ -274,11 +278,13 @@ static int run_bytes(struct test_run *t, uint32_t size)
 	if (attr->test.data_in || attr->test.data_out || attr->test.data_size_in || attr->test.batch_size ||
 	    (attr->test.flags & ~(uint32_t)BPF_F_TEST_RUN_ON_CPU))
 		return -EINVAL;
-	if (attr->test.ctx_size_in < size)
+	/* What the verifier let it look at must be there (the kernel: prog->aux->max_ctx_offset). */
+	if (attr->test.ctx_size_in < MAX(size, t->prog->max_ctx))
 		return -EINVAL;
-	err = read_ctx(t, MAX(attr->test.ctx_size_in, 1u));
+	/* Programs that it calls in its tail may look further: as far as any program may. */
+	err = read_ctx(t, CTX_ROOM);
 	if (!err && !t->ctx)
-		t->ctx = calloc(1, 64);
+		t->ctx = calloc(1, CTX_ROOM);
 	if (!err && !t->ctx)
 		err = -ENOMEM;
 	if (!err)

@@ -28,7 +28,7 @@
 enum { ROUNDS = 7, COMPILES = 9, CTX_BYTES_SIZE = 4096, FRAME_MAX = 3520 };
 
 static const char help[] =
-	"usage: skep bench OBJ|NAME [--prog NAME] [--data FILE] [--repeat N] [--kernel] [--json] --unsafe-no-verify\n"
+	"usage: skep bench OBJ|NAME [--prog NAME] [--data FILE] [--repeat N] [--kernel] [--json]\n"
 	"\n"
 	"Times an object's programs: nanoseconds per run in the interpreter and in the JIT, and with --kernel in the "
 	"kernel\n"
@@ -39,11 +39,10 @@ static const char help[] =
 	"  --repeat N           runs in a round (default: as many as fill about 20 ms)\n"
 	"  --kernel             load the same object into the kernel and time it beside\n"
 	"  --json               JSON Lines (docs/json.md)\n"
-	"  --unsafe-no-verify   run programs although nobody has verified them\n"
 	"\n"
 	"examples:\n"
-	"  skep bench xdp-firewall --unsafe-no-verify\n"
-	"  sudo skep bench fw.bpf.o --kernel --json --unsafe-no-verify\n";
+	"  skep bench xdp-firewall\n"
+	"  sudo skep bench fw.bpf.o --kernel --json\n";
 
 /* 192.0.2.1:40000 > 198.51.100.2:443, SYN, padded to 64 bytes. */
 static const uint8_t syn[64] = {
@@ -358,19 +357,14 @@ static int bench_all(struct bench *b, const char *object)
 
 static int run(const struct verb *verb, int argc, char **argv)
 {
-	enum { OPT_PROG = 256, OPT_DATA, OPT_REPEAT, OPT_KERNEL, OPT_JSON, OPT_UNSAFE };
+	enum { OPT_PROG = 256, OPT_DATA, OPT_REPEAT, OPT_KERNEL, OPT_JSON };
 	static const struct option options[] = {
-		{"prog", required_argument, NULL, OPT_PROG},
-		{"data", required_argument, NULL, OPT_DATA},
-		{"repeat", required_argument, NULL, OPT_REPEAT},
-		{"kernel", no_argument, NULL, OPT_KERNEL},
-		{"json", no_argument, NULL, OPT_JSON},
-		{"unsafe-no-verify", no_argument, NULL, OPT_UNSAFE},
-		{0},
+		{"prog", required_argument, NULL, OPT_PROG},     {"data", required_argument, NULL, OPT_DATA},
+		{"repeat", required_argument, NULL, OPT_REPEAT}, {"kernel", no_argument, NULL, OPT_KERNEL},
+		{"json", no_argument, NULL, OPT_JSON},           {0},
 	};
 	struct bench b = {.data = syn, .len = sizeof(syn)};
 	AUTO_FREE void *data = NULL;
-	bool unsafe = false;
 	size_t len;
 	int c, ret;
 
@@ -401,18 +395,13 @@ static int run(const struct verb *verb, int argc, char **argv)
 		case OPT_JSON:
 			b.json = true;
 			break;
-		case OPT_UNSAFE:
-			unsafe = true;
-			break;
 		default:
 			return option_error(verb, argv);
 		}
 	}
 	if (argc - optind != 1)
 		return misuse(verb, "bench wants one object, or a ready-made program's name");
-	ret = need_unsafe(unsafe);
-	if (ret == EXIT_OK)
-		ret = bench_all(&b, argv[optind]);
+	ret = bench_all(&b, argv[optind]);
 	source_close(&b.src);
 	return ret;
 }

@@ -23,7 +23,7 @@ struct verb {
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 
-extern const struct verb verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_version;
+extern const struct verb verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_version;
 
 /* fail - one line on stderr, "skep: ...". Return: EXIT_FAILED. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -67,17 +67,14 @@ enum source_flags {
 };
 
 /*
- * source_open - make a hive and load an object into it: a file, or a ready-made program's name. The hive runs unverified
- * programs; a verb that runs any has asked for --unsafe-no-verify before (need_unsafe()).
+ * source_open - make a hive and load an object into it: a file, or a ready-made program's name. What the
+ * verifier refuses does not load.
  * What goes wrong is said. Return: EXIT_OK or EXIT_FAILED; source_close() in either case.
  */
 int source_open(struct source *s, const char *name, uint32_t flags);
 /* source_read - only the bytes. */
 int source_read(struct source *s, const char *name);
 void source_close(struct source *s);
-
-/* need_unsafe - no verifier yet: a verb that runs programs ends here without the option, and warns once with it. */
-int need_unsafe(bool given);
 
 /* source_program - the program to run: by name, or the only one of a kind that @fits; says what there is otherwise. */
 struct skep_program *source_program(struct source *s, const char *name, bool (*fits)(uint32_t prog_type));

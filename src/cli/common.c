@@ -155,8 +155,7 @@ int source_read(struct source *s, const char *name)
 
 int source_open(struct source *s, const char *name, uint32_t flags)
 {
-	struct skep_hive_opts opts =
-		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY, .log = log_line, .trace = trace_text);
+	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .log = log_line, .trace = trace_text);
 	const char *base = strrchr(name, '/');
 	int err = source_read(s, name);
 
@@ -180,15 +179,6 @@ void source_close(struct source *s)
 	if (s->owned)
 		free(s->data);
 	*s = (struct source){0};
-}
-
-int need_unsafe(bool given)
-{
-	if (!given)
-		return fail("this version has no verifier, and programs that nobody verified are not run: "
-			    "give --unsafe-no-verify for an object that you trust");
-	note("warning: --unsafe-no-verify: the program runs unverified and can read and write this process's memory");
-	return EXIT_OK;
 }
 
 struct skep_program *source_program(struct source *s, const char *name, bool (*fits)(uint32_t prog_type))

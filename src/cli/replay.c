@@ -43,12 +43,11 @@ static const char help[] =
 	"  --interpret          run in the interpreter\n"
 	"  -v, --verbose        print ring- and perf-buffer events\n"
 	"  --json               JSON Lines (docs/json.md)\n"
-	"  --unsafe-no-verify   run the program although nobody has verified it\n"
 	"\n"
 	"examples:\n"
-	"  skep replay fw.bpf.o capture.pcap --unsafe-no-verify\n"
-	"  skep replay xdp-firewall capture.pcapng --state fw.state -o verdicts.pcapng --unsafe-no-verify\n"
-	"  tcpdump -w - -c 1000 | skep replay xdp-flows - --json --unsafe-no-verify\n";
+	"  skep replay fw.bpf.o capture.pcap\n"
+	"  skep replay xdp-firewall capture.pcapng --state fw.state -o verdicts.pcapng\n"
+	"  tcpdump -w - -c 1000 | skep replay xdp-flows - --json\n";
 
 struct verdict {
 	uint32_t value;
@@ -59,7 +58,7 @@ struct replay {
 	/* What was asked for. */
 	const char *object, *capture, *prog_name, *state, *save, *output;
 	uint64_t limit;
-	bool json, verbose, interpret, unsafe;
+	bool json, verbose, interpret;
 	/* What is at work. */
 	struct source src;
 	struct hive_prog *prog;
@@ -530,7 +529,7 @@ static int replay_all(struct replay *r)
 
 static int run(const struct verb *verb, int argc, char **argv)
 {
-	enum { OPT_PROG = 256, OPT_STATE, OPT_SAVE, OPT_LIMIT, OPT_INTERPRET, OPT_JSON, OPT_UNSAFE };
+	enum { OPT_PROG = 256, OPT_STATE, OPT_SAVE, OPT_LIMIT, OPT_INTERPRET, OPT_JSON };
 	static const struct option options[] = {
 		{"prog", required_argument, NULL, OPT_PROG},
 		{"state", required_argument, NULL, OPT_STATE},
@@ -540,7 +539,6 @@ static int run(const struct verb *verb, int argc, char **argv)
 		{"interpret", no_argument, NULL, OPT_INTERPRET},
 		{"verbose", no_argument, NULL, 'v'},
 		{"json", no_argument, NULL, OPT_JSON},
-		{"unsafe-no-verify", no_argument, NULL, OPT_UNSAFE},
 		{0},
 	};
 	struct replay *r = calloc(1, sizeof(*r));
@@ -576,17 +574,12 @@ static int run(const struct verb *verb, int argc, char **argv)
 		case OPT_JSON:
 			r->json = true;
 			break;
-		case OPT_UNSAFE:
-			r->unsafe = true;
-			break;
 		default:
 			ret = option_error(verb, argv);
 		}
 	}
 	if (ret == EXIT_OK && argc - optind != 2)
 		ret = misuse(verb, "replay wants an object (or a ready-made program's name) and a capture");
-	if (ret == EXIT_OK)
-		ret = need_unsafe(r->unsafe);
 	if (ret == EXIT_OK) {
 		r->object = argv[optind];
 		r->capture = argv[optind + 1];

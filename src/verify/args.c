@@ -475,6 +475,7 @@ int check_func_arg(struct verifier *v, uint32_t arg, struct call *call, uint32_t
 
 	if (type == ARG_NONE)
 		return 0;
+	v->blamed = (int)regno;
 	err = check_reg_read(v, regno);
 	if (err)
 		return err;

@@ -455,6 +455,8 @@ int attach_return(struct verifier *v, struct prog_return *want, bool *nothing, b
 
 	*nothing = *is32 = false;
 	*want = prog_return_range(v->prog_type, v->attach_type);
+	if (v->in->own_type)
+		want->kind = RETURN_ANY;
 	switch (v->prog_type) {
 	case BPF_PROG_TYPE_STRUCT_OPS:
 		*nothing = is_void;

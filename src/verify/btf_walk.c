@@ -116,7 +116,7 @@ static int walk_member(struct verifier *v, struct walk *w, const struct btf_type
 	return WALK_SCALAR;
 }
 
-static int walk_step(struct verifier *v, struct walk *w)
+static int member_step(struct verifier *v, struct walk *w)
 {
 	const struct btf_type *t = btf_strip(w->btf, w->id, NULL), *next = NULL;
 
@@ -189,7 +189,7 @@ int btf_walk(struct verifier *v, const struct reg *r, int32_t off, uint32_t size
 
 	*flags = 0;
 	do {
-		how = walk_step(v, &w);
+		how = member_step(v, &w);
 		if (how == WALK_STRUCT)
 			w.off = 0;
 	} while (how == WALK_STRUCT);
@@ -216,7 +216,7 @@ bool btf_is_same_type(struct verifier *v, const struct btf *a, uint32_t a_id, in
 		return false;
 	/* The struct that begins there: the first member of the first member ... */
 	for (int depth = 0; depth < 64; depth++) {
-		if (walk_step(v, &w) != WALK_STRUCT)
+		if (member_step(v, &w) != WALK_STRUCT)
 			return false;
 		if (a == b && w.id == b_id)
 			return true;

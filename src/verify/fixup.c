@@ -51,6 +51,19 @@ static void wire_branches(struct fixup_code *code, const struct verify_insn *fac
 	}
 }
 
+/* A jump over nothing but dead code. */
+static bool leads_on(const struct fixup_code *code, const struct verify_insn *facts, uint32_t at)
+{
+	const struct bpf_insn *insn = &code->insns[at];
+
+	if (insn->code != (BPF_JMP | BPF_JA) || insn->off < 0)
+		return false;
+	for (uint32_t i = at + 1; i < at + 1 + (uint32_t)insn->off; i++)
+		if (facts[i].seen || (i && insn_is_wide(&code->insns[i - 1]) && facts[i - 1].seen))
+			return false;
+	return true;
+}
+
 /* new_at[i]: where slot i goes, or the next one that stays. A jump to the next instruction is none. */
 static uint32_t place(const struct fixup_code *code, const struct verify_insn *facts, uint32_t *new_at)
 {
@@ -58,7 +71,7 @@ static uint32_t place(const struct fixup_code *code, const struct verify_insn *f
 
 	for (uint32_t i = 0; i < code->n_insns; i++) {
 		const struct bpf_insn *insn = &code->insns[i];
-		bool nop = insn->code == (BPF_JMP | BPF_JA) && !insn->off;
+		bool nop = facts[i].seen && leads_on(code, facts, i);
 
 		new_at[i] = n;
 		if (insn_is_wide(insn)) {

@@ -46,6 +46,7 @@ struct struct_ops {
 	const char *sleeps; /* the one member that may sleep; NULL: all */
 	const char *promote, *promoted; /* arguments of the first type are of the second */
 	const struct ops_field *fields; /* what programs may write of kernel objects, ends in {0} */
+	bool no_helpers; /* programs may call none */
 };
 struct ops_field {
 	const char *type; /* struct that the pointer is to */

@@ -22,8 +22,8 @@ static bool has_prefix(const char *name, const char *prefix)
 }
 
 /*
- * Pointers that a tracepoint gives and that are not always there. What Linux 6.18 says, and what stable releases have added since
- * (sched_process_wait, signal_*): a program that they refuse is refused.
+ * Pointers that a tracepoint gives and that are not always there: Linux 6.18's list. Stable releases have added sched_process_wait, and refuse any use
+ * of the second argument of signal_*, which may be a small number: here both may be NULL, which refuses more than 6.18 does and nothing that it refuses passes.
  */
 static const struct tp_row {
 	const char *name;
@@ -83,8 +83,8 @@ static const struct tp_row {
 	{"sched_process_wait", 0x1},
 	{"sched_stick_numa", 0x100},
 	{"sched_swap_numa", 0x100},
-	{"signal_deliver", 0x20},
-	{"signal_generate", 0x20},
+	{"signal_deliver", 0x10},
+	{"signal_generate", 0x10},
 	{"tcp_send_reset", 0x11},
 	{"tcp_sendmsg_locked", 0x100},
 	{"tegra_dma_tx_status", 0x100},
@@ -190,8 +190,16 @@ static const char *const tcp_closed[] = {"get_info", NULL};
 static const char *const none[] = {NULL};
 
 static const struct struct_ops ops[] = {
-	{"tcp_congestion_ops", tcp_closed, NULL, "sock", "tcp_sock", tcp_fields},
-	{"bpf_dummy_ops", none, "test_sleepable", NULL, NULL, dummy_fields},
+	{.name = "tcp_congestion_ops",
+	 .closed = tcp_closed,
+	 .promote = "sock",
+	 .promoted = "tcp_sock",
+	 .fields = tcp_fields},
+	{.name = "bpf_dummy_ops",
+	 .closed = none,
+	 .sleeps = "test_sleepable",
+	 .fields = dummy_fields,
+	 .no_helpers = true},
 };
 
 const struct struct_ops *struct_ops_find(const char *name)

@@ -161,6 +161,8 @@ bool hook_forbids(const struct verifier *v, uint32_t id)
 	case BPF_PROG_TYPE_LSM:
 		return sockopt && !is_in(attach_name(v), sockopt_hooks, ARRAY_SIZE(sockopt_hooks));
 	case BPF_PROG_TYPE_STRUCT_OPS:
+		if (v->hook.ops && v->hook.ops->no_helpers)
+			return true;
 		if (!sockopt && id != BPF_FUNC_sk_storage_get && id != BPF_FUNC_sk_storage_delete &&
 		    id != BPF_FUNC_tcp_send_ack && id != BPF_FUNC_ktime_get_coarse_ns)
 			return false;

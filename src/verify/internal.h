@@ -103,6 +103,7 @@ struct verifier {
 	uint32_t n_pending;
 	uint32_t insn, prev_insn; /* where the walk is, and came from */
 	uint32_t subprog; /* being verified: 0 or a global function */
+	int blamed; /* register that the check at hand is about, -1: the instruction tells (report.h) */
 	uint32_t id_gen;
 
 	/* Rights, from in->caps. */
@@ -208,6 +209,7 @@ uint32_t subprog_of(const struct verifier *v, uint32_t insn);
 
 /* walk.c */
 int walk(struct verifier *v); /* from cur to the end of all pending paths */
+int walk_step(struct verifier *v, uint32_t *next, bool *ended); /* the instruction at hand once more (follow.c) */
 int check_reg_read(struct verifier *v, uint32_t regno); /* initialised, and readable in this frame */
 int check_reg_def(struct verifier *v, uint32_t regno); /* may be written: not r10. The caller sets it */
 int check_reg_write(struct verifier *v, uint32_t regno); /* the same, and it is unknown from here */
@@ -324,6 +326,9 @@ bool in_rbtree_callback(const struct verifier *v);
 
 void objects_free(struct verifier *v); /* object.c: what is known of the program's own structs */
 
+/* report.c */
+void explain(struct verifier *v); /* out->report of a refusal, before its states are freed */
+
 /* fixup.c */
 void export_facts(struct verifier *v); /* struct verify_insn, for the engine */
 
@@ -337,6 +342,7 @@ int check_sub_args(struct verifier *v, uint32_t subprog, struct reg *regs); /* a
 int check_return(struct verifier *v, uint32_t regno);
 int leave_function(struct verifier *v, uint32_t *next);
 int check_stack_depth(struct verifier *v);
+int start_function(struct verifier *v, uint32_t subprog); /* cur: the state that it begins with */
 int verify_subprogs(struct verifier *v); /* the main function, then every global one that is called */
 
 /* prune.c */

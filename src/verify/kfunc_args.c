@@ -544,6 +544,8 @@ int check_kfunc_args(struct verifier *v, struct kcall *kc)
 		const struct btf_type *t = skip_modifiers(kc->btf, a.p->type, NULL);
 		int err;
 
+		v->blamed = (int)a.regno;
+
 		if (arg_has_suffix(kc->btf, a.p, "__ign"))
 			continue;
 		if (arg_has_suffix(kc->btf, a.p, "__prog")) {

@@ -53,6 +53,13 @@ void log_back(struct verifier *v, size_t len)
 	v->log_line = NULL;
 }
 
+void log_insn_end(struct verifier *v)
+{
+	if (v->log_open)
+		vlog(v, "\n");
+	v->log_open = false;
+}
+
 int refuse(struct verifier *v, int err, enum verify_problem problem, const char *fmt, ...)
 {
 	va_list args;
@@ -64,8 +71,7 @@ int refuse(struct verifier *v, int err, enum verify_problem problem, const char 
 	va_start(args, fmt);
 	vsnprintf(v->out->message, sizeof(v->out->message), fmt, args);
 	va_end(args);
-	if (v->log_open) /* the instruction's line is still without its end */
-		v->log_open = false;
+	log_insn_end(v);
 	vlog(v, "%s\n", v->out->message);
 	return err;
 }
@@ -280,13 +286,6 @@ void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool a
 	vlog(v, "\n");
 }
 
-void log_insn_end(struct verifier *v)
-{
-	if (v->log_open)
-		vlog(v, "\n");
-	v->log_open = false;
-}
-
 /* What the last instruction changed, at the end of its line (column 40 or the next multiple of 8). */
 void log_touched(struct verifier *v)
 {
@@ -374,4 +373,32 @@ void log_insn(struct verifier *v, uint32_t insn)
 		snprintf(text, sizeof(text), "(%02x)", v->insns[insn].code);
 	vlog(v, "%u: %s", insn, text);
 	v->log_open = true;
+}
+
+void log_overview(struct verifier *v)
+{
+	const struct insn_text_opts opts = {
+		.flags = INSN_TEXT_OPCODE, .helper = name_helper, .kfunc = name_kfunc, .arg = v};
+	char text[160];
+
+	if (!LOG_INSNS(v))
+		return;
+	for (uint32_t i = 0; i < v->n_subprogs; i++)
+		vlog(v, "func#%u @%u\n", i, v->subprogs[i].start);
+	vlog(v, "Live regs before insn:\n");
+	for (uint32_t i = 0; i < v->n; i++) {
+		char live[11] = "..........";
+
+		if (!v->aux[i].desc)
+			continue;
+		for (unsigned int r = 0; r < BPF_REG_10; r++)
+			if (v->aux[i].live_regs >> r & 1)
+				live[r] = (char)('0' + r);
+		if (insn_text(v->insns, v->n, i, &opts, text, sizeof(text)) < 0)
+			snprintf(text, sizeof(text), "(%02x)", v->insns[i].code);
+		if (v->aux[i].scc)
+			vlog(v, "%3u %3u: %s %s\n", v->aux[i].scc, i, live, text);
+		else
+			vlog(v, "    %3u: %s %s\n", i, live, text);
+	}
 }

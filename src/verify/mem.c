@@ -258,6 +258,17 @@ static int check_ctx(struct verifier *v, int32_t off, uint32_t size, int rw, boo
 {
 	struct ctx_access a;
 
+	if (off >= 0 && (uint32_t)off + size > v->out->max_ctx)
+		v->out->max_ctx = (uint32_t)off + size;
+
+	if (v->in->own_type) {
+		if (off < 0 || (uint32_t)off % size || (uint64_t)off + size > v->in->own_ctx_size)
+			return refuse(v, -EACCES, PROBLEM_CTX_ACCESS,
+				      "invalid context access off=%d size=%u of %u bytes", off, size,
+				      v->in->own_ctx_size);
+		reg_unknown(out);
+		return 0;
+	}
 	if (has_btf_ctx(v))
 		return check_btf_ctx(v, off, size, rw, out);
 	if (!prog_ctx_access(v->prog_type, v->attach_type, off, size, rw == MEM_WRITE, &a) ||
@@ -639,6 +650,24 @@ int check_atomic(struct verifier *v, const struct bpf_insn *insn)
 
 /* Memory handed to helpers */
 
+/* The context is what the kernel has, and not translated: no bytes of it may be handed over like no bytes of any memory. */
+static bool ctx_is_bare(uint32_t prog_type)
+{
+	switch (prog_type) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_TRACEPOINT:
+	case BPF_PROG_TYPE_CGROUP_DEVICE:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+	case BPF_PROG_TYPE_TRACING:
+	case BPF_PROG_TYPE_STRUCT_OPS:
+	case SKEP_PROG_TYPE_NETFILTER:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int check_helper_mem(struct verifier *v, uint32_t regno, uint32_t size, int rw, bool zero_ok, struct call *call)
 {
 	struct reg *r = &cur_regs(v)[regno];
@@ -677,6 +706,8 @@ int check_helper_mem(struct verifier *v, uint32_t regno, uint32_t size, int rw, 
 							regno);
 			return check_mem(v, v->insn, regno, (int32_t)size - 1, 1, rw, -1, false, false);
 		}
+		if (!size && zero_ok && ctx_is_bare(v->prog_type))
+			return 0;
 		break;
 	default:
 		if (zero_ok && !size && reg_is_null(r))
@@ -695,6 +726,7 @@ int check_mem_size(struct verifier *v, uint32_t size_regno, int rw, bool zero_ok
 	int err;
 
 	call->max_size = s->umax;
+	v->blamed = (int)size_regno;
 	/* Of unknown length: all that may be written must be initialised. */
 	if (!scalar_is_const(s))
 		call = NULL;
@@ -707,6 +739,7 @@ int check_mem_size(struct verifier *v, uint32_t size_regno, int rw, bool zero_ok
 	if (s->umax >= MAX_VAR_SIZE)
 		return refuse(v, -EACCES, PROBLEM_UNBOUNDED,
 			      "R%u unbounded memory access, use 'var &= const' or 'if (var < const)'", size_regno);
+	v->blamed = (int)size_regno - 1;
 	err = check_helper_mem(v, size_regno - 1, (uint32_t)s->umax, rw, zero_ok, call);
 	return err ? err : mark_precise(v, size_regno);
 }

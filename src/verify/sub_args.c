@@ -169,7 +169,7 @@ static int bad_tags(struct verifier *v, uint32_t arg)
 }
 
 /* The kernel's type of that kind and name, which may be of a flavour ("task_struct___old"). There must be one, and no other. */
-static int kernel_struct(struct verifier *v, uint32_t arg, uint32_t id, struct sub_arg *a)
+static int kernel_object(struct verifier *v, uint32_t arg, uint32_t id, struct sub_arg *a)
 {
 	const struct btf *kernel = v->in->n_btfs ? v->in->btfs[0] : NULL;
 	const struct btf_type *t = btf_strip(v->in->btf, id, NULL);
@@ -177,8 +177,8 @@ static int kernel_struct(struct verifier *v, uint32_t arg, uint32_t id, struct s
 	size_t len = flavour && flavour != name ? (size_t)(flavour - name) : strlen(name);
 	uint32_t found = 0;
 
-	if (!t || !btf_is_composite(t) || !len)
-		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u is not a pointer to a struct", arg);
+	if (!t || !len)
+		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u reference type has no name", arg);
 	for (uint32_t i = 1; kernel && i < btf__type_cnt(kernel); i++) {
 		const struct btf_type *k = btf__type_by_id(kernel, i);
 		const char *other;
@@ -193,7 +193,7 @@ static int kernel_struct(struct verifier *v, uint32_t arg, uint32_t id, struct s
 	}
 	if (found != 1)
 		return refuse(v, found ? -ESRCH : -ENOENT, PROBLEM_SHAPE,
-			      "arg#%u: the kernel has %u types of the name %.*s", arg, found, (int)len, name);
+			      "arg#%u: the kernel has %u such types of the name %.*s", arg, found, (int)len, name);
 	a->kind = SUB_ARG_BTF;
 	a->btf = kernel;
 	return 0;
@@ -224,7 +224,7 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 		if (tags & TAG_NONNULL)
 			return bad_tags(v, arg);
 		a->flags = PTR_TRUSTED | (tags & TAG_NULLABLE ? PTR_NULL : 0);
-		return kernel_struct(v, arg, id, a);
+		return kernel_object(v, arg, id, a);
 	}
 	if (tags & TAG_UNTRUSTED) {
 		if (tags & ~(uint32_t)TAG_UNTRUSTED)
@@ -234,7 +234,10 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 			a->flags = MEM_RDONLY | PTR_UNTRUSTED;
 			return 0;
 		}
-		err = kernel_struct(v, arg, id, a);
+		err = kernel_object(v, arg, id, a);
+		if (!err && !btf_is_composite(t))
+			return refuse(v, -EINVAL, PROBLEM_SHAPE,
+				      "arg#%u: only structs and numbers may be untrusted pointers' targets", arg);
 		a->flags = PTR_UNTRUSTED;
 		return err;
 	}

@@ -60,6 +60,7 @@ int check_sub_args(struct verifier *v, uint32_t subprog, struct reg *regs)
 		uint32_t regno = i + 1;
 
 		err = 0;
+		v->blamed = (int)regno;
 		switch (a->kind) {
 		case SUB_ARG_SCALAR:
 			if (r->type != REG_SCALAR)
@@ -95,7 +96,7 @@ int check_sub_args(struct verifier *v, uint32_t subprog, struct reg *regs)
 				      "arg#%u of '%s' is of a kind that skep does not know", i, sub->name);
 		}
 		if (err)
-			return err == -ENOMEM ? err : -EINVAL;
+			return a->kind == SUB_ARG_MEM && err != -ENOMEM ? -EINVAL : err;
 	}
 	return 0;
 }
@@ -367,7 +368,7 @@ static int set_arg(struct verifier *v, struct frame *f, uint32_t regno, const st
 	}
 }
 
-static int verify_function(struct verifier *v, uint32_t subprog)
+int start_function(struct verifier *v, uint32_t subprog)
 {
 	struct subprog *sub = &v->subprogs[subprog];
 	struct frame *f;
@@ -404,19 +405,30 @@ static int verify_function(struct verifier *v, uint32_t subprog)
 		if (err)
 			return err;
 	}
+	return 0;
+}
+
+static int verify_function(struct verifier *v, uint32_t subprog)
+{
+	const struct subprog *sub = &v->subprogs[subprog];
+	int err = start_function(v, subprog);
+
+	if (err)
+		return err;
 	if (v->log_level & 3) {
 		if (subprog)
 			vlog(v, "Validating %s() func#%u...\n", sub->name, subprog);
 		vlog(v, "%u:", sub->start);
-		log_state(v, s, 0, true);
+		log_state(v, v->cur, 0, true);
 	}
 	err = walk(v);
-	if (!err && subprog && (v->log_level & 3))
+	if (err)
+		return err; /* with its states, for the report */
+	if (subprog && (v->log_level & 3))
 		vlog(v, "Func#%u ('%s') is safe for any args that match its prototype\n", subprog, sub->name);
-	if (!err)
-		log_back(v, 0);
+	log_back(v, 0);
 	prune_free(v);
-	return err;
+	return 0;
 }
 
 int verify_subprogs(struct verifier *v)

@@ -83,6 +83,11 @@ static void set_rights(struct verifier *v)
 		v->prog_type = in->attach.prog->prog_type;
 		v->attach_type = in->attach.prog->attach_type;
 	}
+	if (in->own_type) {
+		/* The helpers of a type that has neither frames nor sockets. */
+		v->prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+		v->attach_type = BPF_CGROUP_DEVICE;
+	}
 	v->exception_callback = -1;
 	v->log_level = in->log ? in->log_level : 0;
 }

@@ -68,6 +68,12 @@ struct verify_input {
 
 	char name[BPF_OBJ_NAME_LEN];
 	uint32_t prog_type, attach_type;
+	/*
+	 * A program type of an embedder's: prog_type is beyond Linux's, the context is so many bytes that may be read and
+	 * written, and any number may be returned. Of Linux's helpers it has those that need no packet.
+	 */
+	bool own_type;
+	uint32_t own_ctx_size;
 	uint32_t
 		flags; /* BPF_F_STRICT_ALIGNMENT, BPF_F_ANY_ALIGNMENT, BPF_F_TEST_STATE_FREQ, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS */
 	uint32_t caps; /* enum verify_caps: of who loads it */
@@ -91,6 +97,7 @@ struct verify_input {
 	void (*log)(void *arg, const char *text, size_t len); /* NULL: no log */
 	void (*log_rewind)(void *arg, size_t len); /* forget all but the first len bytes: at level 1 a path that was fine leaves no trace */
 	void *log_arg;
+	bool explain; /* a refusal comes with verify_result.report: the path is walked once more */
 	uint32_t insn_limit; /* instructions to process at most; 0: the kernel's million */
 	size_t memory_limit; /* bytes; 0: none. Beyond it the program is refused with -ENOMEM */
 };
@@ -153,10 +160,11 @@ struct verify_result {
 	enum verify_problem problem;
 	uint32_t insn; /* where it was refused */
 	char message[512]; /* the refusal in one line */
-	struct verify_report *report; /* the path that led there (verify/report.h), NULL when accepted */
+	struct verify_report *report; /* why, for people (verify/report.h); NULL: accepted, or not asked for */
 
 	uint32_t insns_processed, total_states, peak_states, max_states_per_insn, mark_read;
 	uint32_t stack_depth; /* bytes of the deepest call chain */
+	uint32_t max_ctx; /* bytes of the context that it may look at: as many must be there at every run */
 	uint16_t *subprog_stack; /* bytes of each function, n_subprogs of them */
 	size_t peak_memory;
 	uint64_t time_ns;

@@ -55,8 +55,11 @@ int check_reg_read(struct verifier *v, uint32_t regno)
 {
 	struct reg *r = &cur_regs(v)[regno];
 
-	if (r->type == REG_NOT_INIT)
+	v->touched_regs |= 1u << regno;
+	if (r->type == REG_NOT_INIT) {
+		v->blamed = (int)regno;
 		return refuse(v, -EACCES, PROBLEM_UNINIT, "R%u !read_ok", regno);
+	}
 	if (r->zext_pending && reads_64(v, regno))
 		need_zext(v, r);
 	return 0;
@@ -185,6 +188,7 @@ static int step(struct verifier *v, const struct bpf_insn *insn, uint32_t *next,
 	struct reg *def = NULL;
 	int err;
 
+	v->blamed = -1;
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:
 		err = check_alu(v, insn);
@@ -238,6 +242,20 @@ static int step(struct verifier *v, const struct bpf_insn *insn, uint32_t *next,
 		def->def = v->insn;
 	}
 	return err;
+}
+
+int walk_step(struct verifier *v, uint32_t *next, bool *ended)
+{
+	int err = 0;
+
+	v->hist_last = NULL;
+	v->cur->last_insn = v->prev_insn;
+	v->cur->insn = v->insn;
+	*next = v->insn + 1;
+	*ended = false;
+	if (v->aux[v->insn].jump_point)
+		err = hist_push(v, 0, 0, 0, NULL);
+	return err ? err : step(v, &v->insns[v->insn], next, ended);
 }
 
 /* The next path, into cur. False: there is none. */

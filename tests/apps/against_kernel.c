@@ -325,8 +325,7 @@ static void hive_says(void *arg, enum skep_log_level level, const char *line)
 
 static void hive_side(struct record *r, const struct subject *s, uint32_t flags)
 {
-	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY | flags,
-					       .log = hive_says, .log_arg = r);
+	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .flags = flags, .log = hive_says, .log_arg = r);
 	struct skep_object *obj;
 	struct skep_hive *hive;
 

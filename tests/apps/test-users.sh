@@ -23,7 +23,7 @@ vip 192.0.2.1:5000/udp encap
 backend 2001:db8::b 02:00:00:00:00:0b
 EOT
 
-replay() { "$skep" replay "$@" --json --unsafe-no-verify 2>/dev/null >"$tmp/out"; }
+replay() { "$skep" replay "$@" --json 2>/dev/null >"$tmp/out"; }
 # json FILE EXPR: a file of JSON Lines; with them as list `o`, the Python expression holds.
 json() {
 	python3 -c 'import json, sys

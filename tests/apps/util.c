@@ -15,8 +15,7 @@ static void print_log(void *arg, enum skep_log_level level, const char *line)
 
 struct app_run *app_open(const char *name)
 {
-	struct skep_hive_opts opts =
-		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY, .n_cpus = APP_CPUS, .log = print_log);
+	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .n_cpus = APP_CPUS, .log = print_log);
 	const struct app *app = app_find(name);
 	struct app_run *a = calloc(1, sizeof(*a));
 

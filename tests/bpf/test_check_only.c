@@ -106,7 +106,7 @@ static void what_is_no_btf_makes_no_hive(void **state)
 static void checking_and_not_verifying_exclude_each_other(void **state)
 {
 	struct skep_hive_opts opts =
-		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_CHECK_ONLY | SKEP_UNSAFE_NO_VERIFY, .btf_path = path);
+		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_CHECK_ONLY | (1 << 30), .btf_path = path);
 	struct skep_hive *other = NULL;
 
 	assert_int_equal(skep_hive_new(&opts, &other), -EINVAL);

@@ -102,7 +102,7 @@ static int load_using(int map)
 		EXIT(),
 	};
 	struct bpf_func_info func = {0, 3};
-	char log[256];
+	char log[2048];
 	char raw[128];
 	uint32_t size = raw_btf(raw, sizeof(raw));
 	int btf = call(BPF_BTF_LOAD, .btf = PTR(raw), .btf_size = size);
@@ -182,8 +182,7 @@ static void every_allocation_may_fail_once(void **state)
 	long done = 0;
 
 	do {
-		struct skep_hive_opts opts =
-			SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY, .n_cpus = 2);
+		struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .n_cpus = 2);
 
 		failed = false;
 		countdown = ++n;

@@ -19,7 +19,12 @@ static int run(int prog, union bpf_attr *attr)
 static int make_counter(void)
 {
 	const struct bpf_insn insns[] = {
+		MOV_IMM(0, 0),
 		INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(struct xdp_md, data), 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, 3, 1, offsetof(struct xdp_md, data_end), 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 4, 2, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 4, 0, 0, 1),
+		INSN(BPF_JMP | BPF_JGT | BPF_X, 4, 3, 3, 0),
 		INSN(BPF_LDX | BPF_MEM | BPF_B, 0, 2, 0, 0),
 		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 1),
 		INSN(BPF_STX | BPF_MEM | BPF_B, 2, 0, 0, 0),
@@ -179,20 +184,27 @@ static void types_without_a_test_run_say_so(void **state)
 	}
 }
 
-static void a_run_that_calls_what_does_not_exist_ends_with_efault(void **state)
+/* libbpf's poison for a CO-RE relocation that failed. */
+static void a_poisoned_call_is_refused_where_a_path_reaches_it_and_gone_where_none_does(void **state)
 {
-	/* libbpf's poison for a CO-RE relocation that failed. */
-	const struct bpf_insn insns[] = {CALL(195896080), EXIT()};
+	const struct bpf_insn reached[] = {CALL(195896080), EXIT()};
+	const struct bpf_insn guarded[] = {
+		MOV_IMM(0, 2),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1, 2),
+		CALL(195896080),
+		EXIT(),
+	};
 	union bpf_attr attr = {0};
-	int prog = make_prog_insns(BPF_PROG_TYPE_XDP, insns, 2);
-	int good = make_prog(BPF_PROG_TYPE_XDP, 2);
+	int prog;
 
-	assert_int_equal(run(prog, &attr), -EFAULT);
-	assert_int_equal(test_errors, 1);
-	/* The worker is as good as before. */
-	assert_int_equal(run_xdp(good), 2);
+	assert_int_equal(call(BPF_PROG_LOAD, .prog_type = BPF_PROG_TYPE_XDP, .insns = PTR(reached), .insn_cnt = 2,
+			      .license = PTR("GPL")),
+			 -EINVAL);
+	prog = make_prog_insns(BPF_PROG_TYPE_XDP, guarded, ARRAY_SIZE(guarded));
+	assert_int_equal(run(prog, &attr), 0);
+	assert_int_equal(attr.test.retval, 2);
+	assert_int_equal(test_errors, 0);
 	close(prog);
-	close(good);
 }
 
 int main(void)
@@ -204,7 +216,7 @@ int main(void)
 		HIVE_TEST(an_xdp_context_says_where_the_frame_comes_from),
 		HIVE_TEST(an_skb_context_goes_in_and_comes_back),
 		HIVE_TEST(types_without_a_test_run_say_so),
-		HIVE_TEST(a_run_that_calls_what_does_not_exist_ends_with_efault),
+		HIVE_TEST(a_poisoned_call_is_refused_where_a_path_reaches_it_and_gone_where_none_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

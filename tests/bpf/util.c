@@ -7,7 +7,7 @@
 struct skep_hive *hive;
 char test_line[1024];
 unsigned int test_errors;
-uint32_t test_hive_flags = SKEP_UNSAFE_NO_VERIFY;
+uint32_t test_hive_flags;
 
 static void hive_says(void *arg, enum skep_log_level level, const char *line)
 {
@@ -49,12 +49,14 @@ int make_array(void)
 
 int make_prog_insns(uint32_t type, const struct bpf_insn *insns, uint32_t n)
 {
-	char log[1024] = "";
-	int fd = call(BPF_PROG_LOAD, .prog_type = type, .insns = PTR(insns), .insn_cnt = n, .license = PTR("GPL"),
-		      .log_buf = PTR(log), .log_size = sizeof(log), .log_level = 1);
+	static char log[1 << 20];
+	int fd = call(BPF_PROG_LOAD, .prog_type = type, .insns = PTR(insns), .insn_cnt = n, .license = PTR("GPL"));
 
-	if (fd < 0)
-		fail_msg("program of type %u: %s: %s", type, strerror(-fd), log);
+	if (fd >= 0)
+		return fd;
+	call(BPF_PROG_LOAD, .prog_type = type, .insns = PTR(insns), .insn_cnt = n, .license = PTR("GPL"),
+	     .log_buf = PTR(log), .log_size = sizeof(log), .log_level = 1);
+	fail_msg("program of type %u: %s: %s", type, strerror(-fd), log);
 	return fd;
 }
 

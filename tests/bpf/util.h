@@ -25,7 +25,7 @@
 extern struct skep_hive *hive;
 extern char test_line[1024];
 extern unsigned int test_errors;
-/* Flags of the hives that test_hive_setup() makes; SKEP_UNSAFE_NO_VERIFY unless a test's main() says otherwise. */
+/* Flags of the hives that test_hive_setup() makes; 0 unless a test's main() says otherwise. */
 extern uint32_t test_hive_flags;
 
 int test_hive_setup(void **state);

@@ -8,16 +8,14 @@ caps=$here/captures
 tmp=$(mktemp -d)
 chmod 755 "$tmp"
 trap 'rm -rf "$tmp"' EXIT
-unsafe=--unsafe-no-verify
 ports=$here/ports.bpf.o
 
-# expect CODE COMMAND...: runs it, keeps stdout in $tmp/out and stderr (without the warning) in $tmp/err; the exit code must be CODE.
+# expect CODE COMMAND...: runs it, keeps stdout in $tmp/out and stderr in $tmp/err; the exit code must be CODE.
 expect() {
 	local want=$1 got
 	shift
-	"$@" >"$tmp/out" 2>"$tmp/all"
+	"$@" >"$tmp/out" 2>"$tmp/err"
 	got=$?
-	grep -v '^skep: warning: --unsafe-no-verify' "$tmp/all" >"$tmp/err"
 	[ $got = "$want" ] || { echo "exit code $got, not $want: $*"; cat "$tmp/out" "$tmp/err"; return 1; }
 }
 # says TEXT: some line of stdout has it. complains TEXT: stderr is one line that has it.

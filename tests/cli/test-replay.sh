@@ -4,15 +4,15 @@
 . "$(dirname "$0")/common.sh"
 
 verdicts() { # CAPTURE PROG EXPR
-	expect 0 "$skep" replay "$ports" "$caps/$1" --prog "$2" --json $unsafe && json "o[-1]['verdicts'] == $3"
+	expect 0 "$skep" replay "$ports" "$caps/$1" --prog "$2" --json && json "o[-1]['verdicts'] == $3"
 }
 plain_report() {
-	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit $unsafe && says "10 frames, 420 bytes" &&
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit && says "10 frames, 420 bytes" &&
 		grep -qE '^  XDP_PASS +5 +50\.0 %' "$tmp/out" && grep -qE '^  XDP_DROP +5 +50\.0 %' "$tmp/out" &&
 		says "ns per frame" && says '"frames": 10' && ! grep -q $'\033' "$tmp/out"
 }
 same_in_interpreter() {
-	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --interpret --json $unsafe &&
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --interpret --json &&
 		json "o[-1]['verdicts'] == {'XDP_PASS': 5, 'XDP_DROP': 5} and o[-1]['engine'] == 'interpreter'"
 }
 maps_in_json() {
@@ -22,58 +22,58 @@ maps_in_json() {
 		json "[e['value'] for e in o if e.get('map') == '.bss'] == [{'frames': 10}]"
 }
 sizes() {
-	expect 0 "$skep" replay "$ports" "$caps/sizes.pcap" --prog by_limit --json $unsafe &&
+	expect 0 "$skep" replay "$ports" "$caps/sizes.pcap" --prog by_limit --json &&
 		json "o[-1]['frames'] == 9 and o[-1]['skipped'] == 3 and sum(o[-1]['verdicts'].values()) == 6"
 }
 cut() {
-	expect 0 "$skep" replay "$ports" "$caps/cut.pcap" --prog by_limit --json $unsafe && json "o[-1]['cut'] == 10"
+	expect 0 "$skep" replay "$ports" "$caps/cut.pcap" --prog by_limit --json && json "o[-1]['cut'] == 10"
 }
 limit() {
-	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --limit 777 --json $unsafe &&
+	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --limit 777 --json &&
 		json "o[-1]['frames'] == 777"
 }
 many() {
-	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --json $unsafe &&
+	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --json &&
 		json "o[-1]['frames'] == 300000 and o[-1]['verdicts'] == {'XDP_PASS': 150000, 'XDP_DROP': 150000}" &&
 		json "sum(sum(e['values']) for e in o if e.get('map') == 'by_port') == 300000"
 }
 from_stdin() {
-	expect 0 sh -c "cat '$caps/ten.pcap' | '$skep' replay '$ports' - --prog by_limit --json $unsafe" &&
+	expect 0 sh -c "cat '$caps/ten.pcap' | '$skep' replay '$ports' - --prog by_limit --json" &&
 		json "o[-1]['frames'] == 10"
 }
 broken() {
-	expect 1 "$skep" replay "$ports" "$caps/broken.pcap" --prog by_limit --json $unsafe && complains "after frame 9" &&
+	expect 1 "$skep" replay "$ports" "$caps/broken.pcap" --prog by_limit --json && complains "after frame 9" &&
 		json "o[-1]['frames'] == 9"
 }
 comments() {
-	expect 0 "$skep" replay "$ports" "$caps/ten-nano.pcap" --prog by_limit -o "$tmp/o.pcapng" $unsafe &&
+	expect 0 "$skep" replay "$ports" "$caps/ten-nano.pcap" --prog by_limit -o "$tmp/o.pcapng" &&
 		[ "$(tshark -r "$tmp/o.pcapng" -T fields -e frame.comment | sort | uniq -c | tr -s ' \n' ' ')" = \
 			" 5 skep: XDP_DROP 5 skep: XDP_PASS " ] &&
 		[ "$(tshark -r "$tmp/o.pcapng" -T fields -e frame.time_epoch -e frame.len | head -1)" = \
 			"$(tshark -r "$caps/ten-nano.pcap" -T fields -e frame.time_epoch -e frame.len | head -1)" ]
 }
 round_trip() {
-	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --save "$tmp/s.state" --json $unsafe || return 1
-	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --state "$tmp/s.state" --json $unsafe &&
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --save "$tmp/s.state" --json || return 1
+	expect 0 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --state "$tmp/s.state" --json &&
 		json "all(sum(e['values']) == 2 for e in o if e.get('map') == 'by_port')" &&
 		json "[e['value'] for e in o if e.get('map') == '.bss'] == [{'frames': 20}]"
 }
 as_user() {
 	cp "$skep" "$ports" "$caps/ten.pcap" "$tmp/" && chmod 644 "$tmp"/*.o "$tmp"/*.pcap && chmod 755 "$tmp/skep" &&
 		expect 0 setpriv --reuid 1000 --regid 1000 --clear-groups env -i "$tmp/skep" replay "$tmp/ports.bpf.o" \
-			"$tmp/ten.pcap" --prog by_limit --json $unsafe && json "o[-1]['frames'] == 10"
+			"$tmp/ten.pcap" --prog by_limit --json && json "o[-1]['frames'] == 10"
 }
 alone() {
 	mkdir -p "$tmp/alone" && cp "$skep" "$tmp/alone/" && cd "$tmp/alone" &&
-		expect 0 env -i ./skep replay xdp-firewall "$source/demo/demo.pcapng" --json $unsafe && json "o[-1]['frames'] > 100"
+		expect 0 env -i ./skep replay xdp-firewall "$source/demo/demo.pcapng" --json && json "o[-1]['frames'] > 100"
 }
 several() {
-	expect 1 "$skep" replay "$ports" "$caps/ten.pcap" $unsafe && grep -q 'several programs; choose one with --prog' "$tmp/err" &&
+	expect 1 "$skep" replay "$ports" "$caps/ten.pcap" && grep -q 'several programs; choose one with --prog' "$tmp/err" &&
 		grep -q 'by_limit' "$tmp/err"
 }
 interrupted() {
 	mkfifo "$tmp/pipe"
-	"$skep" replay "$ports" "$tmp/pipe" --prog by_limit --json $unsafe >"$tmp/out" 2>"$tmp/err" &
+	"$skep" replay "$ports" "$tmp/pipe" --prog by_limit --json >"$tmp/out" 2>"$tmp/err" &
 	local pid=$!
 	{ cat "$caps/ten.pcap"; for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $pid 2>/dev/null || break; sleep 0.1; kill -INT $pid; done; } >"$tmp/pipe"
 	wait $pid
@@ -114,14 +114,13 @@ fi
 ok "build/skep copied alone elsewhere runs, ready-made programs included" alone
 ok "of several programs one must be chosen" several
 ok "Ctrl-C prints what was done so far" interrupted
-ok "without --unsafe-no-verify nothing is run" refused 1 "has no verifier" replay "$ports" "$caps/ten.pcap" --prog by_limit
-ok "a missing object" refused 1 "/nonexistent.o: read: No such file" replay /nonexistent.o "$caps/ten.pcap" $unsafe
-ok "a folder as object" refused 1 "read: Is a directory" replay "$tmp" "$caps/ten.pcap" $unsafe
-ok "a text file as object" refused 1 "text.pcap: open: not an ELF file (an object is what clang -target bpf" replay "$caps/text.pcap" "$caps/ten.pcap" $unsafe
-ok "an x86-64 file as object" refused 1 "x86-64 file, not a BPF object" replay "$skep" "$caps/ten.pcap" $unsafe
+ok "a missing object" refused 1 "/nonexistent.o: read: No such file" replay /nonexistent.o "$caps/ten.pcap"
+ok "a folder as object" refused 1 "read: Is a directory" replay "$tmp" "$caps/ten.pcap"
+ok "a text file as object" refused 1 "text.pcap: open: not an ELF file (an object is what clang -target bpf" replay "$caps/text.pcap" "$caps/ten.pcap"
+ok "an x86-64 file as object" refused 1 "x86-64 file, not a BPF object" replay "$skep" "$caps/ten.pcap"
 head -c 1000 "$ports" >"$tmp/half.o"
-ok "half an object" refused 1 "half.o: open: cut off" replay "$tmp/half.o" "$caps/ten.pcap" $unsafe
-wrong() { refused 1 "$2" replay "$here/wrong-$1.bpf.o" "$caps/ten.pcap" $unsafe; }
+ok "half an object" refused 1 "half.o: open: cut off" replay "$tmp/half.o" "$caps/ten.pcap"
+wrong() { refused 1 "$2" replay "$here/wrong-$1.bpf.o" "$caps/ten.pcap"; }
 ok "an object without BTF: compile with -g" wrong no-g "BTF is required, but is missing or corrupted. (compile with clang -g)"
 ok "a map type that skep lacks is named" wrong bloom "load: map 'tested': type bloom_filter exists in Linux since 5.16, but skep does not have it"
 ok "a map without room" wrong no-entries "load: map 'tested': max_entries is 0"
@@ -129,39 +128,40 @@ ok "a map that is only declared" wrong extern-map "a map is only declared here"
 ok "a kernel function: skep has none" wrong kfunc "'bpf_no_such_kfunc': not found in kernel or module BTFs (skep has no kernel functions (kfuncs) yet"
 ok "what is attached to does not exist" wrong fentry "'no_such_function': -3 (it attaches to what skep's own BTF does not have)"
 core() {
-	expect 0 "$skep" replay "$here/wrong-core.bpf.o" "$caps/ten.pcap" $unsafe && says "10 runs ended early" && says "a field that CO-RE looked for"
+	refused 1 "failed to resolve CO-RE relocation <byte_off>" replay "$here/wrong-core.bpf.o" "$caps/ten.pcap" &&
+		grep -q "struct task_struct.no_such_field" "$tmp/err"
 }
 ok "a field that does not exist is said to be the reason" core
 # 4 KiB hold 256 of these events: they are read before the next 64 frames come.
 events() {
-	expect 0 "$skep" replay "$here/ring.bpf.o" "$caps/many.pcap" --limit 2000 $unsafe && says "2,000 events through tested" &&
+	expect 0 "$skep" replay "$here/ring.bpf.o" "$caps/many.pcap" --limit 2000 && says "2,000 events through tested" &&
 		! grep -q lost "$tmp/out"
 }
 ok "events of a small ring are read in time" events
 # The whole list is in the state file and in map dump; a report that scrolls away tells nobody anything.
 long_list() {
 	expect 0 "$skep" map update "$here/long-list.bpf.o" tested 7 '{"list":[1,2,3]}' --state "$tmp/long.state" &&
-		expect 0 "$skep" replay "$here/long-list.bpf.o" "$caps/ten.pcap" --state "$tmp/long.state" $unsafe &&
+		expect 0 "$skep" replay "$here/long-list.bpf.o" "$caps/ten.pcap" --state "$tmp/long.state" &&
 		says "list  [ 1, 2, 3, 0," && says "... and 980 more ]"
 }
 ok "of a long list the report has the beginning" long_list
 no_frames() {
-	expect 1 "$skep" replay "$here/no-frames.bpf.o" "$caps/ten.pcap" "$@" $unsafe &&
+	expect 1 "$skep" replay "$here/no-frames.bpf.o" "$caps/ten.pcap" "$@" &&
 		grep -q "takes \(no \)\?frames (xdp, tc, socket, cgroup_skb do); it has:" "$tmp/err" && grep -q 'SEC("kprobe/do_sys_open")' "$tmp/err"
 }
 ok "an object without programs for frames is told which those are" no_frames
 ok "a program that takes no frames is told which do" no_frames --prog wrong
-ok "legacy maps" refused 1 'supported by libbpf v1.0+ (define maps in SEC(".maps"))' replay "$here/legacy.bpf.o" "$caps/ten.pcap" $unsafe
-ok "a section that nobody knows" refused 1 'SEC("mystery") names no kind of program' replay "$here/sec-unknown.bpf.o" "$caps/ten.pcap" $unsafe
-not_there() { expect 1 "$skep" replay "$ports" "$caps/ten.pcap" --prog nope $unsafe && grep -q "no program 'nope'; it has:" "$tmp/err" && grep -q by_limit "$tmp/err"; }
+ok "legacy maps" refused 1 'supported by libbpf v1.0+ (define maps in SEC(".maps"))' replay "$here/legacy.bpf.o" "$caps/ten.pcap"
+ok "a section that nobody knows" refused 1 'SEC("mystery") names no kind of program' replay "$here/sec-unknown.bpf.o" "$caps/ten.pcap"
+not_there() { expect 1 "$skep" replay "$ports" "$caps/ten.pcap" --prog nope && grep -q "no program 'nope'; it has:" "$tmp/err" && grep -q by_limit "$tmp/err"; }
 ok "a program that is not there, and those that are" not_there
-ok "a missing capture" refused 1 "/nonexistent.pcap: open: No such file" replay "$here/sec-loose.bpf.o" /nonexistent.pcap $unsafe
-ok "an empty file as capture" refused 1 "empty.pcap: open: not a capture" replay "$here/sec-loose.bpf.o" "$caps/empty.pcap" $unsafe
-ok "a text file as capture" refused 1 "text.pcap: open: not a capture" replay "$here/sec-loose.bpf.o" "$caps/text.pcap" $unsafe
-ok "a link type that is not read" refused 1 "link type IEEE802_11" replay "$here/sec-loose.bpf.o" "$caps/wifi.pcap" $unsafe
-ok "an output that cannot be made" refused 1 "/nonexistent/o.pcapng: write: No such file" replay "$here/sec-loose.bpf.o" "$caps/ten.pcap" -o /nonexistent/o.pcapng $unsafe
-ok "a section that libbpf 1.1 does not know runs as what it is" expect 0 "$skep" replay "$here/sec-tcx.bpf.o" "$caps/ten.pcap" $unsafe
-ok "too few arguments" refused 2 "replay wants an object" replay "$ports" $unsafe
+ok "a missing capture" refused 1 "/nonexistent.pcap: open: No such file" replay "$here/sec-loose.bpf.o" /nonexistent.pcap
+ok "an empty file as capture" refused 1 "empty.pcap: open: not a capture" replay "$here/sec-loose.bpf.o" "$caps/empty.pcap"
+ok "a text file as capture" refused 1 "text.pcap: open: not a capture" replay "$here/sec-loose.bpf.o" "$caps/text.pcap"
+ok "a link type that is not read" refused 1 "link type IEEE802_11" replay "$here/sec-loose.bpf.o" "$caps/wifi.pcap"
+ok "an output that cannot be made" refused 1 "/nonexistent/o.pcapng: write: No such file" replay "$here/sec-loose.bpf.o" "$caps/ten.pcap" -o /nonexistent/o.pcapng
+ok "a section that libbpf 1.1 does not know runs as what it is" expect 0 "$skep" replay "$here/sec-tcx.bpf.o" "$caps/ten.pcap"
+ok "too few arguments" refused 2 "replay wants an object" replay "$ports"
 ok "an unknown option" refused 2 "'--nope'" replay "$ports" "$caps/ten.pcap" --nope
 ok "a limit that is no number" refused 2 "--limit wants a number" replay "$ports" "$caps/ten.pcap" --limit x
 tap_end

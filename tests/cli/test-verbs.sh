@@ -37,19 +37,19 @@ helpers() {
 maps() { expect 0 "$skep" list maps --json && json "{e['name']: e['skep'] for e in o}['hash'] is True and len(o) >= 32"; }
 types() { expect 0 "$skep" list types --json && json "'xdp' in [e['name'] for e in o] and len(o) >= 32"; }
 bench() {
-	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --json $unsafe &&
+	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --json &&
 		json "set(o[0]) == {'prog', 'insns', 'retval', 'interp_ns', 'jit_ns', 'kernel_ns', 'compile_us'}" &&
 		json "o[0]['prog'] == 'by_limit' and o[0]['retval'] == 1 and o[0]['interp_ns'] > 0 and o[0]['kernel_ns'] is None"
 }
 bench_data() {
-	head -c 100 /dev/zero >"$tmp/frame" && expect 0 "$skep" bench "$ports" --prog by_limit --data "$tmp/frame" --repeat 100 --json $unsafe &&
+	head -c 100 /dev/zero >"$tmp/frame" && expect 0 "$skep" bench "$ports" --prog by_limit --data "$tmp/frame" --repeat 100 --json &&
 		json "o[0]['retval'] == 0"
 }
 # Beside the kernel where it may be asked; otherwise the reason is said and the figure is null.
 bench_kernel() {
-	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --kernel --json $unsafe || return 1
+	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --kernel --json || return 1
 	json "o[0]['kernel_ns'] is None or o[0]['kernel_ns'] > 0" || return 1
-	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --kernel $unsafe && ! grep -q "the kernel's run returned" "$tmp/err"
+	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --kernel && ! grep -q "the kernel's run returned" "$tmp/err"
 }
 # An object whose maps hold a program and a map, and that prints on every run.
 holder_object() {
@@ -92,11 +92,11 @@ holds() {
 		expect 0 "$skep" prog show "$tmp/holder.bpf.o" --json && json "o[0]['id'] == $id"
 }
 replay_speaks() {
-	expect 0 "$skep" replay "$tmp/holder.bpf.o" "$source/demo/demo.pcapng" --limit 3 $unsafe &&
+	expect 0 "$skep" replay "$tmp/holder.bpf.o" "$source/demo/demo.pcapng" --limit 3 &&
 		[ "$(grep -c '^trace: hello 5$' "$tmp/err")" = 3 ]
 }
 bench_is_silent() {
-	expect 0 "$skep" bench "$tmp/holder.bpf.o" --repeat 100 $unsafe && [ ! -s "$tmp/err" ] || { head -3 "$tmp/err"; return 1; }
+	expect 0 "$skep" bench "$tmp/holder.bpf.o" --repeat 100 && [ ! -s "$tmp/err" ] || { head -3 "$tmp/err"; return 1; }
 }
 closed_pipe() { "$skep" list helpers | head -1 | grep -q helper; }
 full_disk() { expect 1 sh -c "'$skep' list helpers >/dev/full"; }
@@ -120,10 +120,9 @@ ok "an object with a map of maps and a prog array builds" holder_object
 ok "they are dumped with the index and the id as numbers" holds
 ok "replay shows what bpf_printk writes" replay_speaks
 ok "bench does not: a run is not worth a line" bench_is_silent
-ok "bench wants the word" refused 1 "has no verifier" bench "$ports"
-ok "bench of a program that is not there" eval 'expect 1 "$skep" bench "$ports" --prog nope $unsafe && grep -q "no program .nope.; it has:" "$tmp/err"'
-ok "a frame that is none" refused 1 "a frame has 14 to" bench "$ports" --data /dev/null $unsafe
-ok "a repeat that is none" refused 2 "--repeat wants" bench "$ports" --repeat 0 $unsafe
+ok "bench of a program that is not there" eval 'expect 1 "$skep" bench "$ports" --prog nope && grep -q "no program .nope.; it has:" "$tmp/err"'
+ok "a frame that is none" refused 1 "a frame has 14 to" bench "$ports" --data /dev/null
+ok "a repeat that is none" refused 2 "--repeat wants" bench "$ports" --repeat 0
 ok "a list of what there is none of" refused 2 "no list of 'x'" list x
 ok "prog cannot do everything" refused 2 "prog cannot 'load'" prog load x
 ok "a ready-made name that is none lists those there are" eval 'expect 1 "$skep" prog show nope && grep -q xdp-firewall "$tmp/err"'

@@ -967,8 +967,7 @@ int main(int argc, char **argv)
 		return SKIP;
 	}
 	for (uint32_t mode = 0; mode < 2; mode++) {
-		struct skep_hive_opts opts =
-			SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY | (mode ? SKEP_INTERPRET : 0));
+		struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .flags = (mode ? SKEP_INTERPRET : 0));
 		struct side hive = {.name = "hive"};
 
 		if (skep_hive_new(&opts, &hive.hive) || side_open(&hive)) {

@@ -27,13 +27,6 @@ refuses() {
 	"$tmp/embed" /nonexistent.bpf.o 2>"$tmp/err"
 	[ $? = 1 ] && [ "$(wc -l <"$tmp/err")" = 1 ] && grep -q '^skep: /nonexistent.bpf.o: read: No such file' "$tmp/err"
 }
-refuses_unverified() {
-	sed 's/.flags = SKEP_UNSAFE_NO_VERIFY, //' "$source/examples/embed.c" >"$tmp/careful.c" &&
-		! cmp -s "$source/examples/embed.c" "$tmp/careful.c" &&
-		cc $(pkg-config --cflags skep) "$tmp/careful.c" -o "$tmp/careful" $(pkg-config --libs skep) || return 1
-	"$tmp/careful" "$tmp/price.bpf.o" 2>"$tmp/err"
-	[ $? = 1 ] && [ "$(wc -l <"$tmp/err")" = 1 ] && grep -q '^skep: price.bpf.o: load: skep has no verifier yet' "$tmp/err"
-}
 shows_only_skep() {
 	! nm -D --defined-only "$lib" | grep -vE ' (T skep_|A SKEP_)'
 }
@@ -48,7 +41,6 @@ no_writable_state() {
 ok "the example builds against the installed tree with pkg-config" build_example
 ok "it loads an object with a context and a helper of its own, and runs it" runs
 ok "a missing object is one clear line and exit code 1" refuses
-ok "without SKEP_UNSAFE_NO_VERIFY nothing loads, and one line says why" refuses_unverified
 ok "the library shows nothing but skep_ names, so nothing of libc is interposed" shows_only_skep
 ok "the library cannot exit the process" never_exits
 ok "the library has no global state of its own" no_writable_state

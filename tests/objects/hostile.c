@@ -170,8 +170,7 @@ static size_t mutate(const struct object *o, enum kind kind, uint32_t n, uint8_t
 /* Changes [from, to) in this process. */
 static void run_batch(const struct object *o, enum kind kind, uint32_t from, uint32_t to)
 {
-	struct skep_hive_opts opts =
-		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_UNSAFE_NO_VERIFY, .n_cpus = 2, .log = log_line);
+	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .n_cpus = 2, .log = log_line);
 	uint8_t *copy = malloc(o->len);
 
 	for (uint32_t n = from; n < to; n++) {

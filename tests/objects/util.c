@@ -7,7 +7,7 @@
 struct test_state test;
 const char *object_dir, *object_variant;
 bool on_kernel;
-static uint32_t hive_flags = SKEP_UNSAFE_NO_VERIFY;
+static uint32_t hive_flags;
 
 static void say(const char *line)
 {
