@@ -42,9 +42,13 @@ static const struct by_attach {
 	{BPF_FUNC_seq_printf_btf, T(TRACING), A(TRACE_ITER)},
 	/* What a trampoline calls knows the function's arguments. */
 	{BPF_FUNC_get_func_arg, T(TRACING), TRAMPOLINE},
-	{BPF_FUNC_get_func_ret, T(TRACING), A(TRACE_FEXIT) | A(MODIFY_RETURN)},
+	{BPF_FUNC_get_func_ret, T(TRACING), TRAMPOLINE}, /* before the function it gives -EOPNOTSUPP */
 	{BPF_FUNC_get_func_arg_cnt, T(TRACING), TRAMPOLINE},
 	{BPF_FUNC_get_attach_cookie, T(TRACING), TRAMPOLINE | A(TRACE_RAW_TP)},
+	{BPF_FUNC_get_func_arg, T(LSM), A(LSM_MAC)},
+	{BPF_FUNC_get_func_ret, T(LSM), A(LSM_MAC)},
+	{BPF_FUNC_get_func_arg_cnt, T(LSM), A(LSM_MAC)},
+	{BPF_FUNC_get_attach_cookie, T(LSM), A(LSM_MAC)},
 	/* Only what is attached to a function or hook can have these: the program type shares the others' list. */
 	{BPF_FUNC_d_path, T(SYSCALL), 0},
 	{BPF_FUNC_sk_storage_get, T(SYSCALL), 0},
