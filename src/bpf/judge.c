@@ -4,6 +4,7 @@
 
 #include "base/util.h"
 #include "bpf/fd.h"
+#include "bpf/kernel_facts.h"
 #include "verify/record.h"
 
 #include <bpf/btf.h>
@@ -94,8 +95,17 @@ static bool have_helper(void *arg, uint32_t id)
 {
 	const struct skep_hive *hive = arg;
 
-	return (hive->flags & SKEP_CHECK_ONLY) || (id <= SKEP_HELPER_MAX && hive->helpers[id]) ||
-	       id == BPF_FUNC_tail_call;
+	if (hive->flags & SKEP_CHECK_ONLY)
+		return kernel_has_helper(id);
+	return (id <= SKEP_HELPER_MAX && hive->helpers[id]) || id == BPF_FUNC_tail_call;
+}
+
+static bool have_symbol(void *arg, const char *name)
+{
+	const struct skep_hive *hive = arg;
+
+	/* Of another kernel than the running one nobody knows the addresses: its BTF has to do. */
+	return hive->btf_path || kernel_has_symbol(name);
 }
 
 int judge(struct load *l, const struct judge_target *target, struct verify_result *result)
@@ -128,6 +138,7 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.n_line_info = p->n_line_info,
 		.own_helper = own_helper,
 		.have_helper = have_helper,
+		.have_symbol = have_symbol,
 		.arg = l->hive,
 		.log_level = l->log->level,
 		.log = l->log->buf ? to_log : NULL,

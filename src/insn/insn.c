@@ -226,6 +226,11 @@ const struct insn_desc *insn_decode_any(const struct bpf_insn *insn)
 	const struct insn_desc *d = insn_decode(insn, NULL);
 	struct bpf_insn other = *insn;
 
+	if (!d && insn_is_addr_cast(insn)) {
+		other.off = 0;
+		other.imm = 0;
+		return insn_decode_any(&other);
+	}
 	if (d || (insn->dst_reg != BPF_REG_10 && insn->src_reg != BPF_REG_10))
 		return d;
 	if (other.dst_reg == BPF_REG_10)

@@ -55,8 +55,8 @@ extern const struct insn_desc insn_descs[INSN_OP_COUNT];
 const struct insn_desc *insn_decode(const struct bpf_insn *insn, const char **why);
 
 /*
- * insn_decode_any - the same, but an instruction that writes r10 is one too: programs may hold such where no path leads,
- * which is for the verifier to find out.
+ * insn_decode_any - the same for the verifier, which also looks at what no engine here runs: an instruction that writes r10 (it may stand
+ * where no path leads) counts as the one that writes another register, and a cast between address spaces (arenas) as MOV64_X.
  */
 const struct insn_desc *insn_decode_any(const struct bpf_insn *insn);
 
@@ -65,6 +65,12 @@ const struct insn_desc *insn_decode_any(const struct bpf_insn *insn);
  * @buf:   where to write it, at most @size bytes with the NUL; "" for an instruction that decodes
  */
 void insn_explain(const struct bpf_insn *insn, char *buf, size_t size);
+
+/* insn_is_addr_cast - the cast between address spaces 0 and 1 (Linux 6.9, arenas): a 64-bit move with offset 1. */
+static inline bool insn_is_addr_cast(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn->off == 1;
+}
 
 /* insn_is_wide - true for an instruction that takes two slots. */
 static inline bool insn_is_wide(const struct bpf_insn *insn)

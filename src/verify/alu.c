@@ -101,6 +101,14 @@ static void var_sub(struct scalar *to, const struct scalar *a, const struct scal
 	*to = r;
 }
 
+static bool has_arena(const struct verifier *v)
+{
+	for (uint32_t i = 0; i < v->in->n_maps; i++)
+		if (v->in->maps[i] && v->in->maps[i]->type == SKEP_MAP_TYPE_ARENA)
+			return true;
+	return false;
+}
+
 static bool can_move(const struct reg *p, bool known, int64_t value, uint8_t op)
 {
 	switch (REG_BASE(p->type)) {
@@ -290,6 +298,10 @@ static int check_binary(struct verifier *v, const struct bpf_insn *insn)
 	struct reg imm;
 	int err;
 
+	/* Any sum of an arena's address is one: what is stored through it stays in the arena. */
+	if (dst->type == REG_ARENA)
+		return 0;
+
 	if (BPF_SRC(insn->code) == BPF_X) {
 		src = &regs[insn->src_reg];
 		if (src->type != REG_SCALAR) {
@@ -320,6 +332,23 @@ static int check_binary(struct verifier *v, const struct bpf_insn *insn)
 			return pointer_alu(v, insn, dst, src);
 	}
 	return scalar_binary(v, insn, dst, src);
+}
+
+/* Between the program's view of an arena's memory (1) and the user's (0). */
+static int check_addr_cast(struct verifier *v, const struct bpf_insn *insn)
+{
+	struct reg *dst = &cur_regs(v)[insn->dst_reg];
+
+	if (insn->imm != 1 && insn->imm != 1 << 16)
+		return refuse(v, -EINVAL, PROBLEM_SHAPE,
+			      "addr_space_cast insn can only convert between address space 1 and 0");
+	if (!has_arena(v))
+		return refuse(v, -EINVAL, PROBLEM_MAP,
+			      "addr_space_cast insn can only be used in a program that has an associated arena");
+	reg_unknown(dst);
+	if (insn->imm == 1)
+		dst->type = REG_ARENA;
+	return 0;
 }
 
 static int check_mov_reg(struct verifier *v, const struct bpf_insn *insn)
@@ -367,7 +396,9 @@ int check_alu(struct verifier *v, const struct bpf_insn *insn)
 			err = check_reg_read(v, insn->src_reg);
 			if (!err)
 				err = check_reg_def(v, insn->dst_reg);
-			return err ? err : check_mov_reg(v, insn);
+			if (err)
+				return err;
+			return insn_is_addr_cast(insn) ? check_addr_cast(v, insn) : check_mov_reg(v, insn);
 		}
 		err = check_reg_def(v, insn->dst_reg);
 		if (!err)

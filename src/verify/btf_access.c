@@ -336,6 +336,11 @@ int load_ksym(struct verifier *v, const struct bpf_insn *insn, struct reg *dst)
 	if (!t)
 		return refuse(v, btf ? -ENOENT : -EINVAL, PROBLEM_BTF_ACCESS,
 			      "ldimm64 insn specifies invalid btf_id %d.", insn->imm);
+	if (v->in->have_symbol && (btf_is_func(t) || btf_is_var(t)) &&
+	    !v->in->have_symbol(v->in->arg, btf__name_by_offset(btf, t->name_off)))
+		return refuse(v, -ENOENT, PROBLEM_BTF_ACCESS,
+			      "ldimm64 failed to find the address for kernel symbol '%s'.",
+			      btf__name_by_offset(btf, t->name_off));
 	if (btf_is_func(t)) {
 		reg_pointer(dst, REG_MEM | MEM_RDONLY);
 		return 0;

@@ -454,6 +454,7 @@ static void find_effects(struct verifier *v)
 
 int cfg_build(struct verifier *v)
 {
+	struct reg unused;
 	int err;
 
 	for (uint32_t i = 0; i < v->n; i++) {
@@ -466,6 +467,12 @@ int cfg_build(struct verifier *v)
 			if (err)
 				return err;
 			v->aux[i].kfunc = kfunc_of(v, &v->insns[i]);
+		} else if (v->aux[i].desc->op == INSN_LD_VAR) {
+			/* Kernel variables must exist also where no path uses them. */
+			v->insn = i;
+			err = load_ksym(v, &v->insns[i], &unused);
+			if (err)
+				return err;
 		}
 		if (insn_is_wide(&v->insns[i]))
 			i++;

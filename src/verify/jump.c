@@ -519,8 +519,7 @@ int check_ld_imm(struct verifier *v, const struct bpf_insn *insn)
 		map = v->in->maps[insn->imm];
 		if (v->aux[v->insn].desc->op == INSN_LD_MAP_VALUE) {
 			if (map->type == SKEP_MAP_TYPE_ARENA) {
-				reg_unknown(dst);
-				dst->type = REG_ARENA;
+				reg_unknown(dst); /* an address of the user's until it is cast */
 				return 0;
 			}
 			reg_pointer(dst, REG_MAP_VALUE);

@@ -357,9 +357,10 @@ int stack_bounds(struct verifier *v, uint32_t regno, int32_t off, uint32_t size,
 	bad = min < lowest || min > -1 || max > 0;
 	if (bad) {
 		if (fixed)
-			return refuse(v, -EACCES, PROBLEM_STACK_READ, "invalid%s stack R%u off=%lld size=%u",
-				      write ? " write to" : " read from", regno, (long long)min, size);
-		return refuse(v, -EACCES, PROBLEM_STACK_READ,
+			return refuse(v, -EACCES, write ? PROBLEM_STACK_WRITE : PROBLEM_STACK_READ,
+				      "invalid%s stack R%u off=%lld size=%u", write ? " write to" : " read from", regno,
+				      (long long)min, size);
+		return refuse(v, -EACCES, write ? PROBLEM_STACK_WRITE : PROBLEM_STACK_READ,
 			      "invalid variable-offset%s stack R%u var_off=(0x%llx; 0x%llx) off=%d size=%u",
 			      write ? " write to" : " read from", regno, (unsigned long long)r->var.bits.value,
 			      (unsigned long long)r->var.bits.mask, off, size);

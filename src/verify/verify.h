@@ -51,6 +51,19 @@ struct verify_attach {
 	const struct verify_input *prog; /* the target program of EXT and fentry, NULL: a kernel function */
 };
 
+struct verifier;
+struct state;
+
+/* What the walk tells a test that follows it: verify_input.trace. v->cur is the state at hand, v->insn where it stands. */
+enum verify_event {
+	TRACE_START, /* a walk begins: of the main program, or of the global function v->subprog */
+	TRACE_STEP, /* the instruction at hand is about to be checked in cur */
+	TRACE_FORK, /* other: a path put aside, a copy of cur that is going to be changed */
+	TRACE_CACHED, /* other: a copy of cur that is now cached here; TRACE_STEP of the same instruction follows */
+	TRACE_COVERED, /* other: cached here, covers cur in what is live and precise in it; cur ends */
+	TRACE_COVERED_ALL, /* other covers cur in all that is live, whatever is precise */
+};
+
 struct verify_input {
 	/*
 	 * The program, checked by insn_check(). Pseudo forms: LD_MAP_FD and LD_MAP_VALUE: imm is an index into maps[];
@@ -90,7 +103,13 @@ struct verify_input {
 	bool (*own_helper)(void *arg, uint32_t id);
 	/* Whether this place can run a helper that the kernel would allow; NULL: all of them count (skep check). */
 	bool (*have_helper)(void *arg, uint32_t id);
+	/* Whether a kernel variable has an address; NULL: all have. */
+	bool (*have_symbol)(void *arg, const char *name);
 	void *arg;
+
+	/* Tests that hold running programs to the verifier's claims (tests/fuzz); NULL. */
+	void (*trace)(void *arg, const struct verifier *v, enum verify_event event, const struct state *other);
+	void *trace_arg;
 
 	/* The log, as the kernel writes it: bits of BPF_LOG_LEVEL1 (1), LEVEL2 (2), STATS (4). */
 	uint32_t log_level;

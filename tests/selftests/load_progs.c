@@ -181,7 +181,7 @@ static void ask(void *arg, FILE *out)
 	int err;
 
 	watch_begin();
-	err = object_read(&o, q->path);
+	err = read_object(&o, q->path);
 	obj = err ? NULL : bpf_object__open_mem(o.data, o.len, &opts);
 	prog = obj ? bpf_object__find_program_by_name(obj, q->prog) : NULL;
 	if (!prog) {

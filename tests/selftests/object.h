@@ -24,8 +24,8 @@ struct object {
 	bool *needed; /* per symbol: what object_walk() came across */
 };
 
-/* object_read - read a file; -errno. object_free() gives it back. */
-int object_read(struct object *o, const char *path);
+/* read_object - read a file; -errno. object_free() gives it back. */
+int read_object(struct object *o, const char *path);
 void object_free(struct object *o);
 
 /*
