@@ -10,6 +10,7 @@
 #include "helper/helper.h"
 #include "prog/packet.h"
 #include "prog/types.h"
+#include "verify/verify.h"
 
 #include <bpf/libbpf.h>
 #include <bpf/btf.h>
@@ -77,6 +78,7 @@ int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
 	if (!hive)
 		return -ENOMEM;
 	hive->flags = opts.flags;
+	hive->caps = opts.flags & SKEP_AS_USER ? 0 : VERIFY_CAP_ALL;
 	hive->n_cpus = opts.n_cpus ? opts.n_cpus : possible_cpus();
 	hive->log = opts.log;
 	hive->log_arg = opts.log_arg;

@@ -80,6 +80,7 @@ struct hive_map {
 	bool filled; /* object maps: something was put in, so there may be something to take out */
 	atomic_uint write_maps; /* writable mappings made through the seam: freezing is refused */
 	struct hive_map *inner; /* map-in-map: the template, held */
+	bool unprivileged; /* made without CAP_PERFMON (hive->caps) */
 	struct btf_record *record; /* special fields of its value, owned; NULL: none */
 };
 
@@ -159,6 +160,7 @@ struct hive_pin {
 struct skep_hive {
 	pthread_mutex_t lock;
 	uint32_t flags; /* enum skep_hive_flags */
+	uint32_t caps; /* enum verify_caps: whose rights programs are judged by */
 	uint32_t n_cpus;
 	skep_log_fn log;
 	void *log_arg;

@@ -41,6 +41,7 @@ static void describe(const struct hive_map *m, struct verify_map *out, uint32_t 
 		.btf_value_type = map->btf_value_type_id,
 		.record = m->record,
 		.index = index,
+		.unprivileged = m->unprivileged,
 	};
 	memcpy(out->name, map->name, sizeof(out->name));
 }
@@ -129,7 +130,7 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.own_ctx_size = p->own ? p->own->ctx_size : 0,
 		.attach_type = target->attach_type,
 		.flags = target->flags,
-		.caps = l->hive->flags & SKEP_AS_USER ? 0 : VERIFY_CAP_ALL,
+		.caps = l->hive->caps,
 		.gpl = p->gpl,
 		.n_cpus = l->hive->n_cpus,
 		.btf = p->n_func_info && p->btf ? p->btf->btf : NULL,

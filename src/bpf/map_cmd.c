@@ -6,6 +6,7 @@
 #include "bpf/fd.h"
 #include "bpf/shell.h"
 #include "verify/record.h"
+#include "verify/verify.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -263,6 +264,7 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 	if (ret)
 		goto fail;
 	m->map->owner = m;
+	m->unprivileged = !(hive->caps & (VERIFY_CAP_PERFMON | VERIFY_CAP_SYS_ADMIN));
 	ret = hive_object_add(hive, &m->o, HIVE_MAP, m->map->memfd);
 	if (ret)
 		goto fail;

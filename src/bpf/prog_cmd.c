@@ -20,6 +20,8 @@
 /* Record sizes that func_info and line_info may have (kernel/bpf/verifier.c: MIN/MAX_..._SIZE). */
 enum { INFO_REC_MAX = 252 };
 
+enum { MAX_INSNS_USER = 4096 }; /* BPF_MAXINSNS: longest program of a user without CAP_BPF */
+
 int hive_copy_name(char to[BPF_OBJ_NAME_LEN], const char from[BPF_OBJ_NAME_LEN])
 {
 	memset(to, 0, BPF_OBJ_NAME_LEN);
@@ -194,6 +196,18 @@ static int check_attach_attrs(const union bpf_attr *attr)
 		       : 0;
 }
 
+/* The rights that the hive judges by, as enum prog_caps. */
+static uint32_t hive_prog_caps(const struct skep_hive *hive)
+{
+	uint32_t has = 0;
+
+	if (hive->caps & VERIFY_CAP_SYS_ADMIN)
+		return PROG_CAP_BPF | PROG_CAP_NET_ADMIN | PROG_CAP_PERFMON;
+	has |= hive->caps & VERIFY_CAP_BPF ? PROG_CAP_BPF : 0;
+	has |= hive->caps & VERIFY_CAP_NET_ADMIN ? PROG_CAP_NET_ADMIN : 0;
+	return has | (hive->caps & VERIFY_CAP_PERFMON ? PROG_CAP_PERFMON : 0);
+}
+
 static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 {
 	const struct hive_prog_type *own;
@@ -202,7 +216,7 @@ static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 
 	if (attr->prog_flags & ~known)
 		return -EINVAL;
-	if (!attr->insn_cnt || attr->insn_cnt > SKEP_MAX_INSNS)
+	if (!attr->insn_cnt || attr->insn_cnt > (hive->caps & VERIFY_CAP_BPF ? SKEP_MAX_INSNS : MAX_INSNS_USER))
 		return -E2BIG;
 	pthread_mutex_lock(&hive->lock);
 	own = hive_own_type(hive, attr->prog_type);
@@ -211,6 +225,8 @@ static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 		return 0;
 	if (!attr->prog_type || !prog_type_find(attr->prog_type))
 		return -EINVAL;
+	if (prog_caps(attr->prog_type) & ~hive_prog_caps(hive))
+		return -EPERM;
 	return check_attach_attrs(attr);
 }
 

@@ -115,7 +115,7 @@ static int note_lookup(struct verifier *v, const struct call *call)
 	else if (a->map != call->map->index + 1)
 		a->map_many = true;
 	/* The index is masked by the map's size against misprediction: there must be one size. */
-	if (id == BPF_FUNC_tail_call && a->map_many && !v->bypass_spec)
+	if (id == BPF_FUNC_tail_call && a->map_many && call->map->unprivileged)
 		return refuse(v, -EINVAL, PROBLEM_MAP, "tail_call abusing map_ptr");
 	return 0;
 }

@@ -69,6 +69,7 @@ struct insn_aux {
 	bool key_seen, key_many;
 	uint64_t key;
 	uint32_t alu_state, alu_limit; /* unprivileged pointer arithmetic */
+	bool fenced; /* no misprediction goes beyond it */
 	bool loop_fit, loop_seen; /* bpf_loop(): every visit had constant flags 0 and one callback */
 	uint32_t loop_subprog;
 	const struct kfunc_desc *kfunc;
@@ -164,6 +165,13 @@ int push_path(struct verifier *v, uint32_t insn, uint32_t prev,
 	      struct state **out); /* a copy of cur to walk later */
 struct ref *ref_push(struct verifier *v, struct state *s);
 
+/* For tests that follow the walk. */
+static inline void trace(const struct verifier *v, enum verify_event event, const struct state *other)
+{
+	if (v->in->trace)
+		v->in->trace(v->in->trace_arg, v, event, other);
+}
+
 static inline struct frame *cur_frame(const struct verifier *v)
 {
 	return v->cur->frames[v->cur->curframe];
@@ -224,6 +232,7 @@ void mark_non_null(struct verifier *v, struct state *s,
 		   struct reg *r); /* one register: strips PTR_NULL, as the branch shows */
 void mark_ptr_or_null(struct verifier *v, struct state *s, uint32_t regno, bool is_null); /* and all with its id */
 void scalar_unlink(struct reg *r); /* from registers of the same value */
+int push_speculative(struct verifier *v, uint32_t insn); /* the way that a branch never takes, but a CPU might */
 int check_scalar_spectre(struct verifier *v, const struct bpf_insn *insn); /* unprivileged sums of numbers */
 int check_pointer_spectre(struct verifier *v, const struct bpf_insn *insn, const struct reg *dst,
 			  const struct reg *pointer, const struct reg *number); /* unprivileged pointer arithmetic */
@@ -326,7 +335,7 @@ bool in_rbtree_callback(const struct verifier *v);
 
 void objects_free(struct verifier *v); /* object.c: what is known of the program's own structs */
 
-/* report.c */
+/* explain.c */
 void explain(struct verifier *v); /* out->report of a refusal, before its states are freed */
 
 /* fixup.c */

@@ -431,7 +431,7 @@ int check_jump(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 		}
 		if (taken)
 			*next = target;
-		return 0;
+		return v->bypass_spec ? 0 : push_speculative(v, taken ? v->insn + 1 : target);
 	}
 	err = 0;
 	if (by_reg && src->type == REG_SCALAR && src->id)

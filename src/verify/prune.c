@@ -277,7 +277,8 @@ static bool states_equal(const struct verifier *v, const struct state *old, cons
 {
 	struct id_map m;
 
-	if (old->curframe != cur->curframe || old->sleepable != cur->sleepable)
+	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) ||
+	    old->sleepable != cur->sleepable)
 		return false;
 	for (uint32_t i = 0; i <= old->curframe; i++)
 		if (old->frames[i]->callsite != cur->frames[i]->callsite)
@@ -666,6 +667,7 @@ static int cache(struct verifier *v, uint32_t insn)
 	l = visit_of(v, s, true);
 	if (l && !l->entry)
 		l->entry = s;
+	trace(v, TRACE_CACHED, s);
 	return v->failed_memory ? -ENOMEM : 0;
 }
 
@@ -679,6 +681,7 @@ static int covered(struct verifier *v, uint32_t insn, struct state *old, bool lo
 		err = hist_push(v, 0, 0, 0, NULL);
 	if (err)
 		return err;
+	trace(v, loop ? TRACE_COVERED_ALL : TRACE_COVERED, old);
 	propagate_live(old, cur);
 	propagate_precision(v, old, cur);
 	return loop ? add_back_edge(v, old, cur) : 0;

@@ -3,8 +3,8 @@
  * Pointer arithmetic of users without CAP_PERFMON.
  *
  * The kernel masks their offsets at run time, so that a mispredicted branch cannot move a pointer out of its object. That needs one mask an instruction: the limit and the
- * direction must be the same on all paths, and known. These rules are part of the verdict. The mispredicted paths themselves are not walked here: what Linux 6.18 finds
- * bad on them it fences, and does not refuse.
+ * direction must be the same on all paths, and known. These rules are part of the verdict. Mispredicted ways are walked too; what is bad on them is
+ * fenced off (the instruction gets a barrier) and not refused, but their loops and their number count.
  */
 #include "verify/internal.h"
 
@@ -58,6 +58,29 @@ static int limit_of(const struct reg *p, bool left, int64_t *limit)
 	return *limit >= max ? -2 : 0;
 }
 
+int push_speculative(struct verifier *v, uint32_t insn)
+{
+	struct state *s;
+	int err = push_path(v, insn, v->insn, &s);
+
+	if (!err)
+		s->speculative = true;
+	return err;
+}
+
+/* The masked offset may come out as zero: the pointer as it was goes on from here, too. */
+static int push_truncated(struct verifier *v, const struct bpf_insn *insn, const struct reg *p)
+{
+	struct state *s;
+	int err = push_path(v, v->insn + 1, v->insn, &s);
+
+	if (err)
+		return err;
+	s->speculative = true;
+	s->frames[s->curframe]->regs[insn->dst_reg] = *p;
+	return 0;
+}
+
 static int check_result(struct verifier *v, const struct bpf_insn *insn, const struct reg *dst)
 {
 	int64_t at;
@@ -104,7 +127,7 @@ int check_pointer_spectre(struct verifier *v, const struct bpf_insn *insn, const
 		return refuse_alu(v, insn, err == -1 ? "on this kind of pointer is" : "beyond pointer bounds is");
 	state = (negative ? MASK_NEG : 0u) | (imm ? MASK_IMM : 0u) |
 		(insn->dst_reg != insn->src_reg && p->type == dst->type ? MASK_SRC : MASK_DST);
-	if (!agree(&v->aux[v->insn], state, (uint32_t)llabs(before - after)))
+	if (!v->cur->speculative && !agree(&v->aux[v->insn], state, (uint32_t)llabs(before - after)))
 		return refuse_alu(v, insn, "from different maps, paths or scalars is");
-	return 0;
+	return imm ? 0 : push_truncated(v, insn, p);
 }

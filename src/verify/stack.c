@@ -37,11 +37,11 @@ static bool is_spillable(const struct reg *r)
 	}
 }
 
-static void make_misc(const struct verifier *v, uint8_t *kind)
+static void make_misc(uint8_t *kind)
 {
-	if (*kind == SLOT_ZERO || (v->allow_ptr_leaks && *kind == SLOT_INVALID))
-		return;
-	*kind = SLOT_MISC;
+	/* What was never written does not become readable by a write beside it. */
+	if (*kind != SLOT_ZERO && *kind != SLOT_INVALID)
+		*kind = SLOT_MISC;
 }
 
 static uint64_t slot_mask(int32_t min, int32_t max) /* slots of bytes [min, max), min < max <= 0 */
@@ -61,7 +61,7 @@ static void check_fastcall(struct verifier *v, const struct frame *f, int32_t of
 	sub->keep_fastcall_stack = true;
 }
 
-static void save(struct verifier *v, struct slot *slot, const struct reg *r, uint32_t size)
+static void save(struct slot *slot, const struct reg *r, uint32_t size)
 {
 	uint32_t i = 8;
 
@@ -69,7 +69,7 @@ static void save(struct verifier *v, struct slot *slot, const struct reg *r, uin
 	for (; i > 8 - size; i--)
 		slot->kind[i - 1] = SLOT_SPILL;
 	for (; i; i--)
-		make_misc(v, &slot->kind[i - 1]);
+		make_misc(&slot->kind[i - 1]);
 }
 
 static bool is_store_imm(const struct verifier *v)
@@ -110,21 +110,21 @@ int stack_write(struct verifier *v, struct frame *f, int32_t off, uint32_t size,
 
 		if (fits)
 			scalar_assign_id(v, r);
-		save(v, slot, r, size);
+		save(slot, r, size);
 		if (!fits)
 			scalar_unlink(&slot->reg);
 	} else if (!r && !(off % 8) && is_store_imm(v) && v->bpf_capable) {
 		struct reg imm;
 
 		reg_const(&imm, (uint64_t)(int64_t)v->insns[v->insn].imm);
-		save(v, slot, &imm, size);
+		save(slot, &imm, size);
 	} else if (r && is_spillable(r)) {
 		if (size != 8)
 			return refuse(v, -EACCES, PROBLEM_STACK_WRITE, "invalid size of register spill");
 		if (f != cur && r->type == REG_STACK)
 			return refuse(v, -EINVAL, PROBLEM_STACK_WRITE,
 				      "cannot spill pointers to stack into stack frame of the caller");
-		save(v, slot, r, size);
+		save(slot, r, size);
 	} else {
 		uint8_t kind = SLOT_MISC;
 

@@ -234,6 +234,7 @@ int push_path(struct verifier *v, uint32_t insn, uint32_t prev, struct state **o
 		return refuse(v, -E2BIG, PROBLEM_TOO_COMPLEX, "the sequence of %u jumps is too complex", v->n_pending);
 	if (v->failed_memory)
 		return -ENOMEM;
+	trace(v, TRACE_FORK, s);
 	if (out)
 		*out = s;
 	return 0;

@@ -209,6 +209,7 @@ struct state {
 	uint32_t rcu_depth, preempt_depth; /* nested sections */
 	uint32_t irq_id; /* of the last saved irq flags; 0: interrupts are on */
 	bool sleepable; /* the code here may sleep */
+	bool speculative; /* only a misprediction leads here (spectre.c) */
 	uint32_t callback_unroll, may_goto_depth;
 	uint32_t dfs_depth;
 	/*

@@ -34,6 +34,7 @@ struct verify_map {
 	const struct btf_record *record; /* special fields of the value; NULL: none */
 	const struct verify_map *inner; /* template of a map-in-map */
 	uint32_t index; /* in verify_input.maps; an inner template has its outer map's */
+	bool unprivileged; /* made by a user without CAP_PERFMON */
 };
 
 enum verify_caps {

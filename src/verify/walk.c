@@ -287,6 +287,7 @@ int walk(struct verifier *v)
 	bool show = false;
 
 	v->prev_insn = v->insn;
+	trace(v, TRACE_START, NULL);
 	for (;;) {
 		const struct bpf_insn *insn = &v->insns[v->insn];
 		struct insn_aux *a = &v->aux[v->insn];
@@ -333,13 +334,23 @@ int walk(struct verifier *v)
 				log_touched(v);
 			log_insn(v, v->insn);
 		}
-		v->out->insns[v->insn].seen = true;
+		if (v->cur->speculative && a->fenced)
+			goto path_end;
+		v->out->insns[v->insn].seen |= !v->cur->speculative;
+		trace(v, TRACE_STEP, NULL);
 		err = step(v, insn, &next, &ended);
 		if (v->failed_memory)
 			return refuse(v, -ENOMEM, PROBLEM_MEMORY, "out of memory after %u instructions",
 				      v->insns_processed);
-		if (err)
-			return err;
+		if (err) {
+			if (!v->cur->speculative || (err != -EACCES && err != -EINVAL && err != -EPERM))
+				return err;
+			/* The kernel puts a fence before it: no CPU gets here. */
+			v->aux[v->insn].fenced = true;
+			v->out->problem = PROBLEM_NONE;
+			v->out->message[0] = 0;
+			ended = true;
+		}
 		if (!ended) {
 			v->prev_insn = v->insn;
 			v->insn = next;

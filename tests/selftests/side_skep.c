@@ -2,8 +2,10 @@
 /* skep's side: bpf(2) is answered by a hive that only checks. It is made once; each child has a copy of its own. */
 #include "run.h"
 
+#include "bpf/hive.h"
 #include "bpf/seam.h"
 #include "skep/skep.h"
+#include "verify/verify.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,5 +37,6 @@ void side_enter(void)
 
 const char *side_as(enum loader as)
 {
-	return as == AS_ROOT ? NULL : "skep judges for root only";
+	hive->caps = as == AS_ROOT ? VERIFY_CAP_ALL : as == AS_BPF ? VERIFY_CAP_BPF : 0;
+	return NULL;
 }
