@@ -35,21 +35,24 @@ static _Thread_local struct said *listening;
 /* What libbpf's words do not say: the next step, by a piece of the complaint. */
 static const struct hint {
 	const char *piece, *next;
+	const char *checking; /* where programs are judged for a kernel; NULL: the same */
 } hints[] = {
 	{"BTF is required", "compile with clang -g"},
 	{"legacy map definitions", "define maps in SEC(\".maps\")"},
 	{"unrecognized extern section '.maps'",
 	 "a map is only declared here: define it, or link with bpftool gen object"},
-	{"extern (func ksym)", "skep has no kernel functions (kfuncs) yet; __weak lets the program test for them"},
-	{"failed to find kernel BTF type ID", "it attaches to what skep's own BTF does not have"},
+	{"extern (func ksym)", "skep has no kernel functions (kfuncs) yet; __weak lets the program test for them",
+	 "__weak lets the program test for it"},
+	{"failed to find kernel BTF type ID", "it attaches to what skep's own BTF does not have",
+	 "it attaches to what the kernel's BTF does not have"},
 };
 
 /* The next step for a complaint, NULL where there is none. */
-static const char *hint(const char *complaint)
+static const char *hint(const struct skep_hive *hive, const char *complaint)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
 		if (strstr(complaint, hints[i].piece))
-			return hints[i].next;
+			return (hive->flags & SKEP_CHECK_ONLY) && hints[i].checking ? hints[i].checking : hints[i].next;
 	return NULL;
 }
 
@@ -114,7 +117,7 @@ static void end(struct skep_hive *before)
 }
 
 /* Why a map that libbpf could not make cannot be made, NULL where only the error tells. */
-static const char *map_fault(const struct bpf_map *map, char *room, size_t len)
+static const char *map_fault(const struct skep_hive *hive, const struct bpf_map *map, char *room, size_t len)
 {
 	const struct map_type_desc *type = map_type_find((uint32_t)bpf_map__type(map));
 
@@ -122,7 +125,7 @@ static const char *map_fault(const struct bpf_map *map, char *room, size_t len)
 		snprintf(room, len, "there is no map type %d", (int)bpf_map__type(map));
 		return room;
 	}
-	if (!type->ops) {
+	if (!type->ops && !(hive->flags & SKEP_CHECK_ONLY)) {
 		snprintf(room, len, "type %s exists in Linux since %s, but skep does not have it", type->name,
 			 type->kernel);
 		return room;
@@ -136,8 +139,8 @@ static void complain(const struct said *s, const struct bpf_object *obj, const c
 {
 	const struct bpf_map *map = obj && s->map[0] ? bpf_object__find_map_by_name(obj, s->map) : NULL;
 	char reason[128], room[128];
-	const char *fault = map ? map_fault(map, room, sizeof(room)) : NULL;
-	const char *next = hint(s->first);
+	const char *fault = map ? map_fault(s->hive, map, room, sizeof(room)) : NULL;
+	const char *next = hint(s->hive, s->first);
 
 	libbpf_strerror(err, reason, sizeof(reason));
 	if (fault)

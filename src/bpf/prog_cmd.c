@@ -3,6 +3,7 @@
 #include "base/usermem.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "bpf/check.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
 #include "bpf/judge.h"
@@ -310,7 +311,7 @@ static int find_target(struct skep_hive *hive, const union bpf_attr *attr, struc
 	return t->btf->kernel ? 0 : -EOPNOTSUPP;
 }
 
-static void drop_target(struct skep_hive *hive, struct judge_target *t)
+void judge_target_drop(struct skep_hive *hive, struct judge_target *t)
 {
 	pthread_mutex_lock(&hive->lock);
 	if (t->prog)
@@ -342,23 +343,32 @@ static int trim(struct hive_prog *p, struct verify_result *facts)
 	return err;
 }
 
+/* All that comes before verification. */
+static int prepare(const union bpf_attr *attr, struct load *l, struct judge_target *target)
+{
+	struct skep_hive *hive = l->hive;
+	int err = load_code(attr, l->prog, l->log);
+
+	if (err)
+		return err;
+	make_tag(l->prog);
+	pthread_mutex_lock(&hive->lock);
+	err = find_target(hive, attr, target);
+	if (!err)
+		err = load_info(hive, attr, l->prog, l->log);
+	if (!err)
+		err = load_resolve(l);
+	pthread_mutex_unlock(&hive->lock);
+	return err;
+}
+
 static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_log *log, struct hive_prog *p)
 {
 	struct load l = {.hive = hive, .prog = p, .fd_array = attr->fd_array, .log = log};
 	struct judge_target target = {0};
 	struct verify_result facts = {0};
-	int err = load_code(attr, p, log);
+	int err = prepare(attr, &l, &target);
 
-	if (err)
-		return err;
-	make_tag(p);
-	pthread_mutex_lock(&hive->lock);
-	err = find_target(hive, attr, &target);
-	if (!err)
-		err = load_info(hive, attr, p, log);
-	if (!err)
-		err = load_resolve(&l);
-	pthread_mutex_unlock(&hive->lock);
 	if (!err)
 		err = judge(&l, &target, &facts);
 	if (!err && facts.insns)
@@ -368,7 +378,7 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	p->verified_insns = facts.insns_processed;
 	p->max_ctx = facts.max_ctx;
 	verify_result_free(&facts);
-	drop_target(hive, &target);
+	judge_target_drop(hive, &target);
 	return err;
 }
 
@@ -395,23 +405,12 @@ static int publish(struct skep_hive *hive, struct hive_prog *p)
 	return ret;
 }
 
-int cmd_prog_load(struct bpf_call *call, uint32_t which)
+static struct hive_prog *new_prog(struct skep_hive *hive, const union bpf_attr *attr)
 {
-	struct skep_hive *hive = call->hive;
-	const union bpf_attr *attr = &call->attr;
-	struct user_log log;
-	struct hive_prog *p;
-	int ret;
+	struct hive_prog *p = calloc(1, sizeof(*p));
 
-	ret = check_type(hive, attr);
-	if (ret)
-		return ret;
-	ret = user_log_open(&log, attr->log_buf, attr->log_size, attr->log_level);
-	if (ret)
-		return ret;
-	p = calloc(1, sizeof(*p));
 	if (!p)
-		return -ENOMEM;
+		return NULL;
 	p->o.fd = -1;
 	p->type = attr->prog_type;
 	pthread_mutex_lock(&hive->lock);
@@ -420,6 +419,59 @@ int cmd_prog_load(struct bpf_call *call, uint32_t which)
 	p->expected_attach_type = attr->expected_attach_type;
 	p->flags = attr->prog_flags;
 	p->load_time = clock_ns(CLOCK_BOOTTIME);
+	return p;
+}
+
+/*
+ * A load that is verified later (check.h): it gets its fd whatever is wrong with it, so that libbpf goes on to the next program;
+ * the job knows the outcome.
+ */
+static int load_later(struct skep_hive *hive, const union bpf_attr *attr, struct check_job *job)
+{
+	struct hive_prog *p = new_prog(hive, attr);
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	job->load = (struct load){
+		.hive = hive, .prog = p, .fd_array = attr->fd_array, .log = &job->log, .explain = job->explain};
+	job->err = check_type(hive, attr);
+	if (job->err)
+		user_log_add(&job->log, "the kernel takes no program of type %u with attach type %u and flags %#x\n",
+			     attr->prog_type, attr->expected_attach_type, attr->prog_flags);
+	else
+		job->err = prepare(attr, &job->load, &job->target);
+	pthread_mutex_lock(&hive->lock);
+	ret = publish(hive, p);
+	if (ret >= 0) {
+		hive_object_hold(&p->o);
+		job->prog = p;
+	}
+	hive_sweep(hive);
+	pthread_mutex_unlock(&hive->lock);
+	return ret;
+}
+
+int cmd_prog_load(struct bpf_call *call, uint32_t which)
+{
+	struct skep_hive *hive = call->hive;
+	const union bpf_attr *attr = &call->attr;
+	struct check_job *job = check_job_of(hive, attr->log_buf);
+	struct user_log log;
+	struct hive_prog *p;
+	int ret;
+
+	if (job)
+		return load_later(hive, attr, job);
+	ret = check_type(hive, attr);
+	if (ret)
+		return ret;
+	ret = user_log_open(&log, attr->log_buf, attr->log_size, attr->log_level);
+	if (ret)
+		return ret;
+	p = new_prog(hive, attr);
+	if (!p)
+		return -ENOMEM;
 	ret = user_log_close(&log, load(hive, attr, &log, p));
 	pthread_mutex_lock(&hive->lock);
 	if (ret)

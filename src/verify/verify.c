@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "prog/rules.h"
 #include "verify/internal.h"
+#include "verify/report.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -172,6 +173,8 @@ int verify(const struct verify_input *in, struct verify_result *out)
 		err = judge(&v);
 	if (err == -ENOMEM)
 		refuse(&v, err, PROBLEM_MEMORY, "out of memory after %u instructions", v.insns_processed);
+	if (err && in->explain)
+		explain(&v);
 	free_paths(&v);
 	prune_free(&v);
 	objects_free(&v);
@@ -194,5 +197,6 @@ void verify_result_free(struct verify_result *out)
 {
 	free(out->insns);
 	free(out->subprog_stack);
+	report_free(out->report);
 	*out = (struct verify_result){0};
 }

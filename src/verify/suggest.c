@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The next step after a refusal, as concrete as what is known of the program allows. */
+#include "base/util.h"
+#include "helper/helper.h"
+#include "verify/report_impl.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Source lines */
+
+static bool is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+static bool is_keyword(const char *name)
+{
+	static const char *const words[] = {"return", "if",     "while", "for", "sizeof",
+					    "void",   "struct", "const", "int", "long"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(name, words[i]))
+			return true;
+	return isdigit((unsigned char)*name);
+}
+
+/* The identifier that ends before @end. */
+static bool word_before(const char *line, const char *end, char *name, size_t size)
+{
+	const char *from = end;
+	size_t n;
+
+	while (from > line && is_word(from[-1]))
+		from--;
+	n = (size_t)(end - from);
+	if (!n || n >= size)
+		return false;
+	memcpy(name, from, n);
+	name[n] = 0;
+	return !is_keyword(name);
+}
+
+bool source_base(const struct report_place *at, char *name, size_t size)
+{
+	const char *arrow = strstr(at->source, "->"), *star;
+	const char *last = NULL;
+
+	/* One dereference on the line: it is that one. Of several, the one whose column is nearest cannot be told for sure. */
+	for (const char *p = arrow; p; p = strstr(p + 2, "->")) {
+		char other[64];
+
+		if (!word_before(at->source, p, name, size))
+			return false;
+		if (last && (!word_before(at->source, last, other, sizeof(other)) || strcmp(other, name) != 0))
+			return false;
+		last = p;
+	}
+	if (last)
+		return word_before(at->source, last, name, size);
+	for (star = strchr(at->source, '*'); star; star = strchr(star + 1, '*')) {
+		const char *end = star + 1;
+
+		while (is_word(*end))
+			end++;
+		if (end > star + 1 && (star == at->source || !is_word(star[-1])) &&
+		    word_before(star + 1, end, name, size))
+			return true;
+	}
+	return false;
+}
+
+bool source_target(const struct report_place *at, char *name, size_t size)
+{
+	const char *eq = strchr(at->source, '=');
+
+	if (!eq || eq == at->source || eq[1] == '=' || strchr("=!<>+-*/&|^%", eq[-1]))
+		return false;
+	while (eq > at->source && eq[-1] == ' ')
+		eq--;
+	return word_before(at->source, eq, name, size);
+}
+
+/* What leaves the program without harm. */
+static const char *leave(const struct refusal *f)
+{
+	if (f->path->end && f->path->end->curframe)
+		return "return 0;";
+	switch (f->v->prog_type) {
+	case BPF_PROG_TYPE_XDP:
+		return "return XDP_PASS;";
+	case BPF_PROG_TYPE_SCHED_CLS:
+		return "return TC_ACT_OK;";
+	case BPF_PROG_TYPE_CGROUP_SKB:
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+	case BPF_PROG_TYPE_CGROUP_SOCK:
+		return "return 1;";
+	default:
+		return "return 0;";
+	}
+}
+
+/* "before line 12", "before instruction 12" */
+static void add_before(struct words *w, const struct report_place *at)
+{
+	if (at->file)
+		words_add(w, "before line %u", at->line);
+	else
+		words_add(w, "before instruction %u", at->insn);
+}
+
+static void add_at(struct words *w, const struct report_place *at)
+{
+	if (at->file)
+		words_add(w, "line %u", at->line);
+	else
+		words_add(w, "instruction %u", at->insn);
+}
+
+/* Suggestions by problem */
+
+/* What the program calls its context: of "ctx->data". */
+static void ctx_name(const struct refusal *f, char *name, size_t size)
+{
+	for (uint32_t i = 0; i < f->r->n_events; i++) {
+		const char *source = f->r->events[i].at.source, *at = strstr(source, "->data");
+
+		if (at && word_before(source, at, name, size))
+			return;
+	}
+	snprintf(name, size, "ctx");
+}
+
+static void help_packet(struct words *w, const struct refusal *f)
+{
+	bool end_known = BPF_CLASS(f->insn->code) == BPF_LDX || BPF_CLASS(f->insn->code) == BPF_STX ||
+			 BPF_CLASS(f->insn->code) == BPF_ST;
+	char name[64];
+
+	if (!f->reg) {
+		words_add(w, "Compare the pointer with data_end before the access.");
+		return;
+	}
+	if (f->reg->var.smin < 0 && !scalar_is_const(&f->reg->var)) {
+		words_add(w, "Make the offset unsigned and bound it, and compare the moved pointer with data_end ");
+		add_before(w, &f->r->at);
+		words_add(w, ".");
+		return;
+	}
+	if (source_base(&f->r->at, name, sizeof(name))) {
+		words_add(w, "Add \"if ((void *)(%s + 1) > data_end) %s\" ", name, leave(f));
+	} else if (end_known && scalar_is_const(&f->reg->var)) {
+		static const uint8_t sizes[] = {4, 2, 1, 8};
+
+		words_add(w, "Add \"if (data + %" PRId64 " > data_end) %s\" ",
+			  (int64_t)f->reg->off + f->insn->off + sizes[BPF_SIZE(f->insn->code) >> 3], leave(f));
+	} else {
+		words_add(w, "Compare the pointer plus the size of the access with data_end, and leave when it is "
+			     "greater, ");
+	}
+	add_before(w, &f->r->at);
+	ctx_name(f, name, sizeof(name));
+	words_add(w, ", where data_end is (void *)(long)%s->data_end.", name);
+	if (f->reg->range > 0)
+		words_add(w, "\nA check before the pointer was moved, or of fewer bytes, does not count.");
+	else if (f->r->n_events)
+		words_add(w, "\nA check counts for pointers that were made of the one that was compared, and is gone "
+			     "after calls that "
+			     "can change the packet.");
+}
+
+/* The name of what may be NULL: where it was assigned, or where it is used. */
+static bool pointer_name(const struct refusal *f, char *name, size_t size)
+{
+	struct report_place at;
+
+	if (f->origin) {
+		report_place_of(f->v->in, f->origin->insn, &at);
+		if (source_target(&at, name, size))
+			return true;
+	}
+	return source_base(&f->r->at, name, size);
+}
+
+static void help_null(struct words *w, const struct refusal *f)
+{
+	struct report_place at;
+	char name[64];
+
+	if (pointer_name(f, name, sizeof(name)))
+		words_add(w, "Add \"if (!%s) %s\" ", name, leave(f));
+	else
+		words_add(w, "Compare the pointer with NULL, and leave when it is, ");
+	add_before(w, &f->r->at);
+	if (f->origin) {
+		report_place_of(f->v->in, f->origin->insn, &at);
+		words_add(w, ": %s() of ", words_callee(f->v, f->origin->insn));
+		add_at(w, &at);
+		words_add(w, " gives NULL when there is nothing to give");
+	}
+	words_add(w, ".");
+}
+
+/* Was the pointer moved by a register on the path, and not by a constant? */
+static bool was_indexed(const struct refusal *f)
+{
+	for (uint32_t i = f->path->n; f->reg && i--;) {
+		const struct step *t = &f->path->steps[i];
+
+		if (f->v->insns[t->insn].code == (BPF_ALU64 | BPF_ADD | BPF_X) && t->after.type == f->reg->type &&
+		    t->after.off == f->reg->off && t->after.var.umax == f->reg->var.umax)
+			return true;
+	}
+	return false;
+}
+
+static void help_range(struct words *w, const struct refusal *f)
+{
+	if (f->reg && (!scalar_is_const(&f->reg->var) || was_indexed(f))) {
+		uint32_t size = REG_BASE(f->reg->type) == REG_MAP_VALUE ? f->reg->map->value_size
+				: REG_BASE(f->reg->type) == REG_MEM     ? f->reg->mem_size
+									: 0;
+
+		words_add(w, "Bound the index right ");
+		add_before(w, &f->r->at);
+		words_add(w,
+			  ": use an unsigned variable and \"if (i >= N) %s\", or \"i &= N - 1\" where N is a power of "
+			  "two",
+			  leave(f));
+		if (size)
+			words_add(w, " (%u bytes in all)", size);
+		words_add(w, ".\nThe compiler may keep the checked value in another register than the one that is "
+			     "used: bound the "
+			     "very variable that indexes.");
+		return;
+	}
+	words_add(w, "Make the memory larger or the access smaller: its offset is a constant here.");
+}
+
+static void help_unbounded(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Bound it ");
+	add_before(w, &f->r->at);
+	words_add(w, ": \"if (n > MAX) %s\" with an unsigned n, or \"n &= MAX - 1\" where MAX is a power of two.",
+		  leave(f));
+}
+
+static void help_scalar(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Read foreign memory with bpf_probe_read_kernel() or bpf_probe_read_user(), or keep the pointer "
+		     "in a variable of "
+		     "pointer type all the way from where it was given.");
+}
+
+static void help_ctx(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Read the members of the context by their names and in their own size; which of them can be read "
+		     "or written "
+		     "depends on the program type.");
+}
+
+static void help_moved(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Access members of the original pointer by name (ctx->member), not through a pointer into it or "
+		     "by a variable "
+		     "index.");
+}
+
+/* What gives back what a call took. */
+static const char *release_of(const char *taker)
+{
+	static const struct {
+		const char *piece, *release;
+	} pairs[] = {
+		{"bpf_ringbuf_reserve_dynptr", "bpf_ringbuf_submit_dynptr() or bpf_ringbuf_discard_dynptr()"},
+		{"bpf_ringbuf_reserve", "bpf_ringbuf_submit() or bpf_ringbuf_discard()"},
+		{"bpf_sk_lookup", "bpf_sk_release()"},
+		{"bpf_skc_lookup", "bpf_sk_release()"},
+		{"bpf_sk_fullsock", "bpf_sk_release()"},
+		{"bpf_obj_new", "bpf_obj_drop(), or by putting it into a map, list or tree"},
+		{"bpf_percpu_obj_new", "bpf_percpu_obj_drop()"},
+		{"bpf_kptr_xchg", "its release function, or by putting it back with bpf_kptr_xchg()"},
+		{"bpf_task_", "bpf_task_release()"},
+		{"bpf_cgroup_", "bpf_cgroup_release()"},
+		{"bpf_cpumask_", "bpf_cpumask_release()"},
+		{"bpf_list_pop", "bpf_obj_drop()"},
+		{"bpf_rbtree_remove", "bpf_obj_drop()"},
+		{"bpf_refcount_acquire", "bpf_obj_drop()"},
+		{"bpf_xdp_ct_", "bpf_ct_release()"},
+		{"bpf_skb_ct_", "bpf_ct_release()"},
+		{"bpf_iter_", "the iterator's destroy function"},
+		{"bpf_get_task_exe_file", "bpf_put_file()"},
+		{"bpf_lookup_user_key", "bpf_key_put()"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (!strncmp(taker, pairs[i].piece, strlen(pairs[i].piece)))
+			return pairs[i].release;
+	return "the function that releases it";
+}
+
+static void help_leak(struct words *w, const struct refusal *f)
+{
+	struct report_place at;
+	char name[64];
+
+	if (!f->origin || f->op != INSN_EXIT) {
+		words_add(w, "Release what was taken exactly once on every path.");
+		return;
+	}
+	report_place_of(f->v->in, f->origin->insn, &at);
+	words_add(w, "Give ");
+	words_add(w, "%s", source_target(&at, name, sizeof(name)) ? name : "it");
+	words_add(w, " (taken at ");
+	add_at(w, &at);
+	words_add(w, ") back with %s on every path that ends with it, also on early returns.",
+		  release_of(words_callee(f->v, f->origin->insn)));
+}
+
+static void help_return(struct words *w, const struct refusal *f)
+{
+	words_add(w,
+		  "Return one of the values that the program type knows, or bound the number before it is returned.");
+}
+
+static void help_stack(struct words *w, const struct refusal *f)
+{
+	if (f->r->problem == PROBLEM_STACK_WRITE)
+		words_add(w, "Keep offsets within the variable; large buffers belong into a map (a per-CPU array of "
+			     "one element).");
+	else
+		words_add(w,
+			  "Initialise the variable where it is declared (\"= {}\"; __builtin_memset() also clears the "
+			  "padding of structs) "
+			  "%sbefore it is read.",
+			  "");
+}
+
+static void help_uninit(struct words *w, const struct refusal *f)
+{
+	if (f->op == INSN_EXIT)
+		words_add(w, "Return a value on every path.");
+	else if (f->r->reg >= 1 && f->r->reg <= 5)
+		words_add(w, "Initialise the variable on every path. r1 to r5 lose their values in every call, so code "
+			     "in assembly must "
+			     "keep them in r6 to r9.");
+	else
+		words_add(w, "Initialise the variable on every path that leads here.");
+}
+
+static void help_arith(struct words *w, const struct refusal *f)
+{
+	char name[64];
+
+	if (f->reg && (f->reg->type & PTR_NULL)) {
+		if (pointer_name(f, name, sizeof(name)))
+			words_add(w, "Add \"if (!%s) %s\" ", name, leave(f));
+		else
+			words_add(w, "Compare the pointer with NULL ");
+		add_before(w, &f->r->at);
+		words_add(w, ".");
+		return;
+	}
+	if (f->reg && f->reg->type == REG_SCALAR) {
+		words_add(w, "Bound the number on both sides ");
+		add_before(w, &f->r->at);
+		words_add(w, ": an unsigned type, and \"if (n > MAX) %s\" or \"n &= MASK\".", leave(f));
+		return;
+	}
+	words_add(w, "Use the pointer as it was given, or compute with a copy of the number that it was made from.");
+}
+
+static void help_dynptr(struct words *w, const struct refusal *f)
+{
+	if (strstr(f->v->out->message, "Expected an initialized"))
+		words_add(w, "Make it first with bpf_dynptr_from_mem(), bpf_ringbuf_reserve_dynptr() or the like, look "
+			     "at what that returns, "
+			     "and do not use it after it was given back.");
+	else
+		words_add(w, "A dynptr is made once, used, and given back; it lies on the stack as struct bpf_dynptr "
+			     "and only its own "
+			     "functions touch it.");
+}
+
+static void help_lock(struct words *w, const struct refusal *f)
+{
+	const char *m = f->v->out->message;
+
+	if (strstr(m, "must be held"))
+		words_add(w, "Call bpf_spin_lock() on the lock in the same map value (or object) first, and "
+			     "bpf_spin_unlock() after it.");
+	else if (f->op == INSN_EXIT)
+		words_add(w, "Call bpf_spin_unlock() on every path before the program returns.");
+	else
+		words_add(w, "Take one lock at a time, do nothing but loads, stores and the lock's own functions while "
+			     "it is held, and give it back "
+			     "on every path.");
+}
+
+static void help_loop(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Count iterations in a variable that the loop's condition tests (\"for (i = 0; i < MAX; i++)\"), "
+		     "or use bpf_loop(), "
+		     "bpf_for() or may_goto.");
+}
+
+static void help_complex(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Make the loop shorter or its body simpler; move the body to a static function called by "
+		     "bpf_loop(), or into a global "
+		     "(non-static) function, which is verified once.");
+}
+
+static void help_depth(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Move large local variables to a map (a per-CPU array of one element), or inline a function.");
+}
+
+static void help_div(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Divide by something else; a divisor that varies may be 0 and then gives 0.");
+}
+
+static void help_gpl(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Give the object a GPL-compatible licence: char LICENSE[] SEC(\"license\") = \"GPL\"; or do "
+		     "without the call.");
+}
+
+static void help_call(struct words *w, const struct refusal *f)
+{
+	const struct helper_desc *h =
+		f->op == INSN_CALL_HELPER && f->insn->imm > 0 ? helper_find((uint32_t)f->insn->imm) : NULL;
+
+	if (h)
+		words_add(w, "'skep list helpers' tells which program types have %s().", h->name);
+	else
+		words_add(w, "Ask for it before it is used: bpf_core_field_exists(), bpf_core_type_exists(), or a "
+			     "__weak declaration and a "
+			     "comparison with NULL.");
+}
+
+static void help_sleep(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Make the program sleepable (SEC(\"fentry.s/...\"), \"lsm.s/...\", \"syscall\"), and call it "
+		     "outside locks, RCU and "
+		     "preempt-disabled sections.");
+}
+
+static void help_ptr_leak(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Store or return what the pointer points to, not the pointer; or load with CAP_PERFMON.");
+}
+
+static void help_arg(struct words *w, const struct refusal *f)
+{
+	const struct helper_desc *h =
+		f->op == INSN_CALL_HELPER && f->insn->imm > 0 ? helper_find((uint32_t)f->insn->imm) : NULL;
+
+	if (f->reg && (f->reg->type & PTR_NULL)) {
+		help_null(w, f);
+		return;
+	}
+	switch (h && f->r->reg >= 1 && f->r->reg <= 5 ? h->args[f->r->reg - 1].type : ARG_NONE) {
+	case ARG_MAP_KEY:
+	case ARG_MAP_VALUE:
+	case ARG_MEM:
+	case ARG_MEM_FIXED:
+		words_add(w, "Put it into a local variable and pass that variable's address (&key).");
+		break;
+	case ARG_CTX:
+		words_add(w, "Pass the pointer that the program was called with, unchanged.");
+		break;
+	default:
+		break;
+	}
+}
+
+static void help_iter(struct words *w, const struct refusal *f)
+{
+	words_add(w, "An iterator lies on the stack, is made by its _new() function, stepped by _next() until that "
+		     "gives NULL, and ended by "
+		     "_destroy() on every path; bpf_for() and bpf_for_each() write that.");
+}
+
+static void help_rcu(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Call bpf_rcu_read_lock() and bpf_rcu_read_unlock() in pairs on every path, one pair at a time, "
+		     "and use what the section "
+		     "protects only inside it.");
+}
+
+static void help_read_only(struct words *w, const struct refusal *f)
+{
+	if (f->reg && REG_BASE(f->reg->type) == REG_MAP_VALUE)
+		words_add(w, "A variable that changes must not be const (.rodata); maps lose BPF_F_RDONLY_PROG when "
+			     "programs are to write.");
+	else
+		words_add(w, "Copy it to the stack or to a map's value, and change the copy.");
+}
+
+static void help_map(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Use a map of a type that the call takes: bpf-helpers(7) names them at each helper.");
+}
+
+static void help_kernel_object(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Read members with BPF_CORE_READ() or bpf_probe_read_kernel(); kernel objects are changed by "
+		     "kernel functions only.");
+}
+
+static void help_misaligned(struct words *w, const struct refusal *f)
+{
+	words_add(w, "Align the variable or member to its size, or copy its bytes one by one (__builtin_memcpy() of a "
+		     "packed struct).");
+}
+
+static void (*const helps[PROBLEM_COUNT])(struct words *w, const struct refusal *f) = {
+	[PROBLEM_SCALAR_ACCESS] = help_scalar,
+	[PROBLEM_PACKET_RANGE] = help_packet,
+	[PROBLEM_CTX_ACCESS] = help_ctx,
+	[PROBLEM_VAR_CTX] = help_moved,
+	[PROBLEM_MEM_RANGE] = help_range,
+	[PROBLEM_UNBOUNDED] = help_unbounded,
+	[PROBLEM_NULL_ACCESS] = help_null,
+	[PROBLEM_NULL_ARG] = help_null,
+	[PROBLEM_ARG_TYPE] = help_arg,
+	[PROBLEM_REF_LEAK] = help_leak,
+	[PROBLEM_RETURN_RANGE] = help_return,
+	[PROBLEM_STACK_WRITE] = help_stack,
+	[PROBLEM_STACK_READ] = help_stack,
+	[PROBLEM_STACK_DEPTH] = help_depth,
+	[PROBLEM_UNINIT] = help_uninit,
+	[PROBLEM_PTR_ARITH] = help_arith,
+	[PROBLEM_PTR_LEAK] = help_ptr_leak,
+	[PROBLEM_DYNPTR] = help_dynptr,
+	[PROBLEM_LOCK] = help_lock,
+	[PROBLEM_DIV_ZERO] = help_div,
+	[PROBLEM_LOOP] = help_loop,
+	[PROBLEM_TOO_COMPLEX] = help_complex,
+	[PROBLEM_HELPER] = help_call,
+	[PROBLEM_SLEEP] = help_sleep,
+	[PROBLEM_ITER] = help_iter,
+	[PROBLEM_RCU] = help_rcu,
+	[PROBLEM_READ_ONLY] = help_read_only,
+	[PROBLEM_MAP] = help_map,
+	[PROBLEM_BTF_ACCESS] = help_kernel_object,
+	[PROBLEM_MISALIGNED] = help_misaligned,
+	[PROBLEM_GPL] = help_gpl,
+};
+
+char *suggest(const struct refusal *f)
+{
+	struct words w = {0};
+
+	if (helps[f->r->problem])
+		helps[f->r->problem](&w, f);
+	return w.text;
+}
