@@ -166,6 +166,11 @@ static void say_scalar(struct words *w, const struct refusal *f)
 {
 	words_add(w, "The program ");
 	add_access(w, f);
+	if (f->lost) {
+		words_add(w, " through r%d, which was a pointer until %s() made it invalid.", f->r->reg,
+			  words_callee(f->v, f->lost->insn));
+		return;
+	}
 	words_add(w, " of memory through r%d, which is no pointer: it is ", f->r->reg);
 	words_reg(w, f->v, f->reg);
 	words_add(
@@ -811,6 +816,7 @@ static void tell(struct refusal *f, int blamed)
 			f->reg = &s->frames[s->curframe]->regs[about.reg];
 		f->origin = origin_of(f->path, &about, f->reg);
 		slice(v, f->path, &about, f->r);
+		f->lost = about.lost;
 	}
 	if (sayings[f->r->problem].say && (f->reg || !sayings[f->r->problem].reg) &&
 	    (is_access(f->insn) || !sayings[f->r->problem].access))

@@ -164,6 +164,19 @@ static bool is_call(const struct verifier *v, uint32_t at)
 	return op == INSN_CALL_HELPER || op == INSN_CALL_KFUNC || op == INSN_CALL_SUBPROG || op == INSN_EXIT;
 }
 
+/* Registers and slots of a frame that hold pointers. */
+static void pointers(const struct frame *f, uint16_t *regs, uint64_t *slots)
+{
+	*regs = 0;
+	*slots = 0;
+	for (uint32_t i = 0; i < BPF_REG_10; i++)
+		if (f->regs[i].type != REG_SCALAR && f->regs[i].type != REG_NOT_INIT)
+			*regs |= (uint16_t)(1u << i);
+	for (uint32_t i = 0; f->stack && i < f->stack->n; i++)
+		if (f->stack->slots[i].kind[7] == SLOT_SPILL && f->stack->slots[i].reg.type != REG_SCALAR)
+			*slots |= 1ull << i;
+}
+
 /* One instruction, after which control must be at @want. */
 static bool follow_step(struct follower *f, struct step *s, uint32_t want, uint32_t done)
 {
@@ -172,11 +185,15 @@ static bool follow_step(struct follower *f, struct step *s, uint32_t want, uint3
 	struct state *chosen = NULL;
 	uint32_t next;
 	bool ended, fits;
+	uint16_t had = 0, has;
+	uint64_t had_slots = 0, has_slots;
 
 	*s = (struct step){.insn = v->insn, .frame = (uint8_t)v->cur->curframe};
 	s->dst = cur_regs(v)[insn->dst_reg];
 	s->src = cur_regs(v)[insn->src_reg];
 	note_slot(v, s);
+	if (is_call(v, s->insn))
+		pointers(cur_frame(v), &had, &had_slots);
 	if (walk_step(v, &next, &ended) || ended) {
 		drop_pending(v);
 		return false;
@@ -205,6 +222,11 @@ static bool follow_step(struct follower *f, struct step *s, uint32_t want, uint3
 		return false;
 	s->after = cur_regs(v)[is_call(v, s->insn) ? BPF_REG_0 : insn->dst_reg];
 	s->after_src = cur_regs(v)[insn->src_reg];
+	if (had | had_slots && v->cur->curframe == s->frame) {
+		pointers(cur_frame(v), &has, &has_slots);
+		s->lost = had & ~has & 0x3c0; /* r0 to r5 go with every call */
+		s->lost_slots = had_slots & ~has_slots;
+	}
 	return true;
 }
 

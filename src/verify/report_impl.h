@@ -15,6 +15,8 @@ struct step {
 	bool branch; /* a conditional jump that could have gone the other way */
 	bool taken; /* it jumped */
 	uint8_t slot, slot_frame; /* stack slot that it read or wrote; NO_SLOT: none */
+	uint16_t lost; /* registers whose pointers it made invalid */
+	uint64_t lost_slots; /* and stack slots of its frame */
 	struct reg dst, src; /* before it */
 	struct reg after; /* dst after it (r0 of a call, and of a return the caller's) */
 	struct reg after_src; /* src after it, of a branch */
@@ -38,9 +40,10 @@ struct subject {
 	int slot; /* -1: none */
 	uint32_t id; /* a reference or pointer id that was not given back; 0: none */
 	uint32_t taken_at; /* the instruction that took it */
+	const struct step *lost; /* filled in: the instruction that made its pointer invalid */
 	bool loop; /* the branches since the same instruction was here last */
 };
-void slice(struct verifier *v, const struct path *path, const struct subject *about, struct verify_report *r);
+void slice(struct verifier *v, const struct path *path, struct subject *about, struct verify_report *r);
 
 /* words.c */
 struct words {
@@ -64,6 +67,7 @@ struct refusal {
 	const struct bpf_insn *insn;
 	uint32_t op; /* enum of its row in the instruction table */
 	const char *callee; /* "" */
+	const struct step *lost; /* the call that made the pointer invalid; NULL: none */
 	const struct step *origin; /* the call that gave the pointer that it is about; NULL: none on the path */
 };
 char *suggest(const struct refusal *f);

@@ -31,6 +31,7 @@ struct slicer {
 	struct want want;
 	struct report_event found[REPORT_EVENTS]; /* newest first */
 	uint32_t n, more;
+	const struct step *lost;
 };
 
 static void want_id(struct want *w, uint32_t id)
@@ -204,6 +205,13 @@ static void slice_call(struct slicer *s, const struct step *t, const struct step
 		event(s, t->insn, &w);
 		return;
 	}
+	if (!s->lost && ((*regs & t->lost) || (s->want.slots[t->frame] & t->lost_slots))) {
+		struct words lost = {0};
+
+		s->lost = t;
+		words_add(&lost, "%s%s makes the pointer invalid", *name ? name : "the call", *name ? "()" : "");
+		event(s, t->insn, &lost);
+	}
 	if (*regs & 1) {
 		*regs &= ~1u;
 		words_add(&w, "%s%s gives ", *name ? name : "the call", *name ? "()" : "");
@@ -342,7 +350,7 @@ static void event_taken(struct slicer *s, const struct step *t)
 	event(s, t->insn, &w);
 }
 
-void slice(struct verifier *v, const struct path *path, const struct subject *about, struct verify_report *r)
+void slice(struct verifier *v, const struct path *path, struct subject *about, struct verify_report *r)
 {
 	struct slicer s = {.v = v, .path = path, .r = r};
 	const struct frame *f = path->end->frames[path->end->curframe];
@@ -373,4 +381,5 @@ void slice(struct verifier *v, const struct path *path, const struct subject *ab
 		r->events[i] = s.found[s.n - 1 - i];
 	r->n_events = s.n;
 	r->n_more = s.more;
+	about->lost = s.lost;
 }

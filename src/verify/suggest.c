@@ -250,6 +250,20 @@ static void help_unbounded(struct words *w, const struct refusal *f)
 
 static void help_scalar(struct words *w, const struct refusal *f)
 {
+	const char *taker = f->lost ? words_callee(f->v, f->lost->insn) : "";
+
+	if (f->lost &&
+	    (!strncmp(taker, "bpf_skb_", 8) || !strncmp(taker, "bpf_xdp_", 8) || !strncmp(taker, "bpf_msg_", 8))) {
+		words_add(w,
+			  "%s() can move the packet: read data and data_end from the context again after it, and "
+			  "compare them again.",
+			  taker);
+		return;
+	}
+	if (f->lost) {
+		words_add(w, "Use what the pointer leads to before %s(), or take it anew after it.", taker);
+		return;
+	}
 	words_add(w, "Read foreign memory with bpf_probe_read_kernel() or bpf_probe_read_user(), or keep the pointer "
 		     "in a variable of "
 		     "pointer type all the way from where it was given.");
@@ -467,9 +481,11 @@ static void help_arg(struct words *w, const struct refusal *f)
 	switch (h && f->r->reg >= 1 && f->r->reg <= 5 ? h->args[f->r->reg - 1].type : ARG_NONE) {
 	case ARG_MAP_KEY:
 	case ARG_MAP_VALUE:
+		words_add(w, "Put it into a local variable and pass that variable's address (&key).");
+		break;
 	case ARG_MEM:
 	case ARG_MEM_FIXED:
-		words_add(w, "Put it into a local variable and pass that variable's address (&key).");
+		words_add(w, "Pass the address of a variable or of a buffer.");
 		break;
 	case ARG_CTX:
 		words_add(w, "Pass the pointer that the program was called with, unchanged.");
