@@ -45,7 +45,7 @@ static void *grow(void *old, uint32_t n, size_t size)
 	return realloc(old, (n ? n * 2 : 8) * size);
 }
 
-static int add_ref(struct hive_prog *p, struct code_ref ref, int32_t *index)
+int load_add_ref(struct hive_prog *p, struct code_ref ref, int32_t *index)
 {
 	struct code_ref *refs;
 
@@ -128,7 +128,7 @@ static int resolve_map(struct load *l, uint32_t at, uint32_t op)
 			err = 0;
 	}
 	if (!err)
-		err = add_ref(l->prog, ref, &insn->imm);
+		err = load_add_ref(l->prog, ref, &insn->imm);
 	hive_object_put(&m->o);
 	if (!err)
 		insn->src_reg = value ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD;

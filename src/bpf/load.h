@@ -21,4 +21,7 @@ struct load {
  */
 int load_resolve(struct load *l);
 
+/* load_add_ref - the index of a reference in prog->refs, added when it is new. 0 or -ENOMEM. */
+int load_add_ref(struct hive_prog *p, struct code_ref ref, int32_t *index);
+
 #endif

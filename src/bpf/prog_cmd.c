@@ -321,8 +321,21 @@ void judge_target_drop(struct skep_hive *hive, struct judge_target *t)
 	pthread_mutex_unlock(&hive->lock);
 }
 
-/* Dead code goes, as in the kernel; with it the calls that CO-RE poisoned. */
-static int trim(struct hive_prog *p, struct verify_result *facts)
+/* Where the values of an array lie, for look-ups that are written out. */
+static bool array_values(void *arg, uint32_t map, struct fixup_array *out)
+{
+	struct hive_prog *p = arg;
+	struct skep_map *m = map < p->n_maps ? p->maps[map]->map : NULL;
+	uint32_t zero = 0;
+
+	if (!m || m->type->type != BPF_MAP_TYPE_ARRAY)
+		return false;
+	*out = (struct fixup_array){.max_entries = m->max_entries, .stride = m->elem_size};
+	return !load_add_ref(p, (struct code_ref){REF_VALUE, m->id, (uintptr_t)map_lookup(m, &zero, 0)}, &out->ref);
+}
+
+/* Dead code goes, as in the kernel, and with it the calls that CO-RE poisoned; look-ups of arrays become instructions. */
+static int improve(struct hive_prog *p, struct verify_result *facts)
 {
 	struct fixup_code code = {
 		.insns = p->code.insns,
@@ -335,8 +348,13 @@ static int trim(struct hive_prog *p, struct verify_result *facts)
 	};
 	int err = fixup_dead_code(&code, facts->insns);
 
+	if (!err)
+		err = fixup_inline_lookups(&code, facts->insns, array_values, p);
+	p->code.insns = code.insns;
 	p->code.n_insns = code.n_insns;
 	p->code.n_subprogs = code.n_subprogs;
+	p->code.refs = p->refs;
+	p->code.n_refs = p->n_refs;
 	if (p->n_func_info)
 		p->n_func_info = code.n_subprogs;
 	p->n_line_info = code.n_line_info;
@@ -372,7 +390,7 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	if (!err)
 		err = judge(&l, &target, &facts);
 	if (!err && facts.insns)
-		err = trim(p, &facts);
+		err = improve(p, &facts);
 	if (!err && !(hive->flags & SKEP_CHECK_ONLY))
 		err = compile(hive, p);
 	p->verified_insns = facts.insns_processed;

@@ -167,3 +167,111 @@ int fixup_dead_code(struct fixup_code *code, struct verify_insn *facts)
 	free(new_at);
 	return 0;
 }
+
+/* Look-ups of arrays */
+
+enum { LOOKUP_MAX = 8 };
+
+#define RAW(...) ((struct bpf_insn){__VA_ARGS__})
+
+/* The instructions for one look-up; how many slots they take. */
+static uint32_t write_lookup(const struct fixup_array *a, const struct verify_insn *f, struct bpf_insn out[LOOKUP_MAX])
+{
+	uint32_t n = 0;
+	bool known = f->key_known && f->map_key < a->max_entries && f->map_key * a->stride <= INT32_MAX;
+
+	out[n++] = RAW(.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = known ? BPF_REG_0 : BPF_REG_1,
+		       .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = a->ref);
+	out[n++] = RAW(.imm = known ? (int32_t)(f->map_key * a->stride) : 0);
+	if (known)
+		return n;
+	out[n++] = RAW(.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_0, .src_reg = BPF_REG_2);
+	out[n++] =
+		RAW(.code = BPF_JMP | BPF_JGE | BPF_K, .dst_reg = BPF_REG_0, .off = 3, .imm = (int32_t)a->max_entries);
+	if (a->stride & (a->stride - 1))
+		out[n++] = RAW(.code = BPF_ALU64 | BPF_MUL | BPF_K, .dst_reg = BPF_REG_0, .imm = (int32_t)a->stride);
+	else
+		out[n++] =
+			RAW(.code = BPF_ALU64 | BPF_LSH | BPF_K, .dst_reg = BPF_REG_0, .imm = __builtin_ctz(a->stride));
+	out[n++] = RAW(.code = BPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = BPF_REG_0, .src_reg = BPF_REG_1);
+	out[n++] = RAW(.code = BPF_JMP | BPF_JA, .off = 1);
+	out[n++] = RAW(.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0);
+	return n;
+}
+
+static bool is_array_lookup(const struct bpf_insn *insn, const struct verify_insn *f, struct fixup_array *a,
+			    bool (*array)(void *arg, uint32_t map, struct fixup_array *out), void *arg)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg && insn->imm == BPF_FUNC_map_lookup_elem &&
+	       f->map_known && array(arg, f->map, a) && a->max_entries <= INT32_MAX && a->stride &&
+	       a->stride <= INT32_MAX;
+}
+
+/* Does every jump still reach when instructions move to new_at? */
+static bool jumps_fit(const struct fixup_code *code, const uint32_t *new_at)
+{
+	for (uint32_t i = 0; i < code->n_insns; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+		const struct insn_desc *d = insn_decode(insn, NULL);
+		int64_t dist;
+
+		if (d && d->off == FORM_JUMP) {
+			dist = (int64_t)new_at[(int64_t)i + 1 + insn->off] - new_at[i] - 1;
+			if (dist != (int16_t)dist)
+				return false;
+		}
+		if (insn_is_wide(insn))
+			i++;
+	}
+	return true;
+}
+
+int fixup_inline_lookups(struct fixup_code *code, const struct verify_insn *facts,
+			 bool (*array)(void *arg, uint32_t map, struct fixup_array *out), void *arg)
+{
+	uint32_t *new_at = malloc((code->n_insns + 1) * sizeof(*new_at)), n = 0;
+	struct bpf_insn lookup[LOOKUP_MAX], *insns;
+	struct fixup_array a;
+
+	if (!new_at)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < code->n_insns; i++) {
+		new_at[i] = n;
+		n += is_array_lookup(&code->insns[i], &facts[i], &a, array, arg) ? write_lookup(&a, &facts[i], lookup)
+										 : 1;
+	}
+	new_at[code->n_insns] = n;
+	if (n == code->n_insns || n > SKEP_MAX_INSNS || !jumps_fit(code, new_at)) {
+		free(new_at);
+		return 0;
+	}
+	insns = malloc(n * sizeof(*insns));
+	if (!insns) {
+		free(new_at);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < code->n_insns; i++) {
+		struct bpf_insn insn = code->insns[i];
+
+		if (is_array_lookup(&insn, &facts[i], &a, array, arg)) {
+			uint32_t slots = write_lookup(&a, &facts[i], lookup);
+
+			memcpy(&insns[new_at[i]], lookup, slots * sizeof(insn));
+			continue;
+		}
+		retarget(&insn, i, new_at); /* second halves are no instructions, and stay */
+		insns[new_at[i]] = insn;
+	}
+	free(code->insns);
+	code->insns = insns;
+	code->n_insns = n;
+	for (uint32_t i = 0; i < code->n_subprogs; i++) {
+		code->subprogs[i] = new_at[code->subprogs[i]];
+		if (code->func_info)
+			code->func_info[i].insn_off = code->subprogs[i];
+	}
+	for (uint32_t i = 0; i < code->n_line_info; i++)
+		code->line_info[i].insn_off = new_at[code->line_info[i].insn_off];
+	free(new_at);
+	return 0;
+}

@@ -26,4 +26,21 @@ struct fixup_code {
  */
 int fixup_dead_code(struct fixup_code *code, struct verify_insn *facts);
 
+/* The values of an array: where they begin, as a reference of the code's, and how they lie. */
+struct fixup_array {
+	int32_t ref; /* LD_MAP_VALUE with it is the address of value 0 */
+	uint32_t max_entries, stride;
+};
+
+/*
+ * fixup_inline_lookups - write look-ups of arrays out as instructions: bpf_map_lookup_elem() on one known array is a comparison and a sum, with a
+ * key that is the same constant on all paths a constant.
+ * @code:   as above; insns may be reallocated
+ * @facts:  of verify(), as fixup_dead_code() left them; they tell nothing about the code afterwards
+ * @array:  tells of the map that facts[].map names; false: it is no array, or its values may move
+ * Return: 0, or -ENOMEM with nothing changed. A program that would outgrow its jumps stays as it is.
+ */
+int fixup_inline_lookups(struct fixup_code *code, const struct verify_insn *facts,
+			 bool (*array)(void *arg, uint32_t map, struct fixup_array *out), void *arg);
+
 #endif

@@ -136,12 +136,12 @@ static void a_program_tells_its_code_and_maps(void **state)
 	assert_int_equal(i.type, BPF_PROG_TYPE_XDP);
 	assert_int_equal(i.id, id_of(prog));
 	assert_int_equal(i.gpl_compatible, 1);
-	/* Key 0 of an array is always there: the path without it is gone. */
-	assert_int_equal(i.xlated_prog_len, 8 * sizeof(struct bpf_insn));
+	/* Key 0 of an array is always there: the path without it is gone, and its value's address is a constant. */
+	assert_int_equal(i.xlated_prog_len, 9 * sizeof(struct bpf_insn));
 	assert_int_equal(code[0].code, BPF_ST | BPF_MEM | BPF_W);
 	assert_int_equal(code[3].src_reg, BPF_PSEUDO_MAP_FD);
 	assert_int_equal(code[3].imm, id_of(a));
-	assert_int_equal(code[7].code, BPF_JMP | BPF_EXIT);
+	assert_int_equal(code[8].code, BPF_JMP | BPF_EXIT);
 	assert_int_equal(i.nr_map_ids, 1);
 	assert_int_equal(ids[0], id_of(a));
 	assert_int_equal(ids[1], 0xeeee);
@@ -159,8 +159,8 @@ static void a_programs_info_fills_no_more_than_there_is_room_for(void **state)
 	uint32_t len = sizeof(i);
 
 	assert_int_equal(info(prog, &i, &len), 0);
-	/* Key 0 of an array is always there: the path without it is gone. */
-	assert_int_equal(i.xlated_prog_len, 8 * sizeof(struct bpf_insn));
+	/* Key 0 of an array is always there: the path without it is gone, and its value's address is a constant. */
+	assert_int_equal(i.xlated_prog_len, 9 * sizeof(struct bpf_insn));
 	assert_int_equal(i.nr_map_ids, 1);
 	assert_int_equal(code[0].code, BPF_ST | BPF_MEM | BPF_W);
 	assert_int_equal(code[1].code, 0);
