@@ -35,3 +35,10 @@ SEC("?tc") int optional(struct __sk_buff *skb)
 {
 	return 0;
 }
+
+const volatile int since_6_1 = 0;
+
+SEC("tc") int guarded(struct __sk_buff *skb)
+{
+	return since_6_1 ? bpf_ktime_get_tai_ns() & 1 : 0;
+}

@@ -20,7 +20,7 @@ reports_as_recorded() {
 verdicts_each() {
 	expect 1 "$skep" check "$several" --json && json "len(o) == 1 and o[0]['object'].endswith('several.bpf.o')" &&
 		json "{p['name']: p['verdict'] for p in o[0]['programs']} == {'fine': 'accept', 'nowhere': 'unloadable',
-			'wrong': 'reject', 'unknown': 'unloadable', 'optional': 'accept'}" &&
+			'wrong': 'reject', 'unknown': 'unloadable', 'optional': 'accept', 'guarded': 'accept'}" &&
 		json "'there_is_no_such_function' in {p['name']: p['cause'] for p in o[0]['programs']}['nowhere']" &&
 		json "'mystery' in {p['name']: p['cause'] for p in o[0]['programs']}['unknown']"
 }
@@ -86,6 +86,13 @@ kernels() {
 		json "[v['loads'] for v in o[0]['kernels']['versions']] == [False, True]" &&
 		expect 0 "$skep" check "$several" --prog fine --kernel 6.1 && says "has what it needs"
 }
+# What no path reaches is not needed; a loop is.
+kernels_by_paths() {
+	expect 0 "$skep" check "$several" --prog guarded --kernel 5.2 --json && json "o[0]['kernels']['versions'][0]['loads']" &&
+		expect 1 "$skep" check "$here/endless_loop.bpf.o" --kernel 5.2,5.3 --json &&
+		json "[[m['what'] for m in v['missing']] for v in o[0]['kernels']['versions']] == [['loops'], []]" &&
+		expect 0 "$skep" check "$several" --prog fine --kernel 5.2 --json && json "not o[0]['kernels']['versions'][0]['missing']"
+}
 misuse() {
 	refused 2 "check wants" check && refused 2 "--kernel wants" check "$several" --kernel 7.9 &&
 		refused 2 "--kernel wants" check "$several" --kernel 6.1, && refused 2 "unknown or lacks" check "$several" --what
@@ -113,5 +120,6 @@ ok "--hive judges for skep" for_the_hive
 ok "--btf" other_types
 ok "what is no object, and the next one all the same" broken
 ok "--kernel names what is missing and the first version" kernels
+ok "--kernel looks at what can be reached, and for loops" kernels_by_paths
 ok "wrong command lines" misuse
 tap_end

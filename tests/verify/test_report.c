@@ -108,6 +108,43 @@ static void a_value_is_followed_through_moves_spills_and_functions(void **state)
 	verify_result_free(&out);
 }
 
+static void an_argument_is_followed_to_the_caller(void **state)
+{
+	static const char text[] = "r6 = *(u32 *)(r1 + 16)\n"
+				   "r1 = r6\n"
+				   "call pc+2\n"
+				   "r0 = 0\n"
+				   "exit\n"
+				   "r0 = *(u8 *)(r1 + 0)\n" /* 5: refused, in the function */
+				   "exit\n";
+	struct verify_result out;
+
+	judge(text, true, 0, &out);
+	assert_int_equal(out.report->at.insn, 5);
+	says(out.report, 0, "read from the context");
+	says(out.report, 2, "calls");
+	verify_result_free(&out);
+}
+
+/* A call makes packet pointers invalid that it does not even get. */
+static void what_a_call_makes_invalid_is_told(void **state)
+{
+	static const char text[] = "r6 = r1\n"
+				   "r7 = *(u32 *)(r1 + 0)\n"
+				   "r1 = r6\n"
+				   "r2 = 0\n"
+				   "call helper#44\n" /* 4: bpf_xdp_adjust_head() */
+				   "r0 = *(u8 *)(r7 + 0)\n"
+				   "exit\n";
+	struct verify_result out;
+
+	judge(text, true, 0, &out);
+	assert_int_equal(out.report->at.insn, 5);
+	says(out.report, 4, "makes the pointer invalid");
+	assert_non_null(strstr(out.report->suggestion, "again"));
+	verify_result_free(&out);
+}
+
 /* Both ways of a branch lead to a refusal of their own: the report tells the way that was taken. */
 static void branches_went_where_the_path_went(void **state)
 {
@@ -213,6 +250,8 @@ int main(void)
 		cmocka_unit_test(an_accepted_program_has_no_report),
 		cmocka_unit_test(without_line_information_places_are_instructions),
 		cmocka_unit_test(a_value_is_followed_through_moves_spills_and_functions),
+		cmocka_unit_test(an_argument_is_followed_to_the_caller),
+		cmocka_unit_test(what_a_call_makes_invalid_is_told),
 		cmocka_unit_test(branches_went_where_the_path_went),
 		cmocka_unit_test(the_path_goes_back_through_loops),
 		cmocka_unit_test(a_report_changes_no_verdict),
