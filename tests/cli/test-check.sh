@@ -3,6 +3,7 @@
 # skep check. SKEP_UPDATE=1 writes the reports anew (tests/check/NAME.txt): read the difference before you commit it.
 . "$(dirname "$0")/common.sh"
 here=$3
+skep=$(realpath "$skep")
 several=$here/several.bpf.o
 
 # The report of one program, without what differs between machines: ids of kernel functions.
