@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runner [-v] TYPES.bpf.o DIR [NAME...]: every case of the *.rules in DIR (or of those named), as TAP. -v: the logs of what failed.
+ * RULES_NO_KERNEL=1: the kernel is not asked.
+ */
+#include "../../prog/oracle.h"
+#include "rules.h"
+
+#include <bpf/btf.h>
+#include <dirent.h>
+#include <stdlib.h>
+
+struct btf *rules_vmlinux, *rules_types;
+struct kernel_types *rules_kernel_types;
+
+static bool verbose, with_kernel;
+static uint32_t tests, failed, asked, refused, skipped;
+static char kernel_log[1 << 20];
+
+static void to_stdout(void *arg, const char *text, size_t len)
+{
+	printf("%.*s", (int)len, text);
+}
+
+static void show(struct rule_prog *p)
+{
+	struct verify_result result;
+
+	if (!verbose)
+		return;
+	p->in.log_level = 2;
+	p->in.log = to_stdout;
+	printf("# skep:\n");
+	verify(&p->in, &result);
+	verify_result_free(&result);
+	p->in.log_level = 0;
+	if (!with_kernel)
+		return;
+	kernel_log[0] = 0;
+	rule_kernel(p, 2, kernel_log, sizeof(kernel_log));
+	printf("# kernel:\n%s", kernel_log);
+}
+
+static void tap(bool ok, const struct rule *r, bool accepted, const char *why)
+{
+	tests++;
+	failed += !ok;
+	printf("%sok %u - %s:%u: %s (%s)%s%s\n", ok ? "" : "not ", tests, r->file, r->line, r->claim,
+	       accepted ? "accepted" : "refused", ok ? "" : "\n# ", ok ? "" : why);
+}
+
+static void run(struct rules_file *f, const struct rule *r, bool accepted)
+{
+	struct verify_result result = {0};
+	struct rule_prog *p = NULL;
+	char why[1200] = "", message[512] = "";
+	enum rule_build built = rule_build(f, r, accepted, &p);
+	enum verify_problem problem;
+	int err, kernel;
+	bool ok;
+
+	if (built == RULE_NEEDS_KERNEL) {
+		tests++;
+		skipped++;
+		printf("ok %u - %s:%u: %s # SKIP no BTF of the kernel\n", tests, r->file, r->line, r->claim);
+		rule_prog_free(p);
+		return;
+	}
+	if (built == RULE_BROKEN) {
+		tap(false, r, accepted, p->error);
+		rule_prog_free(p);
+		return;
+	}
+	err = verify(&p->in, &result);
+	problem = result.problem;
+	snprintf(message, sizeof(message), "%s", result.message);
+	verify_result_free(&result);
+	if (accepted)
+		ok = !err;
+	else
+		ok = err && problem == r->problem && strstr(message, r->message);
+	if (!ok)
+		snprintf(why, sizeof(why), "skep: %d %s: %s", err, rule_problem_name(problem), message);
+	if (with_kernel && !r->no_kernel) {
+		kernel_log[0] = 0;
+		kernel = rule_kernel(p, 0, kernel_log, sizeof(kernel_log));
+		if (kernel <= 0) {
+			asked++;
+			if (r->no_errno ? !kernel != !err : kernel != err) {
+				ok = false;
+				snprintf(why + strlen(why), sizeof(why) - strlen(why),
+					 "; the kernel says %d, skep %d %.500s %.200s", kernel, err, message, kernel_log);
+			}
+		}
+	}
+	refused += err != 0;
+	tap(ok, r, accepted, why);
+	if (!ok)
+		show(p);
+	rule_prog_free(p);
+}
+
+static int tagged(struct btf *b, const char *tag, const char *name)
+{
+	return btf__add_ptr(b, btf__add_type_tag(b, tag, btf__find_by_name_kind(b, name, BTF_KIND_STRUCT)));
+}
+
+/* What not every clang makes: tags of pointers, and a function of six arguments. */
+static void add_types(struct btf *b)
+{
+	static const struct {
+		const char *name, *tag, *to;
+	} fields[] = {{"plain", "kptr_untrusted", "task_struct"}, {"ref", "kptr", "task_struct"},
+		      {"own", "kptr", "small"},			  {"percpu", "percpu_kptr", "small"},
+		      {"cgrp", "kptr", "cgroup"}};
+	int i = btf__find_by_name_kind(b, "int", BTF_KIND_INT), data = btf__find_by_name(b, "u64"), proto, types[5];
+
+	for (size_t k = 0; k < ARRAY_SIZE(fields); k++)
+		types[k] = tagged(b, fields[k].tag, fields[k].to);
+	btf__add_struct(b, "kptr_value", 48);
+	btf__add_field(b, "data", data, 0, 0);
+	for (uint32_t k = 0; k < ARRAY_SIZE(fields); k++)
+		btf__add_field(b, fields[k].name, types[k], 64 + k * 64, 0);
+	btf__add_struct(b, "kp_node", 16);
+	btf__add_field(b, "data", data, 0, 0);
+	btf__add_field(b, "kp", types[2], 64, 0);
+	types[0] = tagged(b, "uptr", "small");
+	btf__add_struct(b, "uptr_value", 16);
+	btf__add_field(b, "data", data, 0, 0);
+	btf__add_field(b, "user", types[0], 64, 0);
+	proto = btf__add_func_proto(b, i);
+	for (int k = 0; k < 6; k++)
+		btf__add_func_param(b, "a", i);
+	btf__add_func(b, "g_six", BTF_FUNC_GLOBAL, proto);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_rules(const struct dirent *d)
+{
+	const char *dot = strrchr(d->d_name, '.');
+
+	return dot && !strcmp(dot, ".rules") && strcmp(d->d_name, "all.rules") != 0;
+}
+
+static bool named(const char *file, char **names)
+{
+	for (; *names; names++)
+		if (!strncmp(file, *names, strlen(*names)))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct dirent **files;
+	struct rules_file *base;
+	char path[512];
+	int n;
+
+	if (argc > 1 && !strcmp(argv[1], "-v")) {
+		verbose = true;
+		argv++;
+		argc--;
+	}
+	if (argc < 3) {
+		fprintf(stderr, "usage: runner [-v] TYPES.bpf.o DIR [NAME...]\n");
+		return 2;
+	}
+	rules_types = btf__parse(argv[1], NULL);
+	if (!rules_types) {
+		fprintf(stderr, "%s: no BTF\n", argv[1]);
+		return 99;
+	}
+	add_types(rules_types);
+	with_kernel = !getenv("RULES_NO_KERNEL") && oracle_there();
+	rules_vmlinux = btf__load_vmlinux_btf();
+	rules_kernel_types = rules_vmlinux ? kernel_types_new(rules_vmlinux) : NULL;
+	n = scandir(argv[2], &files, is_rules, by_name);
+	snprintf(path, sizeof(path), "%s/all.rules", argv[2]);
+	base = rules_read(path, NULL);
+	for (int i = 0; i < n; i++) {
+		struct rules_file *f;
+
+		if (argc > 3 && !named(files[i]->d_name, argv + 3))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", argv[2], files[i]->d_name);
+		f = rules_read(path, base);
+		for (uint32_t k = 0; k < f->n; k++) {
+			if (f->rules[k].message[0])
+				run(f, &f->rules[k], false);
+			if (!f->rules[k].only)
+				run(f, &f->rules[k], true);
+		}
+	}
+	printf("1..%u\n# %u programs, %u refused, %u compared with the kernel, %u skipped, %u failed\n", tests, tests, refused,
+	       asked, skipped, failed);
+	return failed ? 1 : 0;
+}
