@@ -136,7 +136,7 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.btf = p->n_func_info && p->btf ? p->btf->btf : NULL,
 		.func_info = p->n_func_info ? p->func_info : NULL,
 		.line_info = p->line_info,
-		.n_line_info = p->n_line_info,
+		.n_line_info = p->n_func_info ? p->n_line_info : 0, /* they are strings of its BTF */
 		.own_helper = own_helper,
 		.have_helper = have_helper,
 		.have_symbol = have_symbol,
