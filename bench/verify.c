@@ -7,6 +7,7 @@
  * load, or on another kernel, skep's side stands alone.
  */
 #include "base/util.h"
+#include "bpf/hive.h"
 #include "bpf/seam.h"
 #include "skep/skep.h"
 
@@ -20,6 +21,7 @@ enum { ROUNDS = 5, LOG_STATISTICS = 4, LOG_SIZE = 1 << 16 };
 struct timing {
 	double us; /* the shortest; 0: not loaded */
 	unsigned int processed, states;
+	size_t memory; /* skep's */
 	bool accepted;
 };
 
@@ -60,6 +62,20 @@ static bool load(const char *path, const char *name, struct timing *out)
 	if (at)
 		sscanf(at, "processed %u insns (limit %*u) max_states_per_insn %*u total_states %u", &out->processed,
 		       &out->states);
+	if (seam_hive() && out->accepted) {
+		struct skep_hive *hive = seam_hive();
+		struct hive_object *o;
+		int why;
+
+		pthread_mutex_lock(&hive->lock);
+		o = hive_object_by_fd(hive, bpf_program__fd(bpf_object__find_program_by_name(obj, name)), HIVE_PROG,
+				      &why);
+		if (o) {
+			out->memory = container_of(o, struct hive_prog, o)->verify_memory;
+			hive_object_put(o);
+		}
+		pthread_mutex_unlock(&hive->lock);
+	}
 	bpf_object__close(obj);
 	return out->us > 0;
 }
@@ -90,7 +106,8 @@ static void bench(struct skep_hive *hive, const char *path, double *ratios, unsi
 		if (ours.us < at_least)
 			continue;
 		snprintf(name, sizeof(name), "%.30s:%s", base ? base + 1 : path, bpf_program__name(p));
-		printf("%-56s %9u %7u %10.0f ", name, ours.processed, ours.states, ours.us);
+		printf("%-56s %9u %7u %8.1f %10.0f ", name, ours.processed, ours.states, (double)ours.memory / 1024,
+		       ours.us);
 		if (kernel) {
 			printf("%10.0f %6.2f %8.0f %8.0f%s\n", theirs.us, ours.us / theirs.us,
 			       ours.processed ? ours.us * 1000 / ours.processed : 0,

@@ -125,6 +125,7 @@ struct hive_prog {
 	uint64_t compile_ns; /* time that the JIT took */
 	uint32_t max_ctx; /* bytes of its context that it may look at */
 	uint32_t verified_insns; /* that the verifier processed */
+	size_t verify_memory; /* bytes that it needed at most */
 	struct skep_target target; /* what prog-array slots and hooks point at */
 };
 

@@ -394,6 +394,7 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	if (!err && !(hive->flags & SKEP_CHECK_ONLY))
 		err = compile(hive, p);
 	p->verified_insns = facts.insns_processed;
+	p->verify_memory = facts.peak_memory;
 	p->max_ctx = facts.max_ctx;
 	verify_result_free(&facts);
 	judge_target_drop(hive, &target);
