@@ -199,7 +199,8 @@ int firewall(struct xdp_md *ctx)
 		port = bpf_ntohs(l4->dest);
 	}
 	for (__u32 i = 0; i < 32; i++) {
-		struct rule *r = bpf_map_lookup_elem(&rules, &i);
+		__u32 key = i; /* its address is taken: the counter itself stays in a register */
+		struct rule *r = bpf_map_lookup_elem(&rules, &key);
 
 		if (!r)
 			break;

@@ -112,7 +112,9 @@ static void bench(struct skep_hive *hive, const char *path, double *ratios, unsi
 			printf("%10.0f %6.2f %8.0f %8.0f%s\n", theirs.us, ours.us / theirs.us,
 			       ours.processed ? ours.us * 1000 / ours.processed : 0,
 			       theirs.processed ? theirs.us * 1000 / theirs.processed : 0,
-			       ours.accepted == theirs.accepted ? "" : "  verdicts differ");
+			       ours.accepted != theirs.accepted ? "  verdicts differ"
+			       : ours.accepted                  ? ""
+								: "  refused");
 			ratios[(*n)++] = ours.us / theirs.us;
 		} else {
 			printf("%10s %6s %8.0f %8s\n", "-", "-", ours.processed ? ours.us * 1000 / ours.processed : 0,
@@ -150,8 +152,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	libbpf_set_print(silent);
-	printf("%-56s %9s %7s %10s %10s %6s %8s %8s\n", "program", "processed", "states", "skep us", "kernel us",
-	       "ratio", "ns/insn", "kernel");
+	printf("%-56s %9s %7s %8s %10s %10s %6s %8s %8s\n", "program", "processed", "states", "peak KiB", "skep us",
+	       "kernel us", "ratio", "ns/insn", "kernel");
 	for (int i = first; i < argc && n < ARRAY_SIZE(ratios) - 256; i++)
 		bench(hive, argv[i], ratios, &n, at_least);
 	if (n) {
