@@ -117,7 +117,7 @@ static int list_programs(struct check *c, struct bpf_object *obj)
 static struct check_prog *by_name(const struct check *c, const char *name)
 {
 	for (uint32_t i = 0; i < c->n_progs; i++)
-		if (!strcmp(c->progs[i].name, name))
+		if (c->progs[i].name && !strcmp(c->progs[i].name, name))
 			return &c->progs[i];
 	return NULL;
 }
@@ -206,7 +206,7 @@ static int load_rest(struct check *c, const void *data, size_t len, const char *
 		return err ? -ENOMEM : 0;
 	}
 	p = culprit(c, cause);
-	for (uint32_t i = 0; i < c->n_progs; i++) {
+	for (uint32_t i = 0; c->progs && i < c->n_progs; i++) {
 		struct check_prog *q = &c->progs[i];
 
 		/* Of no program: of the object, and so of all. */

@@ -193,7 +193,7 @@ static void print_prog(const struct check_prog *p, const struct check_show *show
 
 	printf("%s%-10s%s %s%s%s, SEC(\"%s\")", paint(stdout, colours[p->verdict]), verdicts[p->verdict],
 	       paint(stdout, PAINT_OFF), paint(stdout, PAINT_BOLD), p->name, paint(stdout, PAINT_OFF), p->section);
-	if (p->verdict == CHECK_ACCEPT)
+	if (p->verdict == CHECK_ACCEPT && r)
 		printf(": %s instructions processed, %s state%s, stack %u, %.2f ms, %s\n",
 		       number(insns, r->insns_processed), number(states, r->total_states),
 		       r->total_states == 1 ? "" : "s", r->stack_depth, (double)r->time_ns / 1e6,
@@ -292,7 +292,7 @@ static struct json_object *prog_json(const struct check_prog *p, const struct ch
 	add_text(o, "type", type ? type->name : NULL);
 	add_text(o, "verdict", verdicts[p->verdict]);
 	add_text(o, "cause", p->cause);
-	if (!r || !r->insns) /* it was not verified */
+	if (!r || !prog || !r->insns) /* it was not verified */
 		return o;
 	add_number(o, "insns", prog->code.n_insns);
 	add_number(o, "insns_processed", r->insns_processed);

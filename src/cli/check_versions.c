@@ -261,9 +261,9 @@ enum { OPEN = 1, DONE = 2 };
 
 static bool has_loop(const struct skep_code *code)
 {
-	uint8_t *mark = calloc(code->n_insns, 1);
-	uint32_t *stack = malloc((size_t)code->n_insns * sizeof(*stack)), n;
-	uint8_t *turn = calloc(code->n_insns, 1);
+	uint8_t *mark = calloc(code->n_insns + 1, 1);
+	uint32_t *stack = malloc((code->n_insns + (size_t)1) * sizeof(*stack)), n;
+	uint8_t *turn = calloc(code->n_insns + 1, 1);
 	bool found = false;
 
 	for (uint32_t s = 0; mark && stack && turn && s < code->n_subprogs && !found; s++) {

@@ -77,7 +77,7 @@ static void mark_points(struct verifier *v, uint32_t at)
 {
 	const struct bpf_insn *insn = &v->insns[at];
 	struct insn_aux *a = &v->aux[at];
-	uint32_t next[2], n = successors(v, at, next);
+	uint32_t next[2] = {0}, n = successors(v, at, next);
 	const struct helper_desc *h;
 
 	switch (a->desc->op) {
@@ -254,9 +254,9 @@ static void live_registers(struct verifier *v)
 /* Tarjan's strongly connected components, with a stack of our own: a program may be a million instructions long. */
 static int find_loops(struct verifier *v)
 {
-	uint32_t *order = calloc(v->n, sizeof(*order)), *low = calloc(v->n, sizeof(*low));
-	uint32_t *open = malloc(v->n * sizeof(*open)), *path = malloc(v->n * sizeof(*path));
-	uint8_t *edge = calloc(v->n, 1);
+	uint32_t *order = calloc(v->n + 1, sizeof(*order)), *low = calloc(v->n + 1, sizeof(*low));
+	uint32_t *open = malloc((v->n + 1) * sizeof(*open)), *path = malloc((v->n + 1) * sizeof(*path));
+	uint8_t *edge = calloc(v->n + 1, 1);
 	uint32_t n_open = 0, n_path, count = 0, sccs = 0;
 	const uint32_t done = ~0u;
 	int err = -ENOMEM;

@@ -178,7 +178,7 @@ int dynptr_at(struct verifier *v, uint32_t regno, const struct reg **out)
 
 int check_dynptr(struct verifier *v, uint32_t regno, enum dynptr_use use, enum dynptr_kind kind, uint32_t clone_ref_id)
 {
-	const struct reg *r = &cur_regs(v)[regno], *d;
+	const struct reg *r = &cur_regs(v)[regno], *d = NULL;
 	int err;
 
 	if (r->type != REG_STACK && r->type != REG_DYNPTR)
@@ -190,8 +190,8 @@ int check_dynptr(struct verifier *v, uint32_t regno, enum dynptr_use use, enum d
 		return refuse(v, -EINVAL, PROBLEM_DYNPTR,
 			      "cannot pass pointer to const bpf_dynptr, the helper mutates it");
 	err = find(v, regno, &d);
-	if (err)
-		return err;
+	if (err || !d)
+		return err ? err : -EINVAL;
 	if (kind != DYNPTR_KIND_NONE && d->dynptr != kind)
 		return refuse(v, -EINVAL, PROBLEM_DYNPTR, "Expected a dynptr of type %s as arg #%u", kinds[kind].name,
 			      regno - 1);
@@ -200,13 +200,13 @@ int check_dynptr(struct verifier *v, uint32_t regno, enum dynptr_use use, enum d
 
 int dynptr_release(struct verifier *v, uint32_t regno)
 {
-	const struct reg *r = &cur_regs(v)[regno], *d;
+	const struct reg *r = &cur_regs(v)[regno], *d = NULL;
 	struct frame *f = v->cur->frames[r->frame];
 	uint32_t ref_id;
 	int err = find(v, regno, &d), n;
 
-	if (err)
-		return err;
+	if (err || !d)
+		return err ? err : -EINVAL;
 	if (!dynptr_is_refcounted(d->dynptr)) {
 		n = slot_of_object(v, r, "dynptr", SLOTS);
 		return n < 1 ? -EINVAL : clear(v, f, (uint32_t)n);

@@ -161,8 +161,7 @@ int stack_grow(struct verifier *v, struct frame *f,
 	       uint32_t slots); /* at least so many slots, SLOT_INVALID; makes it the frame's own */
 struct frame *frame_new(struct verifier *v, uint32_t callsite, uint32_t frameno, uint32_t subprog);
 void frame_free(struct verifier *v, struct frame *f);
-int push_path(struct verifier *v, uint32_t insn, uint32_t prev,
-	      struct state **out); /* a copy of cur to walk later */
+int push_path(struct verifier *v, uint32_t insn, uint32_t prev, struct state **out); /* a copy of cur to walk later */
 struct ref *ref_push(struct verifier *v, struct state *s);
 
 /* For tests that follow the walk. */
@@ -309,7 +308,8 @@ int check_throw(struct verifier *v);
 int check_exceptions(struct verifier *v); /* once all is walked: who throws, and who calls whom */
 
 int check_maps(struct verifier *v); /* the program may use the maps that it names */
-int check_kfunc_insn(struct verifier *v, const struct bpf_insn *insn); /* what is asked of a CALL_KFUNC even where no path reaches it */
+int check_kfunc_insn(struct verifier *v,
+		     const struct bpf_insn *insn); /* what is asked of a CALL_KFUNC even where no path reaches it */
 bool kfunc_calls_back_sync(const struct kfunc_desc *k);
 bool kfunc_moves_packet(const struct kfunc_desc *k);
 int check_dynptr_arg(struct verifier *v, uint32_t regno); /* of a global function: an initialised dynptr */

@@ -128,7 +128,7 @@ static int iter_find(struct verifier *v, struct kcall *kc, uint32_t regno, uint3
 
 		if (s && has_kind(s, SLOT_ITER, false) && (s->reg.type & PTR_UNTRUSTED))
 			return refuse(v, -EPROTO, PROBLEM_RCU, "expected an RCU CS when using %s", kc->call.name);
-		if (!has_kind(s, SLOT_ITER, true) || !s->reg.ref_id != (i != 0) || s->reg.iter_btf != kc->btf ||
+		if (!s || !has_kind(s, SLOT_ITER, true) || !s->reg.ref_id != (i != 0) || s->reg.iter_btf != kc->btf ||
 		    s->reg.iter_btf_id != btf_id)
 			return refuse(v, -EINVAL, PROBLEM_ITER, "expected an initialized %s as arg #%u", name,
 				      regno - 1);

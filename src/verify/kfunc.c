@@ -71,7 +71,8 @@ static const struct {
 
 static int by_name(const void *key, const void *row)
 {
-	return strcmp(key, *(const char *const *)row);
+	return strcmp(key,
+		      *(const char *const *)row); /* NOLINT(clang-analyzer-core.CallAndMessage): rows are constants */
 }
 
 enum kfunc_id kfunc_id(const struct kfunc_desc *k)
@@ -577,7 +578,7 @@ int check_kfunc_call(struct verifier *v, const struct bpf_insn *insn, uint32_t a
 	int err = fetch(v, insn, at, &kc);
 
 	if (!err) {
-		v->aux[at].is_iter_next = kc.k->flags & KFUNC_ITER_NEXT;
+		v->aux[at].is_iter_next = kc.k && (kc.k->flags & KFUNC_ITER_NEXT);
 		err = fork_lock_failure(v, &kc);
 	}
 	if (!err)

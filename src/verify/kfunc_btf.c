@@ -64,7 +64,7 @@ bool arg_has_suffix(const struct btf *btf, const struct btf_param *p, const char
 	const char *name = btf__name_by_offset(btf, p->name_off);
 	size_t len = name ? strlen(name) : 0, n = strlen(suffix);
 
-	return len >= n && !strcmp(name + len - n, suffix);
+	return name && len >= n && !strcmp(name + len - n, suffix);
 }
 
 static const struct btf_type *pointed_to(const struct btf *btf, const struct btf_param *p)

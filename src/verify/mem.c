@@ -173,7 +173,7 @@ int check_map_access(struct verifier *v, uint32_t regno, int32_t off, uint32_t s
 			return refuse(v, -EACCES, PROBLEM_MEM_RANGE, "%s access cannot have variable offset", name);
 		if (f->offset != (uint64_t)off + r->var.bits.value)
 			return refuse(v, -EACCES, PROBLEM_MEM_RANGE, "%s access misaligned expected=%u off=%llu", name,
-				      f->offset, (unsigned long long)(r->var.bits.value + (uint64_t)off));
+				      f->offset, (unsigned long long)r->var.bits.value + (unsigned long long)off);
 		if (size != 8)
 			return refuse(v, -EACCES, PROBLEM_MEM_RANGE, "%s access size must be BPF_DW", name);
 	}

@@ -279,7 +279,7 @@ static bool mark_state(struct state *s, struct backtrack *b)
 static bool backtrack(struct verifier *v, struct state *from, struct backtrack *b)
 {
 	struct state *s = from;
-	uint32_t at = from->insn, after = ~0u, last = from->insn, length = 0;
+	uint32_t at, after = ~0u, last = from->insn, length = 0;
 	bool news = false, first = true;
 
 	for (;;) {

@@ -384,7 +384,7 @@ static struct loop_visit *visit_of(struct verifier *v, const struct state *s, bo
 	if (!v->loops) {
 		if (!make)
 			return NULL;
-		v->loops = v_alloc(v, (v->n_sccs + 1) * sizeof(*v->loops));
+		v->loops = v_alloc(v, (v->n_sccs + 1) * sizeof(*v->loops)); /* NOLINT(bugprone-sizeof-expression) */
 		if (!v->loops)
 			return NULL;
 	}
@@ -537,7 +537,7 @@ void prune_free(struct verifier *v)
 			free_edges(v, l);
 			v_free(v, l, sizeof(*l));
 		}
-	v_free(v, v->loops, (v->n_sccs + 1) * sizeof(*v->loops));
+	v_free(v, v->loops, (v->n_sccs + 1) * sizeof(*v->loops)); /* NOLINT(bugprone-sizeof-expression) */
 	v->loops = NULL;
 }
 

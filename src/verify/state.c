@@ -347,7 +347,8 @@ bool reg_not_null(const struct verifier *v, const struct reg *r)
 	case REG_MAP_PTR:
 		return true;
 	case REG_BTF:
-		return reg_is_trusted(r); /* what was read from memory, or RCU protects, may be NULL whatever BTF says */
+		return reg_is_trusted(
+			r); /* what was read from memory, or RCU protects, may be NULL whatever BTF says */
 	case REG_MEM:
 		return !(r->type & PTR_UNTRUSTED);
 	default:

@@ -142,8 +142,8 @@ int check_sub_call(struct verifier *v, const struct bpf_insn *insn, uint32_t *ne
 	if (v->subprogs[subprog].global)
 		return call_global(v, (uint32_t)subprog);
 	err = push_frame(v, v->cur, v->insn, (uint32_t)subprog, &callee);
-	if (err)
-		return err;
+	if (err || !callee)
+		return err ? err : -ENOMEM;
 	for (unsigned int i = BPF_REG_1; i <= BPF_REG_5; i++)
 		callee->regs[i] = caller->regs[i];
 	clobber(caller->regs);

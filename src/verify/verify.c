@@ -143,7 +143,7 @@ static void report_statistics(struct verifier *v)
 	if (v->log_level & 4) {
 		n = snprintf(line, sizeof(line), "verification time %llu usec\nstack depth ",
 			     (unsigned long long)out->time_ns / 1000);
-		for (uint32_t i = 0; i < v->n_subprogs && n < (int)sizeof(line) - 16; i++)
+		for (uint32_t i = 0; v->subprogs && i < v->n_subprogs && n < (int)sizeof(line) - 16; i++)
 			n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%u", i ? "+" : "",
 				      v->subprogs[i].stack_depth);
 		v->in->log(v->in->log_arg, line, (size_t)n);

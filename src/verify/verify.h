@@ -115,7 +115,9 @@ struct verify_input {
 	/* The log, as the kernel writes it: bits of BPF_LOG_LEVEL1 (1), LEVEL2 (2), STATS (4). */
 	uint32_t log_level;
 	void (*log)(void *arg, const char *text, size_t len); /* NULL: no log */
-	void (*log_rewind)(void *arg, size_t len); /* forget all but the first len bytes: at level 1 a path that was fine leaves no trace */
+	void (*log_rewind)(
+		void *arg,
+		size_t len); /* forget all but the first len bytes: at level 1 a path that was fine leaves no trace */
 	void *log_arg;
 	bool explain; /* a refusal comes with verify_result.report: the path is walked once more */
 	uint32_t insn_limit; /* instructions to process at most; 0: the kernel's million */
