@@ -71,8 +71,9 @@ static const struct {
 
 static int by_name(const void *key, const void *row)
 {
-	return strcmp(key,
-		      *(const char *const *)row); /* NOLINT(clang-analyzer-core.CallAndMessage): rows are constants */
+	const char *const *name = row; /* the first member of a row of the table */
+
+	return strcmp(key, *name); /* NOLINT(clang-analyzer-core.CallAndMessage) */
 }
 
 enum kfunc_id kfunc_id(const struct kfunc_desc *k)
