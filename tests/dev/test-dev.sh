@@ -32,7 +32,7 @@ esac'
 tool ninja '
 if [ -d build/tests ]; then
 	mkdir -p build/bench build/tests/conformance build/tests/jit build/tests/objects
-	for made in bench/bench-map tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
+	for made in bench/bench-map bench/bench-verify tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
 		printf "#!/bin/sh\necho \"$made \$*\" >>\"\$LOG\"\n" >build/$made && chmod +x build/$made
 	done
 fi
