@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LOG_MAX = 64 << 20 }; /* bytes of a program's log that are kept */
 
@@ -143,6 +144,49 @@ static char *without_name(const char *cause)
 	return strdup(end ? end + 3 : cause);
 }
 
+/* Map types whose max_entries is 0, or that libbpf sizes by the machine. */
+static bool has_no_size(uint32_t type)
+{
+	switch (type) {
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case SKEP_MAP_TYPE_CGRP_STORAGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What the object's own loader would set before it loads: without it no program of the object could be judged. */
+static int size_maps(struct check *c, struct bpf_object *obj)
+{
+	enum { STACK_FRAMES = 127 };
+	struct bpf_map *map;
+
+	free(STEAL_PTR(c->sized));
+	bpf_object__for_each_map(map, obj)
+	{
+		uint32_t type = (uint32_t)bpf_map__type(map);
+		bool ring = type == BPF_MAP_TYPE_RINGBUF || type == SKEP_MAP_TYPE_USER_RINGBUF;
+		char *all;
+
+		if (type == BPF_MAP_TYPE_STACK_TRACE && !bpf_map__value_size(map))
+			bpf_map__set_value_size(map, STACK_FRAMES * sizeof(uint64_t));
+		if (bpf_map__max_entries(map) || has_no_size(type))
+			continue;
+		bpf_map__set_max_entries(map, ring ? (uint32_t)sysconf(_SC_PAGESIZE) : 1);
+		if (asprintf(&all, "%s%s%s", c->sized ? c->sized : "", c->sized ? ", " : "", bpf_map__name(map)) < 0)
+			return -ENOMEM;
+		free(c->sized);
+		c->sized = all;
+	}
+	return 0;
+}
+
 static int prepare(struct check *c, struct bpf_object *obj)
 {
 	struct bpf_program *prog;
@@ -163,7 +207,7 @@ static int prepare(struct check *c, struct bpf_object *obj)
 		bpf_program__set_log_level(prog, 1);
 		bpf_program__set_log_buf(prog, p->job->room, sizeof(p->job->room));
 	}
-	return 0;
+	return size_maps(c, obj);
 }
 
 static uint32_t left(const struct check *c)
@@ -302,6 +346,7 @@ int check_object(struct skep_hive *hive, const void *data, size_t len, const cha
 
 void check_free(struct check *c)
 {
+	free(c->sized);
 	for (uint32_t i = 0; i < c->n_progs; i++) {
 		job_free(c->hive, c->progs[i].job);
 		free(c->progs[i].name);

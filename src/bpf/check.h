@@ -55,6 +55,7 @@ struct check {
 	char *cause; /* the object as a whole cannot be opened; NULL: it can */
 	struct check_prog *progs;
 	uint32_t n_progs;
+	char *sized; /* maps without a size, which the object's own loader sets, judged with one entry: "a, b"; NULL: none */
 };
 
 /*

@@ -324,6 +324,7 @@ void check_print(const struct check *c, const struct check_show *show)
 		for (uint32_t i = 0; i < c->n_progs; i++)
 			json_object_array_add(progs, prog_json(&c->progs[i], show));
 		json_object_object_add(o, "programs", progs);
+		add_text(o, "sized_maps", c->sized);
 		if (show->versions)
 			json_object_object_add(o, "kernels", versions_json(show->versions, c));
 		print_json(o);
@@ -342,6 +343,10 @@ void check_print(const struct check *c, const struct check_show *show)
 		printf("%u of them do not load\n", refused);
 	else
 		printf("%s\n", c->n_progs ? "all accepted" : "nothing to verify");
+	if (c->sized)
+		printf("note       maps without max_entries, which the object's own loader sets, are judged with the "
+		       "least: %s\n",
+		       c->sized);
 	for (uint32_t i = 0; i < c->n_progs; i++) {
 		print_prog(&c->progs[i], show);
 		if (c->progs[i].verdict == CHECK_REJECT && i + 1 < c->n_progs)
