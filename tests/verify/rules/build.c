@@ -534,8 +534,15 @@ static int declare(struct build *b)
 {
 	struct rule_prog *p = b->p;
 	struct insn_shape shape;
-	int err = insn_check(p->insns, p->in.n_insns,
-			     INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &shape);
+	bool throws = false;
+	int err;
+
+	for (uint32_t j = 0; j < b->n_funcs; j++)
+		throws |= !strncmp(b->funcs[j].func, "main_throws", 11);
+	err = insn_check(p->insns, p->in.n_insns,
+			 INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE |
+				 (throws ? INSN_ALLOW_UNREACHABLE : 0),
+			 &shape);
 
 	if (err)
 		return fail(b, "%u: %s", shape.insn, shape.reason);
@@ -544,6 +551,26 @@ static int declare(struct build *b)
 	p->in.subprogs = p->subprogs;
 	p->in.n_subprogs = shape.n_subprogs;
 	insn_shape_free(&shape);
+	/* Nobody calls an exception callback: it is what the label says. */
+	for (uint32_t k = 0; throws && k < b->n_labels; k++) {
+		uint32_t n = p->in.n_subprogs, at = n;
+		bool is_func = btf__find_by_name_kind(rules_types, b->labels[k].name, BTF_KIND_FUNC) > 0;
+
+		for (uint32_t j = 0; j < b->n_funcs; j++)
+			is_func |= !strcmp(b->funcs[j].label, b->labels[k].name);
+		for (uint32_t i = 0; i < n; i++)
+			is_func &= p->subprogs[i] != b->labels[k].slot;
+		if (!is_func)
+			continue;
+		p->subprogs = realloc(p->subprogs, (n + 1) * sizeof(uint32_t));
+		if (!p->subprogs)
+			abort();
+		for (; p->subprogs[at - 1] > b->labels[k].slot; at--)
+			p->subprogs[at] = p->subprogs[at - 1];
+		p->subprogs[at] = b->labels[k].slot;
+		p->in.subprogs = p->subprogs;
+		p->in.n_subprogs++;
+	}
 	if (!b->btf)
 		return 0;
 	p->func_info = calloc(p->in.n_subprogs, sizeof(*p->func_info));

@@ -80,6 +80,9 @@ static int fds_of_maps(struct rule_prog *p, bool fresh, int *fds)
 		struct rule_map *m = p->used[i];
 		int inner = 0;
 
+		/* A table of programs takes the type of the first that uses it: one for each. */
+		if (m->type == BPF_MAP_TYPE_PROG_ARRAY)
+			fresh = true;
 		if (m->fd > 0 && !fresh) {
 			fds[i] = m->fd;
 			continue;

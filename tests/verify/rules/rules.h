@@ -27,6 +27,7 @@
  *	func LABEL NAME			the function at a label is declared as NAME in types.bpf.c; else as the function of the label's name, if
  *					there is one; else as a static one without arguments
  *	nokernel REASON			only skep is asked
+ *	todo REASON			known to fail: TAP's TODO
  *	errno REASON			the kernel's errno is another
  *
  * Instructions are those of insn/text.h, and: "r1 = @map", "r1 = @map+8" (its value), "r1 = &label" (a function's address),
@@ -48,7 +49,7 @@
 
 struct btf;
 
-enum { MAX_MAPS_OF_FILE = 128, MAX_LABELS = 64, MAX_FIXES = 512 };
+enum { MAX_MAPS_OF_FILE = 256, MAX_LABELS = 64, MAX_FIXES = 512 };
 
 struct rule_map {
 	char name[32], value_type[48], key_type[48], inner[32];
@@ -87,6 +88,7 @@ struct rule {
 	bool only; /* no accepted variant */
 	bool no_kernel;
 	bool no_errno; /* the kernel refuses it too, with another errno */
+	char todo[120]; /* why it is known to fail */
 	char *text; /* directives and instructions */
 };
 
