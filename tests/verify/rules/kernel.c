@@ -238,6 +238,9 @@ int rule_kernel(struct rule_prog *p, uint32_t log_level, char *log, size_t log_s
 	if (p->in.caps != VERIFY_CAP_ALL)
 		return load_as(p, log_level, log, log_size);
 	fd = load(p, false, log_level, log, log_size, &judged);
+	/* Who has all rights and is refused for want of them is on a system that forbids such hooks to everybody. */
+	if (fd == -EPERM)
+		return 1;
 	if (fd < 0)
 		return fd;
 	close(fd);
