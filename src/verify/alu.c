@@ -44,7 +44,8 @@ static bool sane_offset(struct verifier *v, const struct reg *r, uint32_t type)
 		       name, (long long)r->var.bits.value);
 		return false;
 	}
-	if (r->type != REG_SCALAR && (r->off >= MAX_VAR_OFF || r->off <= -MAX_VAR_OFF)) {
+	/* Also of a number, whose off is its distance from the one that it is linked to: the kernel makes no difference. */
+	if (r->off >= MAX_VAR_OFF || r->off <= -MAX_VAR_OFF) {
 		refuse(v, -EINVAL, PROBLEM_PTR_ARITH, "%s pointer offset %d is not allowed", name, r->off);
 		return false;
 	}
@@ -275,15 +276,16 @@ static int scalar_binary(struct verifier *v, const struct bpf_insn *insn, struct
 	scalar_alu(op, insn->off, is64, &dst->var, &by);
 	if (!scalar_valid(&dst->var))
 		scalar_forget_ranges(&dst->var);
-	/* A constant added leaves the register linked to where its value came from, at a distance. */
-	if (v->bpf_capable && is64 && op == BPF_ADD && dst->id && scalar_is_const(&by)) {
-		uint64_t n = by.bits.value;
+	/* A constant added or taken away leaves the register linked to where its value came from, at a distance. */
+	if (v->bpf_capable && is64 && (op == BPF_ADD || op == BPF_SUB) && dst->id && dst != src &&
+	    scalar_is_const(&by)) {
+		int64_t n = (int64_t)by.bits.value;
 
-		if ((dst->id & ID_ADD_CONST) || n > INT32_MAX) {
+		if ((dst->id & ID_ADD_CONST) || n < INT32_MIN || n > INT32_MAX || (op == BPF_SUB && n == INT32_MIN)) {
 			scalar_unlink(dst);
 		} else {
 			dst->id |= ID_ADD_CONST;
-			dst->off = (int32_t)n;
+			dst->off = (int32_t)(op == BPF_SUB ? -n : n);
 		}
 	} else {
 		scalar_unlink(dst);

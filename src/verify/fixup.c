@@ -46,6 +46,10 @@ static void wire_branches(struct fixup_code *code, const struct verify_insn *fac
 			else if (!facts[target].seen)
 				*insn = (struct bpf_insn){.code = BPF_JMP | BPF_JA};
 		}
+		/* The address of a callback that is never called, such as that of bpf_loop() with no iterations. */
+		if (facts[i].seen && insn_is_wide(insn) && insn->src_reg == BPF_PSEUDO_FUNC &&
+		    !facts[(int64_t)i + 1 + insn->imm].seen)
+			insn->src_reg = insn->imm = insn[1].imm = 0;
 		if (insn_is_wide(insn))
 			i++;
 	}

@@ -486,12 +486,16 @@ static void close_loop(struct verifier *v, struct loop_visit *l)
 
 void path_done(struct verifier *v, struct state *s)
 {
-	bool owed = false; /* a child has let go of s */
+	uint32_t owed =
+		0; /* holds on s to be given back when it has been looked at: ours, and that of a child that has let go */
 
 	while (s) {
 		struct state *parent = s->parent;
 		bool done = !--s->branches, let_go = false;
 
+		/* Whatever goes with s or with the edges of its loop: the way up stays. */
+		if (parent)
+			parent->refs_held++;
 		if (done) {
 			struct loop_visit *l = visit_of(v, s, false);
 
@@ -504,11 +508,13 @@ void path_done(struct verifier *v, struct state *s)
 			if (let_go)
 				s->parent = NULL;
 		}
-		if (owed)
+		for (; owed; owed--)
 			state_put(v, s);
-		if (!done)
+		if (!done) {
+			state_put(v, parent);
 			return;
-		owed = let_go;
+		}
+		owed = let_go ? 2 : 1;
 		s = parent;
 	}
 }

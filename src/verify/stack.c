@@ -181,6 +181,11 @@ int stack_write_var(struct verifier *v, uint32_t ptr_reg, int32_t off, uint32_t 
 			zero_used = true;
 			continue;
 		}
+		/* What is left of a spilled register is data. */
+		if (is_spill(slot))
+			for (unsigned int k = 0; k < 8; k++)
+				if (slot->kind[k] == SLOT_SPILL)
+					slot->kind[k] = SLOT_MISC;
 		slot->reg.type = REG_NOT_INIT;
 		f->precise_slots &= ~(1ull << (n / 8));
 		if (zero && *kind == SLOT_ZERO) {
