@@ -56,9 +56,9 @@ static bool value_fits(const struct reg *a, uint64_t x, char *why)
 static bool pointer_fits(const struct machine *m, const struct reg *a, const struct creg *c, char *why)
 {
 	static const enum obj_kind kinds[REG_TYPE_COUNT] = {
-		[REG_CTX] = OBJ_CTX,	 [REG_MAP_PTR] = OBJ_MAP, [REG_MAP_VALUE] = OBJ_VALUE, [REG_MAP_KEY] = OBJ_KEY,
-		[REG_STACK] = OBJ_STACK, [REG_PKT] = OBJ_PKT,	  [REG_PKT_META] = OBJ_META,   [REG_FUNC] = OBJ_FUNC,
-		[REG_PKT_END] = OBJ_PKT_END,
+		[REG_CTX] = OBJ_CTX,       [REG_MAP_PTR] = OBJ_MAP, [REG_MAP_VALUE] = OBJ_VALUE,
+		[REG_MAP_KEY] = OBJ_KEY,   [REG_STACK] = OBJ_STACK, [REG_PKT] = OBJ_PKT,
+		[REG_PKT_META] = OBJ_META, [REG_FUNC] = OBJ_FUNC,   [REG_PKT_END] = OBJ_PKT_END,
 	};
 	uint32_t base_type = REG_BASE(a->type);
 	const struct obj *o = &m->objs[c->obj];
@@ -93,8 +93,8 @@ static bool pointer_fits(const struct machine *m, const struct reg *a, const str
 	case REG_PKT:
 	case REG_PKT_META:
 		base = o->base;
-		if (base_type == REG_PKT && a->range > 0 && c->v - (uint64_t)(int64_t)a->off + (uint32_t)a->range >
-								    (uint64_t)(uintptr_t)m->w->pkt->data_end)
+		if (base_type == REG_PKT && a->range > 0 &&
+		    c->v - (uint64_t)(int64_t)a->off + (uint32_t)a->range > (uint64_t)(uintptr_t)m->w->pkt->data_end)
 			return no(why, WHY, "claimed range %d, but the packet ends before", a->range);
 		if (a->range == PKT_BEYOND_END && c->v <= (uint64_t)(uintptr_t)m->w->pkt->data_end)
 			return no(why, WHY, "claimed to be beyond the packet");
@@ -258,7 +258,7 @@ static void tidy(const struct node *n, struct excuse *e)
 			const struct reg *a = &n->frames[i].regs[k];
 
 			if (a->type != REG_SCALAR || (is_unknown(&a->var) && !a->id))
-				e->loose_regs[i] &= (uint16_t)~(1u << k);
+				e->loose_regs[i] &= (uint16_t) ~(1u << k);
 		}
 		for (uint64_t left = e->loose_slots[i]; left; left &= left - 1) {
 			uint32_t k = (uint32_t)__builtin_ctzll(left);
@@ -391,8 +391,23 @@ static void set_bit(uint16_t *mask, uint32_t bit, bool on)
 	*mask = (uint16_t)((*mask & ~(1u << bit)) | (uint32_t)on << bit);
 }
 
-/* A load from a stack into a register. False: it looks at a dead slot. */
-static bool load_excuse(struct machine *m, struct excuse *e, uint32_t f, uint32_t dst, uint64_t addr, uint32_t size)
+/* Does what is known of a load from there rest on the register that was spilled there? */
+static bool load_rests_on_spill(const struct slot *s, uint32_t byte, uint32_t size)
+{
+	uint32_t spilled = 0;
+
+	for (uint32_t i = 8; i > 0 && s->kind[i - 1] == SLOT_SPILL; i--)
+		spilled++;
+	if (!spilled || s->reg.type != REG_SCALAR || byte + size > 8)
+		return false;
+	if (!byte)
+		return size <= spilled;
+	return byte + size <= spilled && scalar_is_const(&s->reg.var) && !s->reg.var.bits.value;
+}
+
+/* A load from a stack into a register; @at_known: the verifier knew where. False: it looks at a dead slot. */
+static bool load_excuse(struct machine *m, const struct node *n, struct excuse *e, uint32_t f, uint32_t dst,
+			uint64_t addr, uint32_t size, bool at_known)
 {
 	bool loose = false;
 
@@ -402,16 +417,20 @@ static bool load_excuse(struct machine *m, struct excuse *e, uint32_t f, uint32_
 
 		if (frame < (int)m->base)
 			continue;
-		if (e->dead_slots[frame - (int)m->base] >> slot & 1)
+		frame -= (int)m->base;
+		if (e->dead_slots[frame] >> slot & 1)
 			return false;
-		loose |= e->loose_slots[frame - (int)m->base] >> slot & 1;
+		if (!i && at_known && slot < n->frames[frame].n_slots &&
+		    load_rests_on_spill(&n->frames[frame].slots[slot], addr % 8, size))
+			loose = e->loose_slots[frame] >> slot & 1;
 	}
 	set_bit(&e->loose_regs[f], dst, loose);
 	set_bit(&e->dead_regs[f], dst, false);
 	return true;
 }
 
-static void store_excuse(struct machine *m, struct excuse *e, uint64_t addr, uint32_t size, bool loose)
+/* A store; where the verifier knew its place, nothing is left of a register that was spilled there. */
+static void store_excuse(struct machine *m, struct excuse *e, uint64_t addr, uint32_t size, bool loose, bool at_known)
 {
 	uint32_t slot = 0;
 	int frame = stack_at(m, addr, &slot);
@@ -419,10 +438,10 @@ static void store_excuse(struct machine *m, struct excuse *e, uint64_t addr, uin
 	if (frame < (int)m->base)
 		return;
 	frame -= (int)m->base;
-	if (size == 8 && !(addr & 7)) {
+	if (size == 8 && !(addr & 7))
 		e->dead_slots[frame] &= ~(1ull << slot);
+	if (at_known)
 		e->loose_slots[frame] &= ~(1ull << slot);
-	}
 	if (loose)
 		e->loose_slots[frame] |= 1ull << slot;
 }
@@ -435,7 +454,7 @@ static bool transfer(struct machine *m, struct candidate *c, const struct bpf_in
 	const struct reg *ar = c->node->frames[f].regs;
 	bool x = BPF_SRC(insn->code) == BPF_X, dloose = e->loose_regs[f] >> dst & 1,
 	     sloose = src < 11 && e->loose_regs[f] >> src & 1;
-	uint32_t size = BPF_SIZE(insn->code) == BPF_DW	? 8
+	uint32_t size = BPF_SIZE(insn->code) == BPF_DW  ? 8
 			: BPF_SIZE(insn->code) == BPF_W ? 4
 			: BPF_SIZE(insn->code) == BPF_H ? 2
 							: 1;
@@ -458,22 +477,25 @@ static bool transfer(struct machine *m, struct candidate *c, const struct bpf_in
 		set_bit(&e->loose_regs[f], dst, dloose || sloose);
 		return true;
 	case BPF_LDX:
-		if (load_excuse(m, e, f, dst, r[src].v + (uint64_t)(int64_t)insn->off, size))
+		if (load_excuse(m, c->node, e, f, dst, r[src].v + (uint64_t)(int64_t)insn->off, size,
+				scalar_is_const(&ar[src].var)))
 			return true;
 		return no(why, WHY, "it reads a stack slot that the verifier held dead");
 	case BPF_ST:
-		store_excuse(m, e, r[dst].v + (uint64_t)(int64_t)insn->off, size, false);
+		store_excuse(m, e, r[dst].v + (uint64_t)(int64_t)insn->off, size, false, scalar_is_const(&ar[dst].var));
 		return true;
 	case BPF_STX:
 		if (BPF_MODE(insn->code) == BPF_ATOMIC && (id & BPF_FETCH || id == BPF_LOAD_ACQ)) {
 			uint32_t to = id == BPF_CMPXCHG ? 0 : id == BPF_LOAD_ACQ ? dst : src;
-			uint64_t at = r[id == BPF_LOAD_ACQ ? src : dst].v + (uint64_t)(int64_t)insn->off;
+			uint32_t base = id == BPF_LOAD_ACQ ? src : dst;
 
-			if (!load_excuse(m, e, f, to, at, size))
+			if (!load_excuse(m, c->node, e, f, to, r[base].v + (uint64_t)(int64_t)insn->off, size,
+					 scalar_is_const(&ar[base].var)))
 				return no(why, WHY, "it reads a stack slot that the verifier held dead");
 			return true;
 		}
-		store_excuse(m, e, r[dst].v + (uint64_t)(int64_t)insn->off, size, sloose);
+		store_excuse(m, e, r[dst].v + (uint64_t)(int64_t)insn->off, size, sloose,
+			     scalar_is_const(&ar[dst].var));
 		return true;
 	case BPF_LD:
 		if (insn_is_wide(insn)) {
@@ -501,7 +523,7 @@ static bool transfer(struct machine *m, struct candidate *c, const struct bpf_in
 		/* A helper's are lost when it returns: machine.c. */
 		return true;
 	case BPF_EXIT:
-		if (f) {
+		if (f && !m->f[m->depth - 1].callback) {
 			set_bit(&e->loose_regs[f - 1], 0, e->loose_regs[f] & 1);
 			set_bit(&e->dead_regs[f - 1], 0, false);
 		}
@@ -556,7 +578,7 @@ void claim_mem_read(struct machine *m, uint64_t addr, uint32_t size)
 	for (uint32_t i = 0; i < m->cands.n; i++) {
 		struct excuse e = m->cands.c[i].excuse;
 
-		if (load_excuse(m, &e, 0, 0, addr, size))
+		if (load_excuse(m, m->cands.c[i].node, &e, 0, 0, addr, size, false))
 			m->cands.c[n++] = m->cands.c[i];
 	}
 	m->cands.n = n;

@@ -48,17 +48,17 @@ static uint32_t emit(struct gen *g, uint8_t code, uint32_t dst, uint32_t src, in
 	return p->n++;
 }
 
-#define MOVR(d, s)	emit(g, BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
-#define MOVI(d, i)	emit(g, BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
-#define ALUI(op, d, i)	emit(g, BPF_ALU64 | (op) | BPF_K, d, 0, 0, i)
-#define ALUR(op, d, s)	emit(g, BPF_ALU64 | (op) | BPF_X, d, s, 0, 0)
-#define LOAD(sz, d, s, o)  emit(g, BPF_LDX | BPF_MEM | (sz), d, s, o, 0)
-#define STORE(sz, d, s, o) emit(g, BPF_STX | BPF_MEM | (sz), d, s, o, 0)
+#define MOVR(d, s)          emit(g, BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
+#define MOVI(d, i)          emit(g, BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
+#define ALUI(op, d, i)      emit(g, BPF_ALU64 | (op) | BPF_K, d, 0, 0, i)
+#define ALUR(op, d, s)      emit(g, BPF_ALU64 | (op) | BPF_X, d, s, 0, 0)
+#define LOAD(sz, d, s, o)   emit(g, BPF_LDX | BPF_MEM | (sz), d, s, o, 0)
+#define STORE(sz, d, s, o)  emit(g, BPF_STX | BPF_MEM | (sz), d, s, o, 0)
 #define STOREI(sz, d, o, i) emit(g, BPF_ST | BPF_MEM | (sz), d, 0, o, i)
-#define JMPI(op, d, i)	emit(g, BPF_JMP | (op) | BPF_K, d, 0, 0, i)
-#define JMPR(op, d, s)	emit(g, BPF_JMP | (op) | BPF_X, d, s, 0, 0)
-#define CALL(h)		emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, h)
-#define EXIT()		emit(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define JMPI(op, d, i)      emit(g, BPF_JMP | (op) | BPF_K, d, 0, 0, i)
+#define JMPR(op, d, s)      emit(g, BPF_JMP | (op) | BPF_X, d, s, 0, 0)
+#define CALL(h)             emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, h)
+#define EXIT()              emit(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 static void land(struct gen *g, uint32_t jump)
 {
@@ -102,11 +102,10 @@ static void call_func(struct gen *g, uint32_t to, bool address, uint32_t dst)
 
 static uint64_t corner(struct gen *g)
 {
-	static const uint64_t all[] = {0,      1,	   2,	       3,	   4,	       7,	   8,
-				       9,      15,	   16,	       31,	   32,	       47,	   48,
-				       63,     64,	   127,	       128,	   255,	       256,	   0x7fff,
-				       0x8000, 0xffff,	   0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-				       INT64_MAX, 1ull << 63};
+	static const uint64_t all[] = {
+		0,      1,      2,      3,          4,          7,          8,           9,         15,        16,
+		31,     32,     47,     48,         63,         64,         127,         128,       255,       256,
+		0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, INT64_MAX, 1ull << 63};
 	uint64_t v = all[BELOW(ARRAY_SIZE(all))];
 
 	switch (BELOW(4)) {
@@ -309,7 +308,7 @@ static void new_number(struct gen *g, uint32_t dst)
 
 static void alu(struct gen *g)
 {
-	static const uint8_t ops[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_MOD,  BPF_OR, BPF_AND,
+	static const uint8_t ops[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV,  BPF_MOD, BPF_OR,  BPF_AND,
 				      BPF_XOR, BPF_LSH, BPF_RSH, BPF_ARSH, BPF_MOV, BPF_ADD, BPF_SUB};
 	uint8_t op = ops[BELOW(sizeof(ops))], class = CHANCE(60) ? BPF_ALU64 : BPF_ALU;
 	uint32_t dst = pick_num(g), src;
@@ -324,7 +323,8 @@ static void alu(struct gen *g)
 		goto done;
 	case 1:
 		if (CHANCE(50))
-			emit(g, BPF_ALU | BPF_END | (CHANCE(50) ? BPF_TO_BE : BPF_TO_LE), dst, 0, 0, PICK(g, 16, 32, 64));
+			emit(g, BPF_ALU | BPF_END | (CHANCE(50) ? BPF_TO_BE : BPF_TO_LE), dst, 0, 0,
+			     PICK(g, 16, 32, 64));
 		else
 			emit(g, BPF_ALU64 | BPF_END, dst, 0, 0, PICK(g, 16, 32, 64));
 		goto done;
@@ -605,7 +605,6 @@ static void leave_here(struct gen *g)
 	MOVI(0, g->in_callback ? 1 : (int32_t)BELOW(2));
 	EXIT();
 }
-
 
 /* From here the spill slots are data. */
 static void clear_spills(struct gen *g)
@@ -919,7 +918,7 @@ static void block(struct gen *g, uint32_t n);
 
 static void branch(struct gen *g)
 {
-	static const uint8_t ops[] = {BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE,
+	static const uint8_t ops[] = {BPF_JEQ,  BPF_JNE,  BPF_JGT,  BPF_JGE,  BPF_JLT, BPF_JLE,
 				      BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE, BPF_JSET};
 	uint32_t r = pick_num(g), jump, over;
 	uint8_t class = CHANCE(65) ? BPF_JMP : BPF_JMP32;
@@ -1014,8 +1013,16 @@ static void loop(struct gen *g)
 
 static void atomic(struct gen *g)
 {
-	static const int ops[] = {BPF_ADD, BPF_OR, BPF_AND, BPF_XOR, BPF_ADD | BPF_FETCH, BPF_OR | BPF_FETCH,
-				  BPF_AND | BPF_FETCH, BPF_XOR | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG};
+	static const int ops[] = {BPF_ADD,
+				  BPF_OR,
+				  BPF_AND,
+				  BPF_XOR,
+				  BPF_ADD | BPF_FETCH,
+				  BPF_OR | BPF_FETCH,
+				  BPF_AND | BPF_FETCH,
+				  BPF_XOR | BPF_FETCH,
+				  BPF_XCHG,
+				  BPF_CMPXCHG};
 	int base = pick_mem(g, true);
 	uint32_t s = pick_num(g), size = CHANCE(50) ? 8 : 4;
 	int32_t off;
@@ -1029,10 +1036,12 @@ static void atomic(struct gen *g)
 
 			if (!free_for(g, d, true))
 				return;
-			emit(g, (uint8_t)(BPF_STX | BPF_ATOMIC | size_code(size)), d, (uint32_t)base, off, BPF_LOAD_ACQ);
+			emit(g, (uint8_t)(BPF_STX | BPF_ATOMIC | size_code(size)), d, (uint32_t)base, off,
+			     BPF_LOAD_ACQ);
 			g->v.r[d] = num(0);
 		} else {
-			emit(g, (uint8_t)(BPF_STX | BPF_ATOMIC | size_code(size)), (uint32_t)base, s, off, BPF_STORE_REL);
+			emit(g, (uint8_t)(BPF_STX | BPF_ATOMIC | size_code(size)), (uint32_t)base, s, off,
+			     BPF_STORE_REL);
 		}
 		return;
 	}
@@ -1161,8 +1170,8 @@ static void helper(struct gen *g)
 		return;
 	case 5:
 	case 6:
-		if (!g->has_ctx || (t != BPF_PROG_TYPE_SCHED_CLS && t != BPF_PROG_TYPE_SOCKET_FILTER &&
-				    t != BPF_PROG_TYPE_CGROUP_SKB))
+		if (!g->has_ctx ||
+		    (t != BPF_PROG_TYPE_SCHED_CLS && t != BPF_PROG_TYPE_SOCKET_FILTER && t != BPF_PROG_TYPE_CGROUP_SKB))
 			break;
 		if (t == BPF_PROG_TYPE_SCHED_CLS && CHANCE(30)) {
 			sized_mem(g, 3, 4);
@@ -1257,7 +1266,8 @@ static void helper(struct gen *g)
 			break;
 		/* Legacy loads. */
 		if (CHANCE(50)) {
-			emit(g, (uint8_t)(BPF_LD | BPF_ABS | PICK(g, BPF_B, BPF_H, BPF_W)), 0, 0, 0, (int32_t)BELOW(70));
+			emit(g, (uint8_t)(BPF_LD | BPF_ABS | PICK(g, BPF_B, BPF_H, BPF_W)), 0, 0, 0,
+			     (int32_t)BELOW(70));
 		} else {
 			uint32_t r = pick_num(g);
 
@@ -1562,7 +1572,8 @@ static void damage(struct gen *g)
 
 	if (!insn->code || insn_is_wide(insn))
 		return;
-	bool mem = BPF_CLASS(insn->code) == BPF_LDX || BPF_CLASS(insn->code) == BPF_ST || BPF_CLASS(insn->code) == BPF_STX;
+	bool mem =
+		BPF_CLASS(insn->code) == BPF_LDX || BPF_CLASS(insn->code) == BPF_ST || BPF_CLASS(insn->code) == BPF_STX;
 	bool alu_or_jump = BPF_CLASS(insn->code) >= BPF_ALU, x = BPF_SRC(insn->code) == BPF_X;
 	bool cond = (BPF_CLASS(insn->code) == BPF_JMP || BPF_CLASS(insn->code) == BPF_JMP32) &&
 		    BPF_OP(insn->code) != BPF_EXIT && BPF_OP(insn->code) != BPF_CALL;
@@ -1590,8 +1601,9 @@ static void damage(struct gen *g)
 		break;
 	case 5:
 		if (cond) /* the other way round */
-			insn->code = (insn->code & 0x0f) | (uint8_t)PICK(g, BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JGE, BPF_JLT,
-									 BPF_JLE, BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE);
+			insn->code =
+				(insn->code & 0x0f) | (uint8_t)PICK(g, BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JGE, BPF_JLT,
+								    BPF_JLE, BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE);
 		else if (mem)
 			insn->code ^= 0x08;
 		break;
@@ -1611,8 +1623,8 @@ static bool is_called(const struct gen *g, uint32_t func)
 
 void gen_program(struct fuzz_prog *p, uint64_t seed)
 {
-	static const uint32_t types[] = {BPF_PROG_TYPE_XDP,	      BPF_PROG_TYPE_XDP,       BPF_PROG_TYPE_SCHED_CLS,
-					 BPF_PROG_TYPE_SCHED_CLS,     BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_CGROUP_SKB,
+	static const uint32_t types[] = {BPF_PROG_TYPE_XDP,       BPF_PROG_TYPE_XDP,           BPF_PROG_TYPE_SCHED_CLS,
+					 BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_CGROUP_SKB,
 					 BPF_PROG_TYPE_SYSCALL};
 	struct gen gen = {.rng = {seed}, .p = p}, *g = &gen;
 

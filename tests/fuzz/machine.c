@@ -46,7 +46,10 @@ static uint32_t obj_at(struct machine *m, enum obj_kind kind, uint64_t base, uin
 		if (o->kind == kind && o->base == base && o->size == size && o->map == map && !o->dead && !o->stale)
 			return i;
 	}
-	return obj_new(m, (struct obj){.kind = kind, .base = base, .size = size, .map = map,
+	return obj_new(m, (struct obj){.kind = kind,
+				       .base = base,
+				       .size = size,
+				       .map = map,
 				       .rdonly = kind == OBJ_KEY || (kind == OBJ_VALUE && map == M_RDONLY)});
 }
 
@@ -209,8 +212,9 @@ static struct creg load(struct machine *m, const struct creg *base, int64_t off,
 	c = o->kind == OBJ_CTX ? load_ctx(m, (int64_t)(addr - o->base), size, sext)
 			       : number(peek(addr, size), o->kind == OBJ_RECORD);
 	f = stack_at(m, addr, &slot);
+	c.odd |= base->odd;
 	if (f >= 0) {
-		c.odd = bytes_odd(m, addr, size);
+		c.odd |= bytes_odd(m, addr, size);
 		if (size == 8 && !(addr & 7) && m->spilled[f][slot].obj && m->spilled[f][slot].v == c.v)
 			c.obj = m->spilled[f][slot].obj;
 	}
@@ -239,6 +243,7 @@ static void store(struct machine *m, const struct creg *base, int64_t off, uint3
 		return;
 	}
 	memcpy((void *)(uintptr_t)addr, &value.v, size);
+	m->odd |= base->odd;
 	f = stack_at(m, addr, &slot);
 	if (f < 0) {
 		m->odd |= value.odd || value.obj;
@@ -283,7 +288,10 @@ static uint64_t alu64(uint8_t op, int16_t off, uint64_t d, uint64_t s)
 	case BPF_ARSH:
 		return (uint64_t)((int64_t)d >> (s & 63));
 	default:
-		return off == 8 ? (uint64_t)(int8_t)s : off == 16 ? (uint64_t)(int16_t)s : off == 32 ? (uint64_t)(int32_t)s : s;
+		return off == 8    ? (uint64_t)(int8_t)s
+		       : off == 16 ? (uint64_t)(int16_t)s
+		       : off == 32 ? (uint64_t)(int32_t)s
+				   : s;
 	}
 }
 
@@ -542,6 +550,7 @@ static bool is_odd_helper(uint32_t id)
 
 static void arg_memory(struct machine *m, const struct creg *a, uint32_t size, bool write, bool raw)
 {
+	m->odd |= a->odd;
 	if (!access_ok(m, a->obj, a->v, size, write, "argument of a helper"))
 		return;
 	if (m->objs[a->obj].kind == OBJ_CTX) {
@@ -663,8 +672,9 @@ static struct creg helper_result(struct machine *m, const struct helper_desc *h,
 		if (!ret)
 			return number(0, false);
 		m->live_records++;
-		return pointer(ret, obj_new(m, (struct obj){.kind = OBJ_RECORD, .base = ret, .size = (uint32_t)size,
-							    .map = -1}));
+		return pointer(
+			ret,
+			obj_new(m, (struct obj){.kind = OBJ_RECORD, .base = ret, .size = (uint32_t)size, .map = -1}));
 	default:
 		return ret ? pointer(ret, obj_at(m, OBJ_OTHER, ret, 0, -1)) : number(0, false);
 	}
@@ -812,7 +822,7 @@ static void do_atomic(struct machine *m, const struct bpf_insn *insn)
 		new = old | s->v;
 		break;
 	case BPF_AND:
-		new = old &s->v;
+		new = old & s->v;
 		break;
 	case BPF_XOR:
 		new = old ^ s->v;
@@ -1057,6 +1067,10 @@ void machine_run(struct machine *m, struct world *w, const struct fuzz_prog *p, 
 	m->f[0].r[1] = pointer(ctx, obj_new(m, (struct obj){.kind = OBJ_CTX, .base = ctx, .size = 65536, .map = -1}));
 	claim_start(m, 0);
 	run_to(m, 0);
+	/* A run that was stopped leaves nothing behind that would block the ring. */
+	for (uint32_t i = 1; i < m->n_objs; i++)
+		if (m->objs[i].kind == OBJ_RECORD && !m->objs[i].dead)
+			ringbuf_discard((void *)(uintptr_t)m->objs[i].base, 0);
 	out->ret = (uint32_t)m->r0;
 	if (!m->violation[0] && !m->tired)
 		world_leave(w, p, out);

@@ -58,7 +58,7 @@ bool chance(struct rng *r, uint32_t percent)
 	return below(r, 100) < percent;
 }
 
-#define PTR(p) ((uint64_t)(uintptr_t)(p))
+#define PTR(p)                 ((uint64_t)(uintptr_t)(p))
 #define DO(w, where, cmd, ...) world_bpf(w, where, cmd, &(union bpf_attr){__VA_ARGS__})
 
 int world_bpf(struct world *w, int where, int cmd, union bpf_attr *attr)
@@ -291,8 +291,8 @@ static uint32_t func_infos(const struct world *w, const struct fuzz_prog *p, str
 	for (uint32_t i = 0; i < p->n_funcs; i++)
 		out[i] = (struct bpf_func_info){
 			.insn_off = p->funcs[i].start,
-			.type_id = w->func_types[p->type == BPF_PROG_TYPE_XDP][p->funcs[i].sig]
-						[!i || p->funcs[i].global]};
+			.type_id =
+				w->func_types[p->type == BPF_PROG_TYPE_XDP][p->funcs[i].sig][!i || p->funcs[i].global]};
 	return p->with_btf ? p->n_funcs : 0;
 }
 
@@ -493,10 +493,13 @@ void world_reset(struct world *w, int where, const struct input *in)
 			}
 			continue;
 		}
-		for (uint32_t k = 0; k < (is_hash(i) ? 64 : 0); k++) {
-			uint64_t key = key_of(i, k);
+		if (is_hash(i)) {
+			uint64_t key = 0;
 
-			DO(w, where, BPF_MAP_DELETE_ELEM, .map_fd = fd, .key = PTR(&key));
+			/* Programs may have used any key. */
+			while (!DO(w, where, BPF_MAP_GET_NEXT_KEY, .map_fd = fd, .next_key = PTR(&key)) &&
+			       !DO(w, where, BPF_MAP_DELETE_ELEM, .map_fd = fd, .key = PTR(&key)))
+				key = 0;
 		}
 		for (uint32_t k = 0; k < n; k++) {
 			uint64_t key = key_of(i, k);
@@ -536,9 +539,22 @@ static void digest(struct world *w, int where, struct outcome *out)
 			while (!DO(w, where, BPF_MAP_LOOKUP_AND_DELETE_ELEM, .map_fd = (uint32_t)w->fd[where][m],
 				   .value = PTR(value)))
 				h = mix(h, value, d->value);
+		} else if (is_hash(m)) {
+			uint64_t key = 0, next = 0;
+			bool first = true;
+
+			/* In any order. */
+			while (!DO(w, where, BPF_MAP_GET_NEXT_KEY, .map_fd = (uint32_t)w->fd[where][m],
+				   .key = first ? 0 : PTR(&key), .next_key = PTR(&next))) {
+				first = false;
+				key = next;
+				if (!DO(w, where, BPF_MAP_LOOKUP_ELEM, .map_fd = (uint32_t)w->fd[where][m],
+					.key = PTR(&key), .value = PTR(value)))
+					h += mix(mix(0, &key, 8), value, d->value);
+			}
 		} else {
-			for (uint32_t k = 0; k < (is_hash(m) ? 64 : d->max); k++) {
-				uint64_t key = key_of(m, k);
+			for (uint32_t k = 0; k < d->max; k++) {
+				uint64_t key = k;
 
 				memset(value, 0, d->value);
 				if (!DO(w, where, BPF_MAP_LOOKUP_ELEM, .map_fd = (uint32_t)w->fd[where][m],

@@ -136,7 +136,8 @@ struct outcome {
 void world_reset(struct world *w, int where, const struct input *in);
 /* world_enter - make w->pkt and w->env ready. Return: the context's address, 0 when the input does not fit. */
 uint64_t world_enter(struct world *w, const struct fuzz_prog *p, const struct input *in);
-void world_leave(struct world *w, const struct fuzz_prog *p, struct outcome *out); /* packet and maps, after a run in skep */
+void world_leave(struct world *w, const struct fuzz_prog *p,
+		 struct outcome *out); /* packet and maps, after a run in skep */
 
 enum engine { ENGINE_VM, ENGINE_JIT, ENGINE_KERNEL, ENGINES };
 extern const char *const engine_names[ENGINES];
