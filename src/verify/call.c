@@ -265,12 +265,9 @@ static int do_dynptr_write(struct verifier *v, struct call *call)
 
 static int do_set_retval(struct verifier *v, struct call *call)
 {
-	struct prog_return want;
-	bool none = false, is32 = false;
+	const struct hook *h = &v->hook;
 
-	if (v->prog_type != BPF_PROG_TYPE_LSM || v->attach_type != BPF_LSM_CGROUP)
-		return 0;
-	if (!attach_return(v, &want, &none, &is32) && none)
+	if (v->prog_type == BPF_PROG_TYPE_LSM && v->attach_type == BPF_LSM_CGROUP && h->proto && !h->proto->type)
 		return refuse(v, -EINVAL, PROBLEM_HELPER,
 			      "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
 	return 0;

@@ -26,7 +26,7 @@ verdicts_each() {
 		json "'mystery' in {p['name']: p['cause'] for p in o[0]['programs']}['unknown']"
 }
 json_as_documented() {
-	json "set(o[0]) == {'object', 'cause', 'programs'}" &&
+	json "set(o[0]) == {'object', 'cause', 'programs', 'sized_maps'}" &&
 		json "set(o[0]['programs'][0]) == {'name', 'section', 'type', 'verdict', 'cause', 'insns', 'insns_processed',
 			'total_states', 'peak_states', 'time_us', 'peak_memory', 'stack_depth', 'report', 'lines'}" &&
 		json "set(o[0]['programs'][1]['report']) == {'problem', 'title', 'reason', 'at', 'path', 'left_out', 'suggestion',
