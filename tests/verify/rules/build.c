@@ -602,6 +602,12 @@ static int declare(struct build *b)
 	return 0;
 }
 
+/* Of an embedder's own. */
+static bool own_helper(void *arg, uint32_t id)
+{
+	return id == 5000;
+}
+
 static enum rule_build from_text(struct rules_file *f, const char *from, bool accepted, struct rule_prog **out)
 {
 	struct rule_prog *p = calloc(1, sizeof(*p));
@@ -625,6 +631,7 @@ static enum rule_build from_text(struct rules_file *f, const char *from, bool ac
 	p->in.n_btfs = rules_vmlinux && !b->no_types ? 1 : 0;
 	p->in.types = b->no_types ? NULL : rules_kernel_types;
 	p->in.maps = p->maps;
+	p->in.own_helper = p->in.own_type ? own_helper : NULL;
 	if (b->member[0] && rules_vmlinux) {
 		const struct btf_type *t = btf__type_by_id(rules_vmlinux, p->in.attach.btf_id);
 		uint32_t i = 0;
