@@ -105,6 +105,9 @@ struct rules_file {
 extern struct btf *rules_vmlinux, *rules_types; /* the kernel's, or NULL; that of types.bpf.c */
 extern struct kernel_types *rules_kernel_types;
 
+/* types.c: NULL when there is no BTF. */
+struct btf *rules_load_types(const char *path);
+
 /* parse.c: exits with a message when the file is none. @base: all.rules, whose maps and macros it has; NULL. */
 struct rules_file *rules_read(const char *path, const struct rules_file *base);
 
