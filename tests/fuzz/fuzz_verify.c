@@ -2,7 +2,7 @@
 /*
  * fuzz-verify: random programs against the verifier.
  *
- *     fuzz-verify [--seed N] [--runs N] [--seconds N] [--no-kernel] [--strict] [-v]
+ *     fuzz-verify [--seed N] [--runs N] [--seconds N] [--no-kernel] [--strict] [--fail-fast] [-v]
  *
  * Each program has its own seed (the first one's is --seed, then counting up), so a failure is repeated with --seed N --runs 1; -v prints the
  * program and both logs.
@@ -183,8 +183,6 @@ static void one_program(uint64_t seed)
 		fd[KERNEL] = world_load(&world, KERNEL, &p, verbose ? 2 : 1);
 		compare_verdicts(seed, &p, fd[SKEP], fd[KERNEL]);
 	}
-	if (getenv("WHY") && fd[SKEP] < 0)
-		printf("WHY %s\n", last_line(world.log[SKEP]));
 	if (verbose) {
 		print_program(&p, stdout);
 		printf("skep:\n%s\nkernel:\n%s\n", world.log[SKEP], world.log[KERNEL]);
@@ -238,7 +236,7 @@ int main(int argc, char **argv)
 {
 	uint64_t seed = 1, runs = 0;
 	double end = 0, begin = now();
-	bool kernel = true, strict = false;
+	bool kernel = true, strict = false, fail_fast = false;
 	int err;
 
 	for (int i = 1; i < argc; i++) {
@@ -248,6 +246,8 @@ int main(int argc, char **argv)
 			no_kernel_runs = true;
 		} else if (!strcmp(argv[i], "--strict")) {
 			strict = true;
+		} else if (!strcmp(argv[i], "--fail-fast")) {
+			fail_fast = true;
 		} else if (!strcmp(argv[i], "-v")) {
 			verbose = true;
 		} else if (i + 1 < argc && !strcmp(argv[i], "--seed")) {
@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 			end = begin + strtod(argv[++i], NULL);
 		} else {
 			fprintf(stderr, "usage: fuzz-verify [--seed N] [--runs N] [--seconds N] [--no-kernel] "
-					"[--strict] [-v]\n");
+					"[--strict] [--fail-fast] [-v]\n");
 			return 2;
 		}
 	}
@@ -274,8 +274,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fuzz-verify: %s\n", strerror(-err));
 		return 1;
 	}
-	for (uint64_t i = 0; runs ? i < runs : now() < (end > 0 ? end : begin + 10); i++)
+	for (uint64_t i = 0; runs ? i < runs : now() < (end > 0 ? end : begin + 10); i++) {
 		one_program(seed + i);
+		if (fail_fast && (stats.violations || stats.differ || stats.dangerous || (strict && stats.strict)))
+			return 1;
+	}
 	printf("fuzz-verify: %" PRIu64 " tried, %" PRIu64 " accepted (%.0f %%), of these %" PRIu64
 	       " (%.0f %%) with a variable offset and a branch, %" PRIu64 " also by a user's rules\n",
 	       stats.tried, stats.accepted, 100.0 * (double)stats.accepted / (double)MAX(stats.tried, 1u), stats.both,

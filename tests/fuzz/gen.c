@@ -1580,7 +1580,8 @@ static void damage(struct gen *g)
 
 	switch (BELOW(7)) {
 	case 0:
-		if (alu_or_jump && !x && BPF_OP(insn->code) != BPF_EXIT && insn->src_reg == 0)
+		if (alu_or_jump && !x && BPF_OP(insn->code) != BPF_EXIT && BPF_OP(insn->code) != BPF_JA &&
+		    insn->src_reg == 0)
 			insn->imm += (int32_t)BELOW(5) - 2;
 		break;
 	case 1:
@@ -1588,7 +1589,7 @@ static void damage(struct gen *g)
 			insn->off = (int16_t)(insn->off + (int)BELOW(5) - 2);
 		break;
 	case 2:
-		if (alu_or_jump && !x && BPF_OP(insn->code) < BPF_CALL)
+		if (alu_or_jump && !x && (cond ? BPF_OP(insn->code) != BPF_JA : BPF_OP(insn->code) < BPF_NEG))
 			insn->imm = corner32(g);
 		break;
 	case 3:

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Changes one decision of the verifier at a time and asks whether a test notices.
+
+usage: mutate.py [--list] [--sample N] [--seed N] [--tree DIR] [--out FILE] [--only FILE[:LINE]] [--report FILE]
+
+A mutant is one change in src/verify: a comparison that is off by one or the other way round, a sign, a minimum for a maximum, && for ||, an
+early return that is not taken. A random sample (the seed decides) is built in a copy of the tree (only the changed file is compiled) and goes through
+the tests until one fails: rules, units, random programs (tests/fuzz), the kernel's selftests when build/selftests is there (each program's
+verdict is compared with the unchanged verifier's). Results go to --out, one JSON line each, and a run that was broken off goes on where it stopped.
+--report prints what is in such a file.
+"""
+import argparse
+import collections
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# These print; they decide nothing.
+PRINT_ONLY = {"log.c", "words.c", "report.c", "explain.c", "follow.c", "slice.c", "suggest.c", "problem.c", "scalar_format.c"}
+SWAPS = [
+    (re.compile(r"(?<= )<(?= )"), "<="), (re.compile(r"(?<= )<=(?= )"), "<"),
+    (re.compile(r"(?<= )>(?= )"), ">="), (re.compile(r"(?<= )>=(?= )"), ">"),
+    (re.compile(r"(?<= )==(?= )"), "!="), (re.compile(r"(?<= )!=(?= )"), "=="),
+    (re.compile(r"(?<= )\+(?= )"), "-"), (re.compile(r"(?<= )-(?= )"), "+"),
+    (re.compile(r"(?<= )&&(?= |$)"), "||"), (re.compile(r"(?<= )\|\|(?= |$)"), "&&"),
+    (re.compile(r"\bMIN\b"), "MAX"), (re.compile(r"\bMAX\b"), "MIN"),
+    (re.compile(r"\b(?<=[.>])([su])min\b"), r"\1max"), (re.compile(r"\b(?<=[.>])([su])max\b"), r"\1min"),
+    (re.compile(r"\b(?<=[.>])([su])min32\b"), r"\1max32"), (re.compile(r"\b(?<=[.>])([su])max32\b"), r"\1min32"),
+]
+
+
+def code_only(text):
+    """The text with comments and strings blanked out, at equal places."""
+    def blank(m):
+        return re.sub(r"[^\n]", " ", m.group(0))
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+
+
+def closing(text, at):
+    depth = 0
+    for i in range(at, len(text)):
+        depth += (text[i] == "(") - (text[i] == ")")
+        if not depth:
+            return i
+    return -1
+
+
+def mutants():
+    """All of them: (file, line, start, end, replacement, what)."""
+    found = []
+    folder = os.path.join(ROOT, "src/verify")
+    for name in sorted(os.listdir(folder)):
+        if not name.endswith((".c", ".h")) or name in PRINT_ONLY or name in ("verify.h", "report.h"):
+            continue
+        text = open(os.path.join(folder, name)).read()
+        code = code_only(text)
+        starts = [0] + [m.end() for m in re.finditer("\n", code)]
+        line_of = lambda at: next(i for i in range(len(starts), 0, -1) if starts[i - 1] <= at)
+        for m in re.finditer(r"[^\n]+", code):
+            line = m.group(0)
+            # Loops over an index and the preprocessor decide nothing about a program.
+            if line.lstrip().startswith("#"):
+                continue
+            loop = re.search(r"\bfor \(.*", line)
+            for pattern, to in SWAPS:
+                for hit in pattern.finditer(line):
+                    if loop and hit.start() > loop.start():
+                        continue
+                    at = m.start() + hit.start()
+                    new = hit.expand(to) if "\\1" in to else to
+                    found.append((name, line_of(at), at, at + len(hit.group(0)), new, f"{hit.group(0)} -> {new}"))
+        for m in re.finditer(r"\bif \(", code):
+            end = closing(code, m.end() - 1)
+            if end > 0 and re.match(r"\s*\n?\s*return\b", code[end + 1:]):
+                cond = text[m.end():end]
+                if cond.strip() in ("err", "!s", "!f") or "err" == cond.strip():
+                    continue
+                found.append((name, line_of(m.start()), m.end(), end, f"0 && ({cond})", "early return not taken"))
+    return found
+
+
+class Runner:
+    def __init__(self, tree):
+        self.tree = tree
+        self.build = os.path.join(tree, "build-mut")
+        self.baseline = {}
+
+    def prepare(self):
+        if not os.path.isdir(self.tree):
+            os.makedirs(self.tree)
+            subprocess.run(f"git -C {ROOT} ls-files -z | (cd {ROOT} && tar c --null -T -) | tar x -C {self.tree}", shell=True,
+                           check=True)
+        if not os.path.exists(os.path.join(self.build, "build.ninja")):
+            subprocess.run(["meson", "setup", self.build, self.tree, "-Dbuildtype=plain", "-Dc_args=-O1 -w"], check=True,
+                           stdout=subprocess.DEVNULL)
+        err = self.ninja()
+        if err:
+            sys.exit("the tree does not build:\n" + err)
+        for which in self.selftests():
+            self.baseline[which] = self.verdicts(which)
+
+    def ninja(self):
+        targets = ["tests/fuzz/fuzz-verify", "tests/verify/verify-rules", "tests/verify/rules-types.bpf.o",
+                   "tests/verify/test-verify-scalar", "tests/verify/test-verify-tnum", "tests/verify/test-verify-btf",
+                   "tests/verify/test-verify-report", "tests/verify/kernel-scalar", "tests/verify/kernel-args",
+                   "tests/verify/kernel-btf"]
+        for more in ("tests/fuzz/fuzz-helpers", "tests/fuzz/fuzz-kfuncs"):
+            if self.has(more):
+                targets.append(more)
+        r = subprocess.run(["nice", "ninja", "-j1", "-C", self.build, "--quiet", *targets], capture_output=True, text=True)
+        return r.stdout[-3000:] + r.stderr[-1000:] if r.returncode else ""
+
+    def has(self, target):
+        with open(os.path.join(self.build, "build.ninja")) as f:
+            return f"build {target}:" in f.read()
+
+    def selftests(self):
+        out = os.path.join(ROOT, "build/selftests")
+        return ["raw", "progs"] if os.path.isdir(os.path.join(out, "objects")) else []
+
+    def link_selftests(self, which):
+        """The runner of the kernel's tests with this tree's floors; its own objects are compiled once."""
+        out = os.path.join(ROOT, "build/selftests")
+        exe = os.path.join(self.build, "load-" + which)
+        src = {"raw": "load_raw.c", "progs": "load_progs.c"}[which]
+        here = os.path.join(ROOT, "tests/selftests")
+        objs = []
+        for c in (src, "run.c", "object.c", "side_skep.c"):
+            o = os.path.join(self.build, "st-" + c[:-2] + ".o")
+            objs.append(o)
+            if not os.path.exists(o):
+                subprocess.run(["gcc", "-O1", "-w", "-std=gnu17", "-D_GNU_SOURCE", "-DWRAPPED=skep_seam_syscall",
+                                f"-I{ROOT}/src", f"-I{ROOT}/include", f"-I{out}/include", f"-I{out}", f"-I{here}", "-c",
+                                os.path.join(here, c), "-o", o], check=True)
+        subprocess.run(["sh", "-c", f"gcc -Wl,--wrap=skep_seam_syscall {' '.join(objs)} -Wl,--start-group "
+                        f"{self.build}/src/*/libfloor_*.a {out}/libbpf-seam.a -Wl,--end-group -lelf -lz -lpthread -o {exe}"],
+                       check=True)
+        return exe
+
+    def verdicts(self, which):
+        exe = self.link_selftests(which)
+        objects = f"{ROOT}/build/selftests/objects"
+        args = f"ls {objects}/verifier_*.bpf.o | xargs" if which == "progs" else ""
+        try:
+            r = subprocess.run(f"{args} nice {exe} -u root", shell=True, capture_output=True, timeout=180)
+        except subprocess.TimeoutExpired:
+            return None
+        found = {}
+        for line in r.stdout.decode(errors="replace").splitlines():
+            try:
+                d = json.loads(line)
+            except ValueError:
+                continue
+            found[d.get("file"), d.get("prog")] = d.get("verdict")
+        return found
+
+    def stages(self, name):
+        t = os.path.join(self.build, "tests")
+        rules = [f"{t}/verify/verify-rules", f"{t}/verify/rules-types.bpf.o", f"{self.tree}/tests/verify/rules"]
+        fuzz = [f"{t}/fuzz/fuzz-verify", "--strict", "--fail-fast"]
+        yield "rules", rules
+        if name.startswith(("scalar", "tnum")):
+            yield "scalar", [f"{t}/verify/test-verify-scalar"]
+            yield "tnum", [f"{t}/verify/test-verify-tnum"]
+            yield "kernel-scalar", [f"{t}/verify/kernel-scalar"]
+        yield "fuzz", fuzz + ["--seed", "1", "--runs", "1000"]
+        yield "btf", [f"{t}/verify/test-verify-btf"]
+        yield "report", [f"{t}/verify/test-verify-report"]
+        for more in ("helpers", "kfuncs"):
+            if os.path.exists(f"{t}/fuzz/fuzz-{more}"):
+                yield "fuzz-" + more, [f"{t}/fuzz/fuzz-{more}"]
+        for which in self.selftests():
+            yield "selftests-" + which, None
+        if not name.startswith(("scalar", "tnum", "alu", "prune", "precision", "jump", "stack", "cfg", "walk", "state")):
+            yield "kernel-args", [f"{t}/verify/kernel-args"]
+            yield "kernel-btf", [f"{t}/verify/kernel-btf"]
+        else:
+            yield "fuzz-long", fuzz + ["--seed", "100000", "--runs", "3000"]
+
+    def test(self, name):
+        """The stage that notices, or None."""
+        for stage, command in self.stages(name):
+            if command is None:
+                which = stage.split("-")[1]
+                if self.verdicts(which) != self.baseline[which]:
+                    return stage
+                continue
+            try:
+                r = subprocess.run(["nice", *command], capture_output=True, timeout=150)
+            except subprocess.TimeoutExpired:
+                return stage + " (does not end)"
+            if r.returncode not in (0, 77):
+                return stage
+        return None
+
+    def mutate(self, m):
+        name, line, start, end, new, what = m
+        path = os.path.join(self.tree, "src/verify", name)
+        text = open(path).read()
+        try:
+            with open(path, "w") as f:
+                f.write(text[:start] + new + text[end:])
+            err = self.ninja()
+            return "does not compile" if err else self.test(name) or "SURVIVES"
+        finally:
+            with open(path, "w") as f:
+                f.write(text)
+
+
+def report(path):
+    rows = [json.loads(line) for line in open(path)]
+    built = [r for r in rows if r["by"] != "does not compile"]
+    alive = [r for r in built if r["by"] == "SURVIVES"]
+    print(f"{len(built)} mutants, {len(built) - len(alive)} caught ({100 * (len(built) - len(alive)) / max(1, len(built)):.1f} %)")
+    for by, n in collections.Counter(r["by"] for r in built).most_common():
+        print(f"  {n:4} {by}")
+    for r in alive:
+        print(f"{r['file']}:{r['line']}: {r['what']}: {r['text']}")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--sample", type=int, default=220)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--tree", default="/tmp/mut/tree")
+    p.add_argument("--out", default="/tmp/mut/results.jsonl")
+    p.add_argument("--only")
+    p.add_argument("--report", metavar="FILE")
+    a = p.parse_args()
+    if a.report:
+        return report(a.report)
+    runner = Runner(a.tree)
+    global ROOT
+    if os.path.isdir(a.tree):
+        here, ROOT = ROOT, a.tree  # places are those of the copy
+        every = mutants()
+        ROOT = here
+    else:
+        every = mutants()
+    if a.only:
+        file, _, line = a.only.partition(":")
+        sample = [m for m in every if m[0] == file and (not line or m[1] == int(line))]
+    else:
+        sample = random.Random(a.seed).sample(every, min(a.sample, len(every)))
+    if a.list:
+        for m in sample if a.only else every:
+            print(f"{m[0]}:{m[1]}: {m[5]}")
+        print(f"{len(every)} mutants")
+        return
+    done = set()
+    if os.path.exists(a.out):
+        done = {(r["file"], r["line"], r["start"], r["what"]) for r in map(json.loads, open(a.out))}
+    runner.prepare()
+    for i, m in enumerate(sample):
+        if (m[0], m[1], m[2], m[5]) in done:
+            continue
+        begin = time.time()
+        text = open(os.path.join(a.tree, "src/verify", m[0])).read().splitlines()[m[1] - 1].strip()
+        by = runner.mutate(m)
+        with open(a.out, "a") as f:
+            f.write(json.dumps({"file": m[0], "line": m[1], "start": m[2], "what": m[5], "text": text, "by": by,
+                                "seconds": round(time.time() - begin, 1)}) + "\n")
+        print(f"{i + 1}/{len(sample)} {m[0]}:{m[1]}: {m[5]}: {by} ({time.time() - begin:.0f} s)", flush=True)
+    report(a.out)
+
+
+if __name__ == "__main__":
+    main()
