@@ -76,7 +76,7 @@ def main():
         libs = [build + '/src/%s/libfloor_%s.a' % (d, d) for d in ('helper', 'prog', 'map', 'btf', 'insn', 'base')]
         rules = ROOT + '/tests/verify/rules'
         subprocess.run(['gcc', '-O1', '-w', '-std=gnu17', '-D_GNU_SOURCE', '-I' + ROOT + '/src', '-I' + ROOT + '/include', '-o',
-                        tmp + '/runner'] + objects + [rules + '/' + n for n in ('runner.c', 'parse.c', 'build.c', 'kernel.c', 'types.c')] +
+                        tmp + '/runner'] + objects + [rules + '/' + n for n in ('runner.c', 'parse.c', 'build.c', 'kernel.c', 'types.c', 'facts.c')] +
                        ['-Wl,--start-group'] + libs + ['-Wl,--end-group', '-lbpf', '-lelf', '-lz', '-lpthread', '--coverage'], check=True)
         types = tmp + '/types.bpf.o'
         subprocess.run(['clang', '-target', 'bpf', '-mcpu=v3', '-O2', '-g', '-w', '-c', rules + '/types.bpf.c', '-o', types], check=True)

@@ -307,7 +307,7 @@ static void directive(struct build *b, char *line)
 		if (sscanf(line, "func %47s %47s", b->funcs[b->n_funcs].label, b->funcs[b->n_funcs].func) != 2)
 			fail(b, "func LABEL NAME");
 		b->n_funcs++;
-	} else {
+	} else if (strncmp(line, "fact ", 5) != 0) {
 		sscanf(line, "%63s", name);
 		fail(b, "what is %s?", name);
 	}

@@ -26,6 +26,7 @@
  *	     [license=NAME] [btf] [cpus=N] [insns=N] [memory=N] [own=BYTES] [notypes]
  *	func LABEL NAME			the function at a label is declared as NAME in types.bpf.c; else as the function of the label's name, if
  *					there is one; else as a static one without arguments
+ *	fact ...			what the engine gets with the accepted program (facts.c)
  *	nokernel REASON			only skep is asked
  *	todo REASON			known to fail: TAP's TODO
  *	errno REASON			the kernel's errno is another
@@ -117,6 +118,9 @@ enum rule_build rule_build(struct rules_file *f, const struct rule *r, bool acce
 void rule_prog_free(struct rule_prog *p);
 const char *rule_problem_name(enum verify_problem problem);
 int rule_problem(const char *name); /* -1: none */
+
+/* facts.c: do the lines "fact ..." of an accepted program hold? */
+bool rule_facts(const struct rule *rule, const struct rule_prog *p, const struct verify_result *r, char *why, size_t size);
 
 /* kernel.c: what the kernel says of it. 1: it cannot be asked (as this user). */
 int rule_kernel(struct rule_prog *p, uint32_t log_level, char *log, size_t log_size);

@@ -77,12 +77,12 @@ static void run(struct rules_file *f, const struct rule *r, bool accepted)
 	err = verify(&p->in, &result);
 	problem = result.problem;
 	snprintf(message, sizeof(message), "%s", result.message);
-	verify_result_free(&result);
 	if (accepted)
-		ok = !err;
+		ok = !err && rule_facts(r, p, &result, why, sizeof(why));
 	else
 		ok = err && problem == r->problem && strstr(message, r->message);
-	if (!ok)
+	verify_result_free(&result);
+	if (!ok && !why[0])
 		snprintf(why, sizeof(why), "skep: %d %s: %s", err, rule_problem_name(problem), message);
 	if (with_kernel && !r->no_kernel) {
 		kernel_log[0] = 0;
