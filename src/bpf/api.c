@@ -37,10 +37,10 @@ static const struct hint {
 	const char *piece, *next;
 	const char *checking; /* where programs are judged for a kernel; NULL: the same */
 } hints[] = {
-	{"BTF is required", "compile with clang -g"},
-	{"legacy map definitions", "define maps in SEC(\".maps\")"},
+	{"BTF is required", "compile with clang -g", NULL},
+	{"legacy map definitions", "define maps in SEC(\".maps\")", NULL},
 	{"unrecognized extern section '.maps'",
-	 "a map is only declared here: define it, or link with bpftool gen object"},
+	 "a map is only declared here: define it, or link with bpftool gen object", NULL},
 	{"extern (func ksym)", "skep has no kernel functions (kfuncs) yet; __weak lets the program test for them",
 	 "__weak lets the program test for it"},
 	{"failed to find kernel BTF type ID", "it attaches to what skep's own BTF does not have",
