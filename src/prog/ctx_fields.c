@@ -15,7 +15,9 @@
 #define T(type)   CTX_TYPE(BPF_PROG_TYPE_##type)
 #define A(attach) CTX_TYPE(attach)
 
-#define OFF(s, f)   offsetof(struct s, f)
+#define OFF(s, f) offsetof(struct s, f)
+/* Widths of fields, some of which are pointers. */
+/* NOLINTBEGIN(bugprone-sizeof-expression) */
 #define WIDTH(s, f) sizeof(((struct s *)0)->f)
 #define END(s, f)   (OFF(s, f) + WIDTH(s, f))
 
@@ -337,3 +339,4 @@ const struct ctx_table sock_tables[] = {
 	[SOCK_TCP] = TABLE(sock_tcp),
 	[SOCK_XDP] = TABLE(sock_xdp),
 };
+/* NOLINTEND(bugprone-sizeof-expression) */
