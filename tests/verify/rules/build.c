@@ -17,13 +17,13 @@
 
 #define NAME(p) [PROBLEM_##p] = #p
 static const char *const problems[PROBLEM_COUNT] = {
-	NAME(NONE),         NAME(SCALAR_ACCESS), NAME(PACKET_RANGE), NAME(CTX_ACCESS),	NAME(VAR_CTX),
-	NAME(MEM_RANGE),    NAME(UNBOUNDED),	 NAME(NULL_ACCESS),  NAME(NULL_ARG),	NAME(ARG_TYPE),
-	NAME(REF_LEAK),	    NAME(RETURN_RANGE),	 NAME(STACK_WRITE),  NAME(STACK_READ),	NAME(STACK_DEPTH),
-	NAME(UNINIT),	    NAME(PTR_ARITH),	 NAME(PTR_LEAK),     NAME(DYNPTR),	NAME(ITER),
-	NAME(LOCK),	    NAME(RCU),		 NAME(DIV_ZERO),     NAME(MISALIGNED),	NAME(READ_ONLY),
-	NAME(LOOP),	    NAME(TOO_COMPLEX),	 NAME(SHAPE),	     NAME(HELPER),	NAME(MAP),
-	NAME(BTF_ACCESS),   NAME(SLEEP),	 NAME(GPL),	     NAME(ATTACH),	NAME(NOT_SUPPORTED),
+	NAME(NONE),       NAME(SCALAR_ACCESS), NAME(PACKET_RANGE), NAME(CTX_ACCESS), NAME(VAR_CTX),
+	NAME(MEM_RANGE),  NAME(UNBOUNDED),     NAME(NULL_ACCESS),  NAME(NULL_ARG),   NAME(ARG_TYPE),
+	NAME(REF_LEAK),   NAME(RETURN_RANGE),  NAME(STACK_WRITE),  NAME(STACK_READ), NAME(STACK_DEPTH),
+	NAME(UNINIT),     NAME(PTR_ARITH),     NAME(PTR_LEAK),     NAME(DYNPTR),     NAME(ITER),
+	NAME(LOCK),       NAME(RCU),           NAME(DIV_ZERO),     NAME(MISALIGNED), NAME(READ_ONLY),
+	NAME(LOOP),       NAME(TOO_COMPLEX),   NAME(SHAPE),        NAME(HELPER),     NAME(MAP),
+	NAME(BTF_ACCESS), NAME(SLEEP),         NAME(GPL),          NAME(ATTACH),     NAME(NOT_SUPPORTED),
 	NAME(MEMORY),
 };
 
@@ -97,8 +97,8 @@ static int own_type(const char *name)
 
 static uint32_t kernel_id(const char *name)
 {
-	static const uint32_t kinds[] = {BTF_KIND_TYPEDEF, BTF_KIND_FUNC, BTF_KIND_STRUCT, BTF_KIND_VAR, BTF_KIND_INT,
-					 BTF_KIND_UNION};
+	static const uint32_t kinds[] = {BTF_KIND_TYPEDEF, BTF_KIND_FUNC, BTF_KIND_STRUCT,
+					 BTF_KIND_VAR,     BTF_KIND_INT,  BTF_KIND_UNION};
 	uint32_t id = 0;
 
 	for (size_t i = 0; !id && i < ARRAY_SIZE(kinds); i++)
@@ -238,6 +238,16 @@ static bool value_of(const char *word, const char *key, char **value)
 	return !strncmp(word, key, n);
 }
 
+static bool no_symbol(void *arg, const char *name)
+{
+	return false;
+}
+
+static bool no_helper(void *arg, uint32_t id)
+{
+	return false;
+}
+
 static void read_prog(struct build *b, char *line)
 {
 	struct verify_input *in = &b->p->in;
@@ -279,6 +289,10 @@ static void read_prog(struct build *b, char *line)
 			in->gpl = !strcmp(v, "GPL");
 		} else if (!strcmp(w, "btf")) {
 			b->btf = true;
+		} else if (!strcmp(w, "nosymbols")) {
+			in->have_symbol = no_symbol;
+		} else if (!strcmp(w, "nohelpers")) {
+			in->have_helper = no_helper;
 		} else if (!strcmp(w, "notypes")) {
 			b->no_types = true;
 		} else if (value_of(w, "cpus=", &v)) {
@@ -307,7 +321,7 @@ static void directive(struct build *b, char *line)
 		if (sscanf(line, "func %47s %47s", b->funcs[b->n_funcs].label, b->funcs[b->n_funcs].func) != 2)
 			fail(b, "func LABEL NAME");
 		b->n_funcs++;
-	} else if (strncmp(line, "fact ", 5) != 0) {
+	} else if (strncmp(line, "fact ", 5) != 0 && strncmp(line, "log ", 4) != 0) {
 		sscanf(line, "%63s", name);
 		fail(b, "what is %s?", name);
 	}
@@ -480,7 +494,8 @@ static bool kfunc_by_name(void *arg, const char *name, int32_t *imm, int16_t *of
 {
 	struct build *b = arg;
 
-	if (helper_by_name(NULL, name) > 0 || (!kfunc_find(name) && !kernel_types_find(rules_kernel_types, name, BTF_KIND_FUNC)))
+	if (helper_by_name(NULL, name) > 0 ||
+	    (!kfunc_find(name) && !kernel_types_find(rules_kernel_types, name, BTF_KIND_FUNC)))
 		return false;
 	b->needs_kernel = true;
 	*imm = (int32_t)kernel_types_find(rules_kernel_types, name, BTF_KIND_FUNC);
@@ -520,7 +535,7 @@ static int assemble(struct build *b)
 		default:
 			b->needs_kernel = true;
 			insn->src_reg = BPF_PSEUDO_BTF_ID;
-			insn->imm = (int32_t)kernel_id(name);
+			insn->imm = (int32_t)(name[0] >= '0' && name[0] <= '9' ? strtoul(name, NULL, 0) : kernel_id(name));
 			break;
 		}
 	}
@@ -629,6 +644,8 @@ static enum rule_build from_text(struct rules_file *f, const char *from, bool ac
 	p->btfs[0] = rules_vmlinux;
 	p->in.btfs = p->btfs;
 	p->in.n_btfs = rules_vmlinux && !b->no_types ? 1 : 0;
+	if (b->no_types)
+		p->in.attach.btf = NULL;
 	p->in.types = b->no_types ? NULL : rules_kernel_types;
 	p->in.maps = p->maps;
 	p->in.own_helper = p->in.own_type ? own_helper : NULL;

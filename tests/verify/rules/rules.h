@@ -23,10 +23,11 @@
  *	def NAME			the instructions that follow, up to an empty line, are what "use NAME" stands for
  *	target NAME			the directives and instructions that follow are a program that others extend or trace
  *	prog TYPE [attach=N] [hook=NAME] [member=NAME] [target=NAME] [sleepable] [flags=N] [caps=bpf,perfmon,net,sys,none]
- *	     [license=NAME] [btf] [cpus=N] [insns=N] [memory=N] [own=BYTES] [notypes]
+ *	     [license=NAME] [btf] [cpus=N] [insns=N] [memory=N] [own=BYTES] [notypes] [nosymbols] [nohelpers]
  *	func LABEL NAME			the function at a label is declared as NAME in types.bpf.c; else as the function of the label's name, if
  *					there is one; else as a static one without arguments
  *	fact ...			what the engine gets with the accepted program (facts.c)
+ *	log LEVELS			the log at these levels is the kernel's, line by line (runner.c)
  *	nokernel REASON			only skep is asked
  *	todo REASON			known to fail: TAP's TODO
  *	errno REASON			the kernel's errno is another
@@ -89,7 +90,7 @@ struct rule {
 	bool only; /* no accepted variant */
 	bool no_kernel;
 	bool no_errno; /* the kernel refuses it too, with another errno */
-	char todo[120]; /* why it is known to fail */
+	char todo[200]; /* why it is known to fail */
 	char *text; /* directives and instructions */
 };
 
