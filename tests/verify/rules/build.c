@@ -535,7 +535,8 @@ static int assemble(struct build *b)
 		default:
 			b->needs_kernel = true;
 			insn->src_reg = BPF_PSEUDO_BTF_ID;
-			insn->imm = (int32_t)(name[0] >= '0' && name[0] <= '9' ? strtoul(name, NULL, 0) : kernel_id(name));
+			insn->imm =
+				(int32_t)(name[0] >= '0' && name[0] <= '9' ? strtoul(name, NULL, 0) : kernel_id(name));
 			break;
 		}
 	}

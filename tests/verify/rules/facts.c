@@ -58,8 +58,8 @@ static void free_after(struct after *a)
 	free(a->facts);
 }
 
-static bool one(const char *line, const struct rule_prog *p, const struct verify_result *r, const struct after *a, char *got,
-		size_t size)
+static bool one(const char *line, const struct rule_prog *p, const struct verify_result *r, const struct after *a,
+		char *got, size_t size)
 {
 	char kind[16] = "", word[64] = "";
 	uint32_t at = 0, n = 0, from = 0;
@@ -101,7 +101,8 @@ static bool one(const char *line, const struct rule_prog *p, const struct verify
 	return false;
 }
 
-bool rule_facts(const struct rule *rule, const struct rule_prog *p, const struct verify_result *r, char *why, size_t size)
+bool rule_facts(const struct rule *rule, const struct rule_prog *p, const struct verify_result *r, char *why,
+		size_t size)
 {
 	char *text = strdup(rule->text), *rest = text, *line, got[128] = "";
 	struct after a;

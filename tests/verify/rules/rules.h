@@ -121,7 +121,8 @@ const char *rule_problem_name(enum verify_problem problem);
 int rule_problem(const char *name); /* -1: none */
 
 /* facts.c: do the lines "fact ..." of an accepted program hold? */
-bool rule_facts(const struct rule *rule, const struct rule_prog *p, const struct verify_result *r, char *why, size_t size);
+bool rule_facts(const struct rule *rule, const struct rule_prog *p, const struct verify_result *r, char *why,
+		size_t size);
 
 /* kernel.c: what the kernel says of it. 1: it cannot be asked (as this user). */
 int rule_kernel(struct rule_prog *p, uint32_t log_level, char *log, size_t log_size);

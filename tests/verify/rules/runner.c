@@ -72,7 +72,8 @@ static bool next_line(char **at, char *line, size_t size)
 		while (n && line[n - 1] == ' ')
 			n--;
 		line[n] = 0;
-		if (n && strncmp(line, "mark_precise", 12) != 0 && line[0] != '(' && strncmp(line, "verification time", 17) != 0)
+		if (n && strncmp(line, "mark_precise", 12) != 0 && line[0] != '(' &&
+		    strncmp(line, "verification time", 17) != 0)
 			return true;
 	}
 	return false;
@@ -106,7 +107,8 @@ static bool same_logs(const struct rule *r, struct rule_prog *p, char *why, size
 			more = next_line(&ours, a, sizeof(a));
 			if (next_line(&theirs, b, sizeof(b)) == more && (!more || !strcmp(a, b)))
 				continue;
-			snprintf(why, size, "log level %u: skep '%.300s', the kernel '%.300s'", level, more ? a : "", b);
+			snprintf(why, size, "log level %u: skep '%.300s', the kernel '%.300s'", level, more ? a : "",
+				 b);
 			return false;
 		}
 	}

@@ -4,10 +4,10 @@ typedef unsigned char u8;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-#define __tag(x)     __attribute__((btf_decl_tag(x)))
+#define __tag(x)         __attribute__((btf_decl_tag(x)))
 #define __contains(s, f) __attribute__((btf_decl_tag("contains:" #s ":" #f)))
-#define USED         __attribute__((used))
-#define GLOBAL       __attribute__((noinline))
+#define USED             __attribute__((used))
+#define GLOBAL           __attribute__((noinline))
 
 /* Special fields, as the kernel's headers have them. */
 struct bpf_spin_lock {

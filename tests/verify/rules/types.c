@@ -14,8 +14,10 @@ static void add_types(struct btf *b)
 {
 	static const struct {
 		const char *name, *tag, *to;
-	} fields[] = {{"plain", "kptr_untrusted", "task_struct"}, {"ref", "kptr", "task_struct"},
-		      {"own", "kptr", "small"},			  {"percpu", "percpu_kptr", "small"},
+	} fields[] = {{"plain", "kptr_untrusted", "task_struct"},
+		      {"ref", "kptr", "task_struct"},
+		      {"own", "kptr", "small"},
+		      {"percpu", "percpu_kptr", "small"},
 		      {"cgrp", "kptr", "cgroup"}};
 	int i = btf__find_by_name_kind(b, "int", BTF_KIND_INT), data = btf__find_by_name(b, "u64"), proto, types[5];
 

@@ -96,7 +96,8 @@ static void tap(bool ok, const char *claim, const char *why)
 
 static bool same(const struct one *o, const struct verify_result *r, int err)
 {
-	return err == o->err && r->problem == o->problem && r->insns_processed == o->insns && !strcmp(r->message, o->message);
+	return err == o->err && r->problem == o->problem && r->insns_processed == o->insns &&
+	       !strcmp(r->message, o->message);
 }
 
 static void *judge_all(void *arg)
@@ -172,11 +173,11 @@ static void test_memory(void)
 
 			tried++;
 			if (err != -ENOMEM && err != o->err && !why[0])
-				snprintf(why, sizeof(why), "%s:%u: %s: allocation %ld of %ld: %d instead of %d", o->rule->file,
-					 o->rule->line, o->rule->claim, k, n, err, o->err);
+				snprintf(why, sizeof(why), "%s:%u: %s: allocation %ld of %ld: %d instead of %d",
+					 o->rule->file, o->rule->line, o->rule->claim, k, n, err, o->err);
 			if (atomic_load(&outstanding) && !leak[0])
-				snprintf(leak, sizeof(leak), "%s:%u: %s: allocation %ld of %ld: %ld not given back", o->rule->file,
-					 o->rule->line, o->rule->claim, k, n, atomic_load(&outstanding));
+				snprintf(leak, sizeof(leak), "%s:%u: %s: allocation %ld of %ld: %ld not given back",
+					 o->rule->file, o->rule->line, o->rule->claim, k, n, atomic_load(&outstanding));
 		}
 	}
 	printf("# %ld allocations failed\n", tried);
