@@ -135,9 +135,11 @@ class Runner:
             o = os.path.join(self.build, "st-" + c[:-2] + ".o")
             objs.append(o)
             if not os.path.exists(o):
+                raw = [f"-I{out}", f"-I{out}/linux-source-6.1/tools/testing/selftests/bpf",
+                       f"-I{out}/linux-source-6.1/tools/include", "-fvisibility=hidden"] if c == "load_raw.c" else []
                 subprocess.run(["gcc", "-O1", "-w", "-std=gnu17", "-D_GNU_SOURCE", "-DWRAPPED=skep_seam_syscall",
-                                f"-I{ROOT}/src", f"-I{ROOT}/include", f"-I{out}/include", f"-I{out}", f"-I{here}", "-c",
-                                os.path.join(here, c), "-o", o], check=True)
+                                f"-I{out}/include", f"-I{out}/linux-source-6.12/tools/include/uapi", *raw, f"-I{ROOT}/src",
+                                f"-I{ROOT}/include", f"-I{here}", "-c", os.path.join(here, c), "-o", o], check=True)
         subprocess.run(["sh", "-c", f"gcc -Wl,--wrap=skep_seam_syscall {' '.join(objs)} -Wl,--start-group "
                         f"{self.build}/src/*/libfloor_*.a {out}/libbpf-seam.a -Wl,--end-group -lelf -lz -lpthread -o {exe}"],
                        check=True)
