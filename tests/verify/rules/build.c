@@ -289,6 +289,8 @@ static void read_prog(struct build *b, char *line)
 			in->gpl = !strcmp(v, "GPL");
 		} else if (!strcmp(w, "btf")) {
 			b->btf = true;
+		} else if (!strcmp(w, "types")) {
+			b->needs_kernel = true;
 		} else if (!strcmp(w, "nosymbols")) {
 			in->have_symbol = no_symbol;
 		} else if (!strcmp(w, "nohelpers")) {
@@ -494,6 +496,12 @@ static bool kfunc_by_name(void *arg, const char *name, int32_t *imm, int16_t *of
 {
 	struct build *b = arg;
 
+	if (!rules_vmlinux && helper_by_name(NULL, name) <= 0 && (kfunc_find(name) || !strncmp(name, "bpf_", 4))) {
+		b->needs_kernel = true;
+		*imm = 1;
+		*off = 0;
+		return true;
+	}
 	if (helper_by_name(NULL, name) > 0 ||
 	    (!kfunc_find(name) && !kernel_types_find(rules_kernel_types, name, BTF_KIND_FUNC)))
 		return false;
@@ -666,7 +674,9 @@ static enum rule_build from_text(struct rules_file *f, const char *from, bool ac
 			if (strncmp(f->targets[i], b->target, (size_t)(end - f->targets[i])) != 0 ||
 			    b->target[end - f->targets[i]])
 				continue;
-			if (from_text(f, end + 1, accepted, &p->target) != RULE_BUILT) {
+			got = from_text(f, end + 1, accepted, &p->target);
+			b->needs_kernel |= got == RULE_NEEDS_KERNEL;
+			if (got == RULE_BROKEN) {
 				fail(b, "target: %s", p->target->error);
 				goto out;
 			}

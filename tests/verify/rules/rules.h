@@ -23,7 +23,7 @@
  *	def NAME			the instructions that follow, up to an empty line, are what "use NAME" stands for
  *	target NAME			the directives and instructions that follow are a program that others extend or trace
  *	prog TYPE [attach=N] [hook=NAME] [member=NAME] [target=NAME] [sleepable] [flags=N] [caps=bpf,perfmon,net,sys,none]
- *	     [license=NAME] [btf] [cpus=N] [insns=N] [memory=N] [own=BYTES] [notypes] [nosymbols] [nohelpers]
+ *	     [license=NAME] [btf] [cpus=N] [insns=N] [memory=N] [own=BYTES] [types] [notypes] [nosymbols] [nohelpers]
  *	func LABEL NAME			the function at a label is declared as NAME in types.bpf.c; else as the function of the label's name, if
  *					there is one; else as a static one without arguments
  *	fact ...			what the engine gets with the accepted program (facts.c)
@@ -37,7 +37,8 @@
  * "repeat N INSTRUCTION", and "raw CODE DST SRC OFF IMM" for what the assembler does not write.
  *
  * Every variant is judged by verify(); where bpf(2) is allowed and the kernel is 6.18, by the kernel as well, and the errors must be
- * the same. A refusal must have the problem and contain the text.
+ * the same. A refusal must have the problem and contain the text. Cases that need the kernel's types (for a kernel function or a hook; "types"
+ * says so where it does not show) are skipped where the kernel is not 6.18.
  */
 #ifndef SKEP_TESTS_RULES_H
 #define SKEP_TESTS_RULES_H
@@ -107,7 +108,8 @@ struct rules_file {
 extern struct btf *rules_vmlinux, *rules_types; /* the kernel's, or NULL; that of types.bpf.c */
 extern struct kernel_types *rules_kernel_types;
 
-/* types.c: NULL when there is no BTF. */
+/* types.c: NULL when there is no BTF. rules_load_kernel() fills in the kernel's, where it is 6.18. */
+void rules_load_kernel(void);
 struct btf *rules_load_types(const char *path);
 
 /* parse.c: exits with a message when the file is none. @base: all.rules, whose maps and macros it has; NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * runner [-v] TYPES.bpf.o DIR [NAME...]: every case of the *.rules in DIR (or of those named), as TAP. -v: the logs of what failed.
- * RULES_NO_KERNEL=1: the kernel is not asked.
+ * RULES_NO_KERNEL=1: the kernel is not asked. RULES_NO_BTF=1: as where the kernel has no BTF.
  */
 #include "../../prog/oracle.h"
 #include "rules.h"
@@ -222,8 +222,7 @@ int main(int argc, char **argv)
 		return 99;
 	}
 	with_kernel = !getenv("RULES_NO_KERNEL") && oracle_there();
-	rules_vmlinux = btf__load_vmlinux_btf();
-	rules_kernel_types = rules_vmlinux ? kernel_types_new(rules_vmlinux) : NULL;
+	rules_load_kernel();
 	n = scandir(argv[2], &files, is_rules, by_name);
 	snprintf(path, sizeof(path), "%s/all.rules", argv[2]);
 	base = rules_read(path, NULL);

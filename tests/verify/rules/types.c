@@ -3,6 +3,9 @@
 #include "rules.h"
 
 #include <bpf/btf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
 
 static int tagged(struct btf *b, const char *tag, const char *name)
 {
@@ -47,4 +50,14 @@ struct btf *rules_load_types(const char *path)
 	if (b)
 		add_types(b);
 	return b;
+}
+
+void rules_load_kernel(void)
+{
+	struct utsname u;
+
+	if (getenv("RULES_NO_BTF") || uname(&u) || strncmp(u.release, "6.18.", 5) != 0)
+		return;
+	rules_vmlinux = btf__load_vmlinux_btf();
+	rules_kernel_types = rules_vmlinux ? kernel_types_new(rules_vmlinux) : NULL;
 }

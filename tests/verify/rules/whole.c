@@ -225,8 +225,7 @@ int main(int argc, char **argv)
 	dir = opendir(argv[2]);
 	if (!rules_types || !dir)
 		return 99;
-	rules_vmlinux = btf__load_vmlinux_btf();
-	rules_kernel_types = rules_vmlinux ? kernel_types_new(rules_vmlinux) : NULL;
+	rules_load_kernel();
 	snprintf(path, sizeof(path), "%s/all.rules", argv[2]);
 	base = rules_read(path, NULL);
 	while ((d = readdir(dir))) {
