@@ -74,13 +74,15 @@ static void init_bytes(struct machine *m, uint64_t addr, uint32_t size, bool odd
 	}
 }
 
-static bool bytes_odd(const struct machine *m, uint64_t addr, uint32_t size)
+/* Bytes of a stack that were not written, or hold what depends on addresses: spilled pointers, when they are read as data. */
+static bool bytes_odd(const struct machine *m, uint64_t addr, uint32_t size, bool pointers)
 {
 	for (uint32_t i = 0; i < size; i++) {
-		int f = stack_at(m, addr + i, NULL);
+		uint32_t slot;
+		int f = stack_at(m, addr + i, &slot);
 		uint64_t at = (addr + i - (uintptr_t)m->stack) % 512;
 
-		if (f >= 0 && (!m->byte_init[f][at] || m->byte_odd[f][at]))
+		if (f >= 0 && (!m->byte_init[f][at] || m->byte_odd[f][at] || (pointers && m->spilled[f][slot].obj)))
 			return true;
 	}
 	return false;
@@ -214,7 +216,7 @@ static struct creg load(struct machine *m, const struct creg *base, int64_t off,
 	f = stack_at(m, addr, &slot);
 	c.odd |= base->odd;
 	if (f >= 0) {
-		c.odd |= bytes_odd(m, addr, size);
+		c.odd |= bytes_odd(m, addr, size, size != 8 || addr & 7);
 		if (size == 8 && !(addr & 7) && m->spilled[f][slot].obj && m->spilled[f][slot].v == c.v)
 			c.obj = m->spilled[f][slot].obj;
 	}
@@ -561,7 +563,7 @@ static void arg_memory(struct machine *m, const struct creg *a, uint32_t size, b
 	    !prog_packet_write(m->p->type))
 		violate(m, "a helper writes the packet, which programs of this type may not");
 	if (!raw) {
-		m->odd |= bytes_odd(m, a->v, size);
+		m->odd |= bytes_odd(m, a->v, size, true);
 		claim_mem_read(m, a->v, size);
 	}
 	if (write)
