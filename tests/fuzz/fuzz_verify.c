@@ -2,10 +2,11 @@
 /*
  * fuzz-verify: random programs against the verifier.
  *
- *     fuzz-verify [--seed N] [--runs N] [--seconds N] [--no-kernel] [--strict] [--fail-fast] [-v]
+ *     fuzz-verify [--seed N] [--runs N] [--seconds N] [--no-kernel] [--strict] [--fail-fast] [-v] [--save FILE] [FILE...]
  *
  * Each program has its own seed (the first one's is --seed, then counting up), so a failure is repeated with --seed N --runs 1; -v prints the
- * program and both logs.
+ * program and both logs. --save writes the last program to a file; FILEs are programs to try instead of random ones: tests/fuzz/found has those that once
+ * found a defect, since the generator's seeds mean other programs after every change.
  *
  * Of each program: the verdict is the kernel's, where bpf(2) is allowed (a program that skep accepts and the kernel rejects is a failure; one that skep
  * rejects is counted, and a failure with --strict); an accepted one runs in the checking interpreter (machine.h) without one violation, with the claims of root and
@@ -168,37 +169,103 @@ static void run_one(uint64_t seed, const struct fuzz_prog *p, const struct claim
 	}
 }
 
-static void one_program(uint64_t seed)
+/* A program as text: what it is, its functions, its instructions. */
+
+static int save_program(const struct fuzz_prog *p, const char *path)
 {
-	static struct fuzz_prog p;
+	FILE *f = fopen(path, "w");
+
+	if (!f)
+		return -errno;
+	fprintf(f, "prog %u %u %u %d\n", p->type, p->attach, p->flags, p->with_btf);
+	for (uint32_t i = 0; i < p->n_funcs; i++)
+		fprintf(f, "func %u %u %d\n", p->funcs[i].start, p->funcs[i].sig, p->funcs[i].global);
+	for (uint32_t i = 0; i < p->n; i++) {
+		const struct bpf_insn *insn = &p->insns[i];
+		bool second = i && insn_is_wide(insn - 1) && !insn->code;
+		char text[200] = "";
+
+		if (!second)
+			insn_text(p->insns, p->n, i, &(struct insn_text_opts){0}, text, sizeof(text));
+		fprintf(f, "insn 0x%02x %u %u %d %d %d ; %u: %s\n", insn->code, insn->dst_reg, insn->src_reg, insn->off,
+			insn->imm, p->is_map[i], i, text);
+	}
+	return fclose(f) ? -errno : 0;
+}
+
+static int read_program(struct fuzz_prog *p, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[400];
+
+	if (!f)
+		return -errno;
+	memset(p, 0, sizeof(*p));
+	while (fgets(line, sizeof(line), f)) {
+		unsigned int a, b, c;
+		int e, imm, map;
+
+		if (sscanf(line, "prog %u %u %u %d", &a, &b, &c, &e) == 4) {
+			p->type = a;
+			p->attach = b;
+			p->flags = c;
+			p->with_btf = e;
+		} else if (sscanf(line, "func %u %u %d", &a, &b, &e) == 3 && p->n_funcs < FUNCS_MAX) {
+			p->funcs[p->n_funcs].start = a;
+			p->funcs[p->n_funcs].sig = (enum sig)b;
+			p->funcs[p->n_funcs++].global = e;
+		} else if (sscanf(line, "insn %x %u %u %d %d %d", &a, &b, &c, &e, &imm, &map) == 6 && p->n < PROG_MAX) {
+			p->is_map[p->n] = map;
+			p->insns[p->n++] = (struct bpf_insn){.code = (uint8_t)a,
+							     .dst_reg = b & 15,
+							     .src_reg = c & 15,
+							     .off = (int16_t)e,
+							     .imm = imm};
+		} else if (line[0] != ';' && line[0] != '\n') {
+			fprintf(stderr, "fuzz-verify: %s: not understood: %s", path, line);
+			fclose(f);
+			return -EINVAL;
+		}
+	}
+	fclose(f);
+	return 0;
+}
+
+static struct fuzz_prog program;
+
+static void one_program(uint64_t seed, const char *file)
+{
 	struct claims claims, user;
 	struct rng rng = {seed ^ 0x5eed};
 	int fd[2] = {-1, -1}, err;
 
-	memset(&p.funcs, 0, sizeof(p.funcs));
-	gen_program(&p, seed);
+	memset(&program.funcs, 0, sizeof(program.funcs));
+	if (!file)
+		gen_program(&program, seed);
+	else if (read_program(&program, file))
+		exit(2);
 	stats.tried++;
-	fd[SKEP] = world_load(&world, SKEP, &p, verbose ? 2 : 1);
+	fd[SKEP] = world_load(&world, SKEP, &program, verbose ? 2 : 1);
 	if (world.kernel) {
-		fd[KERNEL] = world_load(&world, KERNEL, &p, verbose ? 2 : 1);
-		compare_verdicts(seed, &p, fd[SKEP], fd[KERNEL]);
+		fd[KERNEL] = world_load(&world, KERNEL, &program, verbose ? 2 : 1);
+		compare_verdicts(seed, &program, fd[SKEP], fd[KERNEL]);
 	}
 	if (verbose) {
-		print_program(&p, stdout);
+		print_program(&program, stdout);
 		printf("skep:\n%s\nkernel:\n%s\n", world.log[SKEP], world.log[KERNEL]);
 	}
-	err = world_claims(&world, &p, VERIFY_CAP_ALL, TRACE_LIMIT, &claims);
+	err = world_claims(&world, &program, VERIFY_CAP_ALL, TRACE_LIMIT, &claims);
 	if ((err == 0) != (fd[SKEP] >= 0)) {
 		char how[700];
 
 		snprintf(how, sizeof(how), "%d, in the hive %d: %.300s / %.300s", err, fd[SKEP], claims.result.message,
 			 last_line(world.log[SKEP]));
 		stats.differ++;
-		report("TWO VERDICTS", seed, &p, how);
+		report("TWO VERDICTS", seed, &program, how);
 	}
 	if (!err && fd[SKEP] >= 0) {
-		bool user_ok =
-			p.type == BPF_PROG_TYPE_SOCKET_FILTER && !world_claims(&world, &p, 0, TRACE_LIMIT, &user);
+		bool user_ok = program.type == BPF_PROG_TYPE_SOCKET_FILTER &&
+			       !world_claims(&world, &program, 0, TRACE_LIMIT, &user);
 
 		stats.accepted++;
 		stats.var_access += claims.trace.var_access;
@@ -211,11 +278,11 @@ static void one_program(uint64_t seed)
 
 			input_random(&in, &rng);
 			if (!claims.trace.overflow)
-				run_one(seed, &p, &claims, &in, fd, true);
+				run_one(seed, &program, &claims, &in, fd, true);
 			if (user_ok && !user.trace.overflow)
-				run_one(seed, &p, &user, &in, fd, false);
+				run_one(seed, &program, &user, &in, fd, false);
 		}
-		if (p.type == BPF_PROG_TYPE_SOCKET_FILTER)
+		if (program.type == BPF_PROG_TYPE_SOCKET_FILTER)
 			claims_free(&user);
 	}
 	claims_free(&claims);
@@ -236,6 +303,8 @@ int main(int argc, char **argv)
 {
 	uint64_t seed = 1, runs = 0;
 	double end = 0, begin = now();
+	const char *save = NULL, *files[64];
+	uint32_t n_files = 0;
 	bool kernel = true, strict = false, fail_fast = false;
 	int err;
 
@@ -246,6 +315,10 @@ int main(int argc, char **argv)
 			no_kernel_runs = true;
 		} else if (!strcmp(argv[i], "--strict")) {
 			strict = true;
+		} else if (i + 1 < argc && !strcmp(argv[i], "--save")) {
+			save = argv[++i];
+		} else if (argv[i][0] != '-' && n_files < ARRAY_SIZE(files)) {
+			files[n_files++] = argv[i];
 		} else if (!strcmp(argv[i], "--fail-fast")) {
 			fail_fast = true;
 		} else if (!strcmp(argv[i], "-v")) {
@@ -274,8 +347,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fuzz-verify: %s\n", strerror(-err));
 		return 1;
 	}
+	if (n_files)
+		runs = n_files;
 	for (uint64_t i = 0; runs ? i < runs : now() < (end > 0 ? end : begin + 10); i++) {
-		one_program(seed + i);
+		one_program(n_files ? i : seed + i, n_files ? files[i] : NULL);
 		if (fail_fast && (stats.violations || stats.differ || stats.dangerous || (strict && stats.strict)))
 			return 1;
 	}
@@ -291,6 +366,8 @@ int main(int argc, char **argv)
 	printf("  %" PRIu64 " violations, %" PRIu64 " differences of engines, %" PRIu64
 	       " accepted that the kernel rejects, %" PRIu64 " rejected that it accepts; %.1f s\n",
 	       stats.violations, stats.differ, stats.dangerous, stats.strict, now() - begin);
+	if (save && save_program(&program, save))
+		fprintf(stderr, "fuzz-verify: cannot write '%s'\n", save);
 	world_free(&world);
 	return stats.violations || stats.differ || stats.dangerous || (strict && stats.strict);
 }
