@@ -115,6 +115,11 @@ static void read_reject(struct rule *r, const char *line, const char *path, uint
 	snprintf(r->message, sizeof(r->message), "%s", line + used);
 }
 
+/* All files that were read, until the process ends. */
+enum { MAX_FILES = 64 };
+static struct rules_file *files[MAX_FILES];
+static uint32_t n_files;
+
 struct rules_file *rules_read(const char *path, const struct rules_file *base)
 {
 	struct rules_file *f = calloc(1, sizeof(*f));
@@ -122,8 +127,9 @@ struct rules_file *rules_read(const char *path, const struct rules_file *base)
 	struct rule *r = NULL;
 	uint32_t at = 0;
 
-	if (!f)
+	if (!f || n_files == MAX_FILES)
 		abort();
+	files[n_files++] = f;
 	snprintf(f->name, sizeof(f->name), "%s", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
 	f->rules = calloc(500, sizeof(*f->rules));
 	f->maps = calloc(MAX_MAPS_OF_FILE, sizeof(*f->maps));

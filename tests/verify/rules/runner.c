@@ -240,6 +240,9 @@ int main(int argc, char **argv)
 				run(f, &f->rules[k], true);
 		}
 	}
+	for (int i = 0; i < n; i++)
+		free(files[i]);
+	free(files);
 	printf("1..%u\n# %u programs, %u refused, %u compared with the kernel, %u skipped, %u failed\n", tests, tests,
 	       refused, asked, skipped, failed);
 	return failed ? 1 : 0;
