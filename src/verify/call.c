@@ -630,8 +630,8 @@ int check_helper_call(struct verifier *v, const struct bpf_insn *insn, uint32_t 
 	err = set_return(v, &call, percpu_alloc);
 	if (err)
 		return err;
-	/* A slice of a packet may have moved as well. */
-	if ((h->flags & HELPER_MOVES_PACKET) ||
+	/* A slice of a packet may have moved as well. A tail call moves none where it comes back. */
+	if (((h->flags & HELPER_MOVES_PACKET) && id != BPF_FUNC_tail_call) ||
 	    (id == BPF_FUNC_dynptr_write &&
 	     (call.dynptr_kind == DYNPTR_KIND_SKB || call.dynptr_kind == DYNPTR_KIND_SKB_META)))
 		forget_packet_pointers(v);

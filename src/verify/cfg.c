@@ -296,6 +296,8 @@ static int find_loops(struct verifier *v)
 					break;
 			for (uint32_t k = 0; k < n; k++)
 				self |= next[k] == at;
+			/* A callback returns to the call: a loop that no edge shows. */
+			self |= v->aux[at].calls_callback;
 			if (members || self)
 				sccs++;
 			do {
@@ -492,7 +494,7 @@ int cfg_build(struct verifier *v)
 		return err;
 	if (!v->bpf_capable)
 		for (uint32_t i = 0; i < v->n; i++)
-			if (v->aux[i].desc && v->aux[i].scc) {
+			if (v->aux[i].desc && v->aux[i].scc && !v->aux[i].calls_callback) {
 				v->insn = i;
 				return refuse(v, -EINVAL, PROBLEM_LOOP,
 					      "back-edge: a loop through instruction %u, which "

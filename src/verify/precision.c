@@ -158,6 +158,9 @@ static int back_jump(struct verifier *v, struct backtrack *b, const struct bpf_i
 		if (b->regs[b->frame] & ARG_MASK)
 			return GIVE_UP;
 		b->regs[b->frame] &= ~1u;
+		/* A tail call left the function for its caller, with what nobody knows in r0. */
+		if (v->aux[at].desc->op == INSN_CALL_HELPER && insn->imm == BPF_FUNC_tail_call && after != at + 1)
+			return enter_frame(b);
 		return FOLLOW;
 	case INSN_EXIT:
 		/* Into the function that returned to after - 1; of a callback, what it returned went to the helper. */

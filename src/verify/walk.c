@@ -170,15 +170,33 @@ static int check_packet_load(struct verifier *v, const struct bpf_insn *insn, ui
 	return leave_function(v, next);
 }
 
+/*
+ * A tail call from a function: when it is made, the function's caller goes on with whatever the other program returned, and with a packet that
+ * may have moved. When it is not, the function goes on, and nothing has changed.
+ */
+static int leave_by_tail_call(struct verifier *v, uint32_t *next)
+{
+	int err = push_path(v, v->insn + 1, v->insn, NULL);
+
+	if (err)
+		return err;
+	forget_packet_pointers(v);
+	reg_unknown(&cur_regs(v)[BPF_REG_0]);
+	return leave_function(v, next);
+}
+
 static int check_call(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 {
+	int err;
+
 	switch (v->aux[v->insn].desc->op) {
 	case INSN_CALL_SUBPROG:
 		return check_sub_call(v, insn, next);
 	case INSN_CALL_KFUNC:
 		return check_kfunc_call(v, insn, v->insn);
 	default:
-		return check_helper_call(v, insn, v->insn);
+		err = check_helper_call(v, insn, v->insn);
+		return !err && insn->imm == BPF_FUNC_tail_call && v->cur->curframe ? leave_by_tail_call(v, next) : err;
 	}
 }
 

@@ -1223,7 +1223,7 @@ static void helper(struct gen *g)
 		return;
 	case 9:
 		map = progs_of(t);
-		if (!g->has_ctx || map < 0 || g->in_callback || CHANCE(60))
+		if (!g->has_ctx || map < 0 || g->in_callback || CHANCE(g->func ? 20 : 60))
 			break;
 		MOVR(1, 6);
 		load_map(g, 2, map, false, 0);
@@ -1240,12 +1240,6 @@ static void helper(struct gen *g)
 		CALL(BPF_FUNC_tail_call);
 		lost(g);
 		g->v.r[0].kind = K_NONE;
-		for (int r = 0; r < 10; r++)
-			if (g->v.r[r].kind == K_PKT)
-				g->v.r[r].kind = K_NONE;
-		for (int i = 1; i <= SLOTS; i++)
-			if (g->v.slot[i].kind == K_PKT)
-				g->v.slot[i].kind = K_NONE;
 		return;
 	case 10:
 		/* Text to number, into the stack. */

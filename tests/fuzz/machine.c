@@ -745,7 +745,6 @@ static void do_tail_call(struct machine *m)
 		forget(r);
 		r[0] = number(0, true);
 		r[0].init = false;
-		forget_packet(m);
 		m->pc++;
 		return;
 	}
@@ -754,6 +753,7 @@ static void do_tail_call(struct machine *m)
 		m->ended = true;
 		return;
 	}
+	forget_packet(m);
 	leave(m, number(TAIL_RESULT, false));
 }
 
