@@ -114,7 +114,7 @@ class Runner:
         for more in ("tests/fuzz/fuzz-helpers", "tests/fuzz/fuzz-kfuncs"):
             if self.has(more):
                 targets.append(more)
-        r = subprocess.run(["nice", "ninja", "-j1", "-C", self.build, "--quiet", *targets], capture_output=True, text=True)
+        r = subprocess.run(["nice", "-n", "5", "ninja", "-j1", "-C", self.build, "--quiet", *targets], capture_output=True, text=True)
         return r.stdout[-3000:] + r.stderr[-1000:] if r.returncode else ""
 
     def has(self, target):
@@ -153,7 +153,7 @@ class Runner:
         args = {"raw": "", "progs": f"ls {objects}/verifier_*.bpf.o | xargs",
                 "all": f"ls {objects}/*.bpf.o | grep -v -e verifier_ -e /btf__ | xargs -n 8"}[which]
         try:
-            r = subprocess.run(f"{args} nice {exe} -u root", shell=True, capture_output=True, timeout=180)
+            r = subprocess.run(f"{args} nice -n 5 {exe} -u root", shell=True, capture_output=True, timeout=180)
         except subprocess.TimeoutExpired:
             return None
         found = {}
@@ -199,7 +199,7 @@ class Runner:
                     return stage
                 continue
             try:
-                r = subprocess.run(["nice", *command], capture_output=True, timeout=150)
+                r = subprocess.run(["nice", "-n", "5", *command], capture_output=True, timeout=150)
             except subprocess.TimeoutExpired:
                 return stage + " (does not end)"
             if r.returncode not in (0, 77):
