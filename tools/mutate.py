@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Changes one decision of the verifier at a time and asks whether a test notices.
 
-usage: mutate.py [--list] [--sample N] [--seed N] [--part N/M] [--tree DIR] [--out FILE] [--only FILE[:LINE]]
+usage: mutate.py [--list] [--quick] [--sample N] [--seed N] [--part N/M] [--tree DIR] [--out FILE] [--only FILE[:LINE]]
        mutate.py --report FILE
 
 A mutant is one change in src/verify: a comparison that is off by one or the other way round, a sign, a minimum for a maximum, && for ||, an
-early return that is not taken. A random sample (the seed decides) is built in a copy of the tree (only the changed file is compiled) and goes through
-the tests until one fails: rules, units, random programs (tests/fuzz), the kernel's selftests when build/selftests is there (each program's
-verdict is compared with the unchanged verifier's). Results go to --out, one JSON line each, and a run that was broken off goes on where it stopped.
---report prints what is in such a file.
+early return that is not taken. A random sample (the seed decides) is built in a copy of HEAD (only the changed file is compiled) and goes through
+the tests until one fails: rules, units, the recorded conclusions (tests/verify/conclusions.tsv), random programs (tests/fuzz), the kernel's
+selftests and Debian's objects when build/selftests and build/debian are there (what is concluded of each program is compared with the unchanged
+verifier's: verdict, errno, instructions, states, all claims). Results go to --out, one JSON line each, and a run that was broken off goes on
+where it stopped. --report prints what is in such a file.
 """
 import argparse
 import collections
+import glob
+import hashlib
 import json
 import os
 import random
@@ -22,6 +25,10 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What is built: for the stages before the random programs, and for the rest.
+FIRST = [f"tests/verify/{t}" for t in ("verify-rules", "rules-types.bpf.o", "conclusions", "test-verify-scalar", "test-verify-tnum",
+                                       "test-verify-btf", "test-verify-report", "kernel-scalar")] + ["tests/helper/test-record"]
+LATER = ["tests/fuzz/fuzz-verify", "tests/fuzz/fuzz-helpers", "tests/fuzz/fuzz-kfuncs", "tests/verify/kernel-args", "tests/verify/kernel-btf"]
 # These print; they decide nothing.
 PRINT_ONLY = {"log.c", "words.c", "report.c", "explain.c", "follow.c", "slice.c", "suggest.c", "problem.c", "scalar_format.c"}
 SWAPS = [
@@ -43,6 +50,15 @@ def code_only(text):
     return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
 
 
+def without_messages(code):
+    """The arguments of what only writes text, blanked out: they decide nothing."""
+    for m in re.finditer(r"\b(refuse|vlog|snprintf|reg_type_name)\(", code):
+        end = closing(code, m.end() - 1)
+        if end > 0:
+            code = code[:m.end()] + re.sub(r"[^\n]", " ", code[m.end():end]) + code[end:]
+    return code
+
+
 def closing(text, at):
     depth = 0
     for i in range(at, len(text)):
@@ -60,13 +76,13 @@ def mutants():
         if not name.endswith((".c", ".h")) or name in PRINT_ONLY or name in ("verify.h", "report.h"):
             continue
         text = open(os.path.join(folder, name)).read()
-        code = code_only(text)
+        code = without_messages(code_only(text))
         starts = [0] + [m.end() for m in re.finditer("\n", code)]
         line_of = lambda at: next(i for i in range(len(starts), 0, -1) if starts[i - 1] <= at)
         for m in re.finditer(r"[^\n]+", code):
             line = m.group(0)
-            # Loops over an index, the preprocessor and text decide nothing about a program.
-            if line.lstrip().startswith("#") or re.search(r"\b(snprintf|vlog|reg_type_name)\(", line):
+            # Loops over an index and the preprocessor decide nothing about a program.
+            if line.lstrip().startswith("#"):
                 continue
             loop = re.search(r"\bfor \(.*", line)
             for pattern, to in SWAPS:
@@ -87,123 +103,127 @@ def mutants():
 
 
 class Runner:
-    def __init__(self, tree):
+    def __init__(self, tree, quick):
         self.tree = tree
+        self.quick = quick
         self.build = os.path.join(tree, "build-mut")
         self.baseline = {}
 
     def prepare(self):
         if not os.path.isdir(self.tree):
             os.makedirs(self.tree)
-            subprocess.run(f"git -C {ROOT} ls-files -z | (cd {ROOT} && tar c --null -T -) | tar x -C {self.tree}", shell=True,
-                           check=True)
+            subprocess.run(f"git -C {ROOT} archive HEAD | tar x -C {self.tree}", shell=True, check=True)
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             subprocess.run(["meson", "setup", self.build, self.tree, "-Dbuildtype=plain", "-Dc_args=-O1 -w"], check=True,
                            stdout=subprocess.DEVNULL)
-        err = self.ninja()
+        err = self.ninja(FIRST + LATER)
         if err:
             sys.exit("the tree does not build:\n" + err)
-        for which in self.selftests():
-            self.baseline[which] = self.verdicts(which)
+        for stage, command in self.stages("scalar_btf"):
+            if command is None:
+                self.baseline[stage] = list(self.selftests(stage))
+            elif self.run(command):
+                sys.exit(f"{stage} fails without any change")
 
-    def ninja(self):
-        targets = ["tests/fuzz/fuzz-verify", "tests/verify/verify-rules", "tests/verify/rules-types.bpf.o",
-                   "tests/verify/test-verify-scalar", "tests/verify/test-verify-tnum", "tests/verify/test-verify-btf",
-                   "tests/verify/test-verify-report", "tests/verify/kernel-scalar", "tests/verify/kernel-args",
-                   "tests/verify/kernel-btf"]
-        for more in ("tests/fuzz/fuzz-helpers", "tests/fuzz/fuzz-kfuncs"):
-            if self.has(more):
-                targets.append(more)
+    def ninja(self, targets):
+        with open(os.path.join(self.build, "build.ninja")) as f:
+            known = f.read()
+        targets = [t for t in targets if f"build {t}:" in known]
         r = subprocess.run(["nice", "-n", "5", "ninja", "-j1", "-C", self.build, "--quiet", *targets], capture_output=True, text=True)
         return r.stdout[-3000:] + r.stderr[-1000:] if r.returncode else ""
 
-    def has(self, target):
-        with open(os.path.join(self.build, "build.ninja")) as f:
-            return f"build {target}:" in f.read()
-
-    def selftests(self):
-        out = os.path.join(ROOT, "build/selftests")
-        return ["raw", "progs", "all"] if os.path.isdir(os.path.join(out, "objects")) else []
-
     def link_selftests(self, which):
-        """The runner of the kernel's tests with this tree's floors; its own objects are compiled once."""
+        """The runner of the kernel's tests with this tree's floors, that tells what is concluded; its own objects are compiled once."""
         out = os.path.join(ROOT, "build/selftests")
         exe = os.path.join(self.build, "load-" + which)
-        src = "load_raw.c" if which == "raw" else "load_progs.c"
-        here = os.path.join(ROOT, "tests/selftests")
+        here = os.path.join(self.tree, "tests/selftests")
         objs = []
-        for c in (src, "run.c", "object.c", "side_skep.c"):
-            o = os.path.join(self.build, "st-" + c[:-2] + ".o")
+        for c in (f"load_{which}.c", "run.c", "object.c", "side_skep.c", "concluding.c", "../verify/rules/conclude.c"):
+            o = os.path.join(self.build, "st-" + os.path.basename(c)[:-2] + ".o")
             objs.append(o)
             if not os.path.exists(o):
                 raw = [f"-I{out}", f"-I{out}/linux-source-6.1/tools/testing/selftests/bpf",
                        f"-I{out}/linux-source-6.1/tools/include", "-fvisibility=hidden"] if c == "load_raw.c" else []
                 subprocess.run(["gcc", "-O1", "-w", "-std=gnu17", "-D_GNU_SOURCE", "-DWRAPPED=skep_seam_syscall",
-                                f"-I{out}/include", f"-I{out}/linux-source-6.12/tools/include/uapi", *raw, f"-I{ROOT}/src",
-                                f"-I{ROOT}/include", f"-I{here}", "-c", os.path.join(here, c), "-o", o], check=True)
-        subprocess.run(["sh", "-c", f"gcc -Wl,--wrap=skep_seam_syscall {' '.join(objs)} -Wl,--start-group "
+                                f"-I{out}/include", f"-I{out}/linux-source-6.12/tools/include/uapi", *raw, f"-I{self.tree}/src",
+                                f"-I{self.tree}/include", f"-I{here}", "-c", os.path.join(here, c), "-o", o], check=True)
+        subprocess.run(["sh", "-c", f"gcc -Wl,--wrap=skep_seam_syscall -Wl,--wrap=verify {' '.join(objs)} -Wl,--start-group "
                         f"{self.build}/src/*/libfloor_*.a {out}/libbpf-seam.a -Wl,--end-group -lelf -lz -lpthread -o {exe}"],
                        check=True)
         return exe
 
-    def verdicts(self, which):
-        exe = self.link_selftests(which)
-        objects = f"{ROOT}/build/selftests/objects"
-        # xargs, and several calls: a program that never ends or crashes takes only its neighbours with it.
-        args = {"raw": "", "progs": f"ls {objects}/verifier_*.bpf.o | xargs",
-                "all": f"ls {objects}/*.bpf.o | grep -v -e verifier_ -e /btf__ | xargs -n 8"}[which]
-        try:
-            r = subprocess.run(f"{args} nice -n 5 {exe} -u root", shell=True, capture_output=True, timeout=180)
-        except subprocess.TimeoutExpired:
-            return None
-        found = {}
-        for line in r.stdout.decode(errors="replace").splitlines():
+    def selftests(self, stage):
+        """What is concluded of the kernel's tests (and Debian's objects), a part at a time."""
+        if stage == "selftests raw":
+            exe = self.link_selftests("raw")
+            calls = [[exe, "-u", who] for who in ("root", "bpf", "user")]
+        else:
+            exe = self.link_selftests("progs")
+            paths = sorted(glob.glob(f"{ROOT}/build/selftests/objects/*.bpf.o") + glob.glob(f"{ROOT}/build/debian/objects/*.o"))
+            paths = [p for p in paths if "/btf__" not in p]
+            paths.sort(key=lambda p: "/verifier_" not in p)
+            calls = [[exe, *paths[i:i + 8]] for i in range(0, len(paths), 8)]
+            calls += [[exe, "-u", who, *[p for p in paths if "/verifier_" in p]] for who in ("bpf", "user")]
+        for call in calls:
             try:
-                d = json.loads(line)
-            except ValueError:
+                r = subprocess.run(["nice", "-n", "5", *call], capture_output=True, timeout=180)
+            except subprocess.TimeoutExpired:
+                yield "does not end"
                 continue
-            found[d.get("file"), d.get("prog")] = d.get("verdict")
-        return found
+            yield hashlib.sha256(r.stderr + re.sub(rb'usec":\d+', b"", r.stdout)).digest()
 
     def stages(self, name):
         t = os.path.join(self.build, "tests")
-        rules = [f"{t}/verify/verify-rules", f"{t}/verify/rules-types.bpf.o", f"{self.tree}/tests/verify/rules"]
+        rules = [f"{t}/verify/rules-types.bpf.o", f"{self.tree}/tests/verify/rules"]
         fuzz = [f"{t}/fuzz/fuzz-verify", "--strict", "--fail-fast"]
-        yield "rules", rules
+        yield "rules", [f"{t}/verify/verify-rules", *rules]
         if name.startswith(("scalar", "tnum")):
-            yield "scalar", [f"{t}/verify/test-verify-scalar"]
-            yield "tnum", [f"{t}/verify/test-verify-tnum"]
-            yield "kernel-scalar", [f"{t}/verify/kernel-scalar"]
+            yield "unit scalar", [f"{t}/verify/test-verify-scalar"]
+            yield "unit tnum", [f"{t}/verify/test-verify-tnum"]
+            yield "scalar, kernel", [f"{t}/verify/kernel-scalar"]
+        yield "unit btf", [f"{t}/verify/test-verify-btf"]
+        yield "unit report", [f"{t}/verify/test-verify-report"]
+        yield "unit record", [f"{t}/helper/test-record"]
+        yield "conclusions", [f"{t}/verify/conclusions", f"{self.tree}/tests/verify/conclusions.tsv", *rules]
         yield "fuzz", fuzz + ["--seed", "1", "--runs", "1000"]
-        yield "btf", [f"{t}/verify/test-verify-btf"]
-        yield "report", [f"{t}/verify/test-verify-report"]
+        found = sorted(glob.glob(f"{self.tree}/tests/fuzz/found/*.txt"))
+        yield "fuzz found", fuzz + found
+        if os.path.isdir(os.path.join(ROOT, "build/selftests/objects")):
+            yield "selftests raw", None
+            yield "selftests", None
         for more in ("helpers", "kfuncs"):
-            if os.path.exists(f"{t}/fuzz/fuzz-{more}"):
-                yield "fuzz-" + more, [f"{t}/fuzz/fuzz-{more}", "--runs", "15000"]
-        for which in self.selftests()[:2]:
-            yield "selftests-" + which, None
-        if name.startswith(("btf", "attach", "hook", "sub_args", "kfunc", "object", "record", "graph")):
-            yield "kernel-args", [f"{t}/verify/kernel-args"]
-            yield "kernel-btf", [f"{t}/verify/kernel-btf"]
-            if self.selftests():
-                yield "selftests-all", None
+            yield "fuzz " + more, [f"{t}/fuzz/fuzz-{more}", "--runs", "8000"]
+        if self.quick:
+            return
+        if re.match("btf|attach|hook|sub_args|kfunc|object|record|graph|scalar_btf", name):
+            yield "arguments, kernel", [f"{t}/verify/kernel-args"]
+            yield "btf, kernel", [f"{t}/verify/kernel-btf"]
         else:
-            yield "fuzz-long", fuzz + ["--seed", "100000", "--runs", "3000"]
+            yield "fuzz long", fuzz + ["--seed", "100000", "--runs", "3000"]
+
+    @staticmethod
+    def run(command):
+        """What went wrong, or None."""
+        try:
+            r = subprocess.run(["nice", "-n", "5", *command], capture_output=True, timeout=150)
+        except subprocess.TimeoutExpired:
+            return "does not end"
+        return None if r.returncode in (0, 77) else "fails"
 
     def test(self, name):
         """The stage that notices, or None."""
         for stage, command in self.stages(name):
+            if stage == "fuzz":
+                err = self.ninja(LATER)
+                if err:
+                    return "does not compile"
             if command is None:
-                which = stage.split("-")[1]
-                if self.verdicts(which) != self.baseline[which]:
+                if any(a != b for a, b in zip(self.selftests(stage), self.baseline[stage])):
                     return stage
                 continue
-            try:
-                r = subprocess.run(["nice", "-n", "5", *command], capture_output=True, timeout=150)
-            except subprocess.TimeoutExpired:
-                return stage + " (does not end)"
-            if r.returncode not in (0, 77):
-                return stage
+            wrong = self.run(command)
+            if wrong:
+                return stage if wrong == "fails" else f"{stage} ({wrong})"
         return None
 
     def mutate(self, m):
@@ -213,7 +233,7 @@ class Runner:
         try:
             with open(path, "w") as f:
                 f.write(text[:start] + new + text[end:])
-            err = self.ninja()
+            err = self.ninja(FIRST)
             return "does not compile" if err else self.test(name) or "SURVIVES"
         finally:
             with open(path, "w") as f:
@@ -239,12 +259,13 @@ def main():
     p.add_argument("--tree", default="/tmp/mut/tree")
     p.add_argument("--out", default="/tmp/mut/results.jsonl")
     p.add_argument("--only")
+    p.add_argument("--quick", action="store_true", help="without the tests that take long; survivors may be fewer than they say")
     p.add_argument("--part", default="1/1", metavar="N/M", help="every Mth of the sample, from the Nth on: for several at once")
     p.add_argument("--report", metavar="FILE")
     a = p.parse_args()
     if a.report:
         return report(a.report)
-    runner = Runner(a.tree)
+    runner = Runner(a.tree, a.quick)
     global ROOT
     if os.path.isdir(a.tree):
         here, ROOT = ROOT, a.tree  # places are those of the copy

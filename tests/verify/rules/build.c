@@ -687,6 +687,7 @@ static enum rule_build from_text(struct rules_file *f, const char *from, bool ac
 		}
 		p->in.attach.prog = &p->target->in;
 	}
+	p->needs_kernel = b->needs_kernel;
 	got = b->needs_kernel && !rules_vmlinux ? RULE_NEEDS_KERNEL : RULE_BUILT;
 out:
 	free(b->asm_text);

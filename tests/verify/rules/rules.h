@@ -79,6 +79,7 @@ struct rule_prog {
 	struct verify_map inner_maps[300];
 	struct verify_map own_maps[300]; /* with this program's index */
 	struct rule_prog *target;
+	bool needs_kernel; /* the kernel's types */
 	char error[256]; /* why there is no program */
 };
 
