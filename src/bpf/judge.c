@@ -6,9 +6,11 @@
 #include "bpf/fd.h"
 #include "bpf/kernel_facts.h"
 #include "verify/record.h"
+#include "verify/report.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The values of an array that neither programs nor user space can change any more. */
@@ -178,4 +180,31 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 	free(maps.all);
 	free(maps.by_ref);
 	return err;
+}
+
+void judge_shape(struct load *l, struct verify_result *result)
+{
+	const struct hive_prog *p = l->prog;
+	/* Where functions begin, insn_check() could not tell: their records say it. */
+	AUTO_FREE uint32_t *starts = calloc(p->n_func_info + 1, sizeof(*starts));
+	struct verify_input in = {
+		.insns = p->code.insns,
+		.n_insns = p->code.n_insns,
+		.prog_type = p->type,
+		.subprogs = starts,
+		.btf = p->btf ? p->btf->btf : NULL,
+		.func_info = p->func_info,
+		.n_subprogs = starts ? p->n_func_info : 0,
+		.line_info = p->line_info,
+		.n_line_info = p->n_line_info,
+	};
+
+	for (uint32_t i = 0; i < in.n_subprogs; i++)
+		starts[i] = p->func_info[i].insn_off;
+	result->err = -EINVAL;
+	result->insn = l->shape.insn;
+	snprintf(result->message, sizeof(result->message), "%u: %s", l->shape.insn, l->shape.reason);
+	result->report = report_shape(&in, &l->shape);
+	if (result->report)
+		result->problem = result->report->problem;
 }

@@ -22,6 +22,12 @@ struct judge_target {
  */
 int judge(struct load *l, const struct judge_target *target, struct verify_result *result);
 
+/*
+ * judge_shape - the result of a program that is not well formed (load->shape), with its report.
+ * The program's BTF and line records are used as far as it has any.
+ */
+void judge_shape(struct load *l, struct verify_result *result);
+
 /* judge_target_drop - let go of what it names. */
 void judge_target_drop(struct skep_hive *hive, struct judge_target *t);
 

@@ -4,6 +4,7 @@
 
 #include "bpf/hive.h"
 #include "bpf/log.h"
+#include "insn/check.h"
 
 /* A program on its way in: what resolving it needs. */
 struct load {
@@ -11,6 +12,7 @@ struct load {
 	struct hive_prog *prog; /* insns are in prog->code; what resolving finds is stored here */
 	uint64_t fd_array; /* address of the caller's fds, for LD_MAP_IDX */
 	struct user_log *log;
+	struct insn_shape shape; /* fault: why the instructions were refused; INSN_FAULT_NONE: they were not */
 	bool explain; /* a refusal is to come with the path that led there (verify/report.h) */
 };
 

@@ -127,7 +127,7 @@ static int copy_records(uint64_t from, uint32_t n, uint32_t rec, uint32_t want, 
 }
 
 /* BTF, function and line records: all optional, but the records need the BTF. hive->lock is held. */
-static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct hive_prog *p, struct user_log *log)
+static int copy_info(struct skep_hive *hive, const union bpf_attr *attr, struct hive_prog *p)
 {
 	struct hive_object *o;
 	int err = 0;
@@ -150,6 +150,11 @@ static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct 
 	if (err)
 		return err;
 	p->n_line_info = attr->line_info_cnt;
+	return 0;
+}
+
+static int check_functions(const struct hive_prog *p, struct user_log *log)
+{
 	if (p->n_func_info && (p->n_func_info != p->code.n_subprogs || p->func_info[0].insn_off)) {
 		user_log_add(log, "number of funcs in func_info doesn't match number of subprogs\n");
 		return -EINVAL;
@@ -166,6 +171,11 @@ static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct 
 			return -EINVAL;
 		}
 	}
+	return 0;
+}
+
+static int check_lines(const struct hive_prog *p, struct user_log *log)
+{
 	for (uint32_t i = 0; i < p->n_line_info; i++) {
 		if (!btf__str_by_offset(p->btf->btf, p->line_info[i].line_off) ||
 		    !btf__str_by_offset(p->btf->btf, p->line_info[i].file_name_off)) {
@@ -179,6 +189,33 @@ static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct 
 		}
 	}
 	return 0;
+}
+
+static int load_info(struct skep_hive *hive, const union bpf_attr *attr, struct hive_prog *p, struct user_log *log)
+{
+	int err = copy_info(hive, attr, p);
+
+	if (!err)
+		err = check_functions(p, log);
+	return err ? err : check_lines(p, log);
+}
+
+/* Of a program that is not well formed, for its report: what of the records is sound. */
+static void load_some_info(struct skep_hive *hive, const union bpf_attr *attr, struct hive_prog *p)
+{
+	struct user_log none = {0};
+	bool sound = !copy_info(hive, attr, p);
+
+	for (uint32_t i = 0; sound && i < p->n_func_info; i++) {
+		const struct btf_type *t = btf__type_by_id(p->btf->btf, p->func_info[i].type_id);
+
+		sound = t && btf_is_func(t) &&
+			(i ? p->func_info[i].insn_off > p->func_info[i - 1].insn_off : !p->func_info[i].insn_off);
+	}
+	if (!sound)
+		p->n_func_info = 0;
+	if (!sound || check_lines(p, &none))
+		p->n_line_info = 0;
 }
 
 /* The kernel's bpf_prog_load_check_attach(): errors that come before any look at the instructions. */
@@ -232,9 +269,9 @@ static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 }
 
 /* Instructions, license and name as the caller gave them, checked for shape. */
-static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct user_log *log)
+static int load_code(const union bpf_attr *attr, struct load *l)
 {
-	struct insn_shape shape;
+	struct hive_prog *p = l->prog;
 	int err;
 
 	err = hive_copy_name(p->name, attr->prog_name);
@@ -252,14 +289,14 @@ static int load_code(const union bpf_attr *attr, struct hive_prog *p, struct use
 		return -EFAULT;
 	/* What depends on the path, such as which callbacks run in their own time, is for the verifier to tell. */
 	err = insn_check(p->code.insns, p->code.n_insns,
-			 INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &shape);
-	if (err)
-		user_log_add(log, "%u: %s\n", shape.insn, shape.reason);
-	if (!err) {
-		p->code.subprogs = STEAL_PTR(shape.subprogs);
-		p->code.n_subprogs = shape.n_subprogs;
+			 INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &l->shape);
+	if (err) {
+		user_log_add(l->log, "%u: %s\n", l->shape.insn, l->shape.reason);
+	} else {
+		p->code.subprogs = STEAL_PTR(l->shape.subprogs);
+		p->code.n_subprogs = l->shape.n_subprogs;
 	}
-	insn_shape_free(&shape);
+	insn_shape_free(&l->shape);
 	return err;
 }
 
@@ -365,8 +402,13 @@ static int improve(struct hive_prog *p, struct verify_result *facts)
 static int prepare(const union bpf_attr *attr, struct load *l, struct judge_target *target)
 {
 	struct skep_hive *hive = l->hive;
-	int err = load_code(attr, l->prog, l->log);
+	int err = load_code(attr, l);
 
+	if (err && l->explain && l->shape.fault) {
+		pthread_mutex_lock(&hive->lock);
+		load_some_info(hive, attr, l->prog);
+		pthread_mutex_unlock(&hive->lock);
+	}
 	if (err)
 		return err;
 	make_tag(l->prog);
@@ -460,6 +502,8 @@ static int load_later(struct skep_hive *hive, const union bpf_attr *attr, struct
 			     attr->prog_type, attr->expected_attach_type, attr->prog_flags);
 	else
 		job->err = prepare(attr, &job->load, &job->target);
+	if (job->err && job->load.shape.fault && job->explain)
+		judge_shape(&job->load, &job->result);
 	pthread_mutex_lock(&hive->lock);
 	ret = publish(hive, p);
 	if (ret >= 0) {

@@ -292,6 +292,10 @@ static struct json_object *prog_json(const struct check_prog *p, const struct ch
 	add_text(o, "type", type ? type->name : NULL);
 	add_text(o, "verdict", verdicts[p->verdict]);
 	add_text(o, "cause", p->cause);
+	if (r && prog && !r->insns && r->report) { /* not well formed: there was nothing to verify */
+		add_number(o, "insns", prog->code.n_insns);
+		json_object_object_add(o, "report", report_json(p));
+	}
 	if (!r || !prog || !r->insns) /* it was not verified */
 		return o;
 	add_number(o, "insns", prog->code.n_insns);

@@ -41,8 +41,9 @@ struct check {
 	struct insn_shape *out;
 };
 
-/* refuse - note the instruction and the reason. Return: -EINVAL. */
-static __attribute__((format(printf, 3, 4))) int refuse(struct check *c, uint32_t insn, const char *fmt, ...)
+/* refuse - note the instruction, the kind and the reason. Return: -EINVAL. */
+static __attribute__((format(printf, 4, 5))) int refuse(struct check *c, uint32_t insn, enum insn_fault fault,
+							const char *fmt, ...)
 {
 	va_list ap;
 
@@ -50,6 +51,7 @@ static __attribute__((format(printf, 3, 4))) int refuse(struct check *c, uint32_
 	vsnprintf(c->out->reason, sizeof(c->out->reason), fmt, ap);
 	va_end(ap);
 	c->out->insn = insn;
+	c->out->fault = fault;
 	return -EINVAL;
 }
 
@@ -90,11 +92,13 @@ static int check_wide(struct check *c, uint32_t i, const struct insn_desc *d)
 	const struct bpf_insn *second = &c->insns[i + 1];
 
 	if (i + 1 >= c->n)
-		return refuse(c, i, "64-bit immediate lacks its second slot: the program ends here");
+		return refuse(c, i, INSN_FAULT_WIDE, "64-bit immediate lacks its second slot: the program ends here");
 	if (second->code || second->dst_reg || second->src_reg || second->off)
-		return refuse(c, i, "second slot of a 64-bit immediate must be zero but for its immediate");
+		return refuse(c, i, INSN_FAULT_WIDE,
+			      "second slot of a 64-bit immediate must be zero but for its immediate");
 	if ((d->op == INSN_LD_MAP_FD || d->op == INSN_LD_MAP_IDX) && second->imm)
-		return refuse(c, i, "reference to a map must have 0 in its second slot, not %d", second->imm);
+		return refuse(c, i, INSN_FAULT_WIDE, "reference to a map must have 0 in its second slot, not %d",
+			      second->imm);
 	c->marks[i + 1] |= MARK_SECOND;
 	return 0;
 }
@@ -114,13 +118,14 @@ static int check_constant(struct check *c, uint32_t i, const struct insn_desc *d
 		int32_t width = class == BPF_ALU64 ? 64 : 32;
 
 		if (insn->imm < 0 || insn->imm >= width)
-			return refuse(c, i, "shift by %d: the count must be 0 to %d", insn->imm, width - 1);
+			return refuse(c, i, INSN_FAULT_MATH, "shift by %d: the count must be 0 to %d", insn->imm,
+				      width - 1);
 		return 0;
 	}
 	case BPF_DIV:
-		return insn->imm ? 0 : refuse(c, i, "division by zero");
+		return insn->imm ? 0 : refuse(c, i, INSN_FAULT_MATH, "division by zero");
 	case BPF_MOD:
-		return insn->imm ? 0 : refuse(c, i, "modulo by zero");
+		return insn->imm ? 0 : refuse(c, i, INSN_FAULT_MATH, "modulo by zero");
 	}
 	return 0;
 }
@@ -135,10 +140,11 @@ static int check_slots(struct check *c)
 		if (!d) {
 			insn_explain(&c->insns[i], c->out->reason, sizeof(c->out->reason));
 			c->out->insn = i;
+			c->out->fault = INSN_FAULT_DECODE;
 			return -EINVAL;
 		}
 		if (d->op == INSN_CALLX && !(c->flags & INSN_ALLOW_CALLX))
-			return refuse(c, i, "callx: calls through a register are not allowed");
+			return refuse(c, i, INSN_FAULT_CALLX, "callx: calls through a register are not allowed");
 		if (insn_is_wide(&c->insns[i]))
 			err = check_wide(c, i, d);
 		else if (!(c->flags & INSN_ALLOW_RFC_MATH))
@@ -157,11 +163,14 @@ static int check_target(struct check *c, uint32_t i, const char *what, int64_t d
 	int64_t to = (int64_t)i + 1 + dist;
 
 	if (to < 0 || to >= c->n)
-		return refuse(c, i, "%s to %lld is outside of the program (0 to %u)", what, (long long)to, c->n - 1);
+		return refuse(c, i, INSN_FAULT_OUTSIDE, "%s to %lld is outside of the program (0 to %u)", what,
+			      (long long)to, c->n - 1);
 	if (c->marks[to] & MARK_SECOND)
-		return refuse(c, i, "%s to %lld lands in the middle of a 64-bit immediate", what, (long long)to);
+		return refuse(c, i, INSN_FAULT_OUTSIDE, "%s to %lld lands in the middle of a 64-bit immediate", what,
+			      (long long)to);
 	if (to < lo || to >= hi)
-		return refuse(c, i, "%s to %lld leaves its function (%u to %u)", what, (long long)to, lo, hi - 1);
+		return refuse(c, i, INSN_FAULT_LEAVES, "%s to %lld leaves its function (%u to %u)", what, (long long)to,
+			      lo, hi - 1);
 	return 0;
 }
 
@@ -185,7 +194,7 @@ static int check_functions(struct check *c)
 		count += !(*mark & MARK_START);
 		*mark |= MARK_START;
 		if (count > SKEP_MAX_SUBPROGS) {
-			refuse(c, i, "more than %d functions", SKEP_MAX_SUBPROGS);
+			refuse(c, i, INSN_FAULT_FUNCTIONS, "more than %d functions", SKEP_MAX_SUBPROGS);
 			return -E2BIG;
 		}
 	}
@@ -221,7 +230,8 @@ static int check_jumps(struct check *c)
 				return err;
 		}
 		if (falls_through(desc(c, last)))
-			return refuse(c, last, "function at %u must end in exit or an unconditional jump", start);
+			return refuse(c, last, INSN_FAULT_END,
+				      "function at %u must end in exit or an unconditional jump", start);
 	}
 	return 0;
 }
@@ -257,7 +267,7 @@ static int check_reach(struct check *c)
 	}
 	for (uint32_t i = 0; i < c->n; i = step(c, i))
 		if (!(c->marks[i] & MARK_REACHED))
-			return refuse(c, i, "unreachable instruction");
+			return refuse(c, i, INSN_FAULT_UNREACHABLE, "unreachable instruction");
 	return 0;
 }
 
@@ -277,6 +287,12 @@ static uint32_t function_at(const struct check *c, uint32_t start)
 	return lo;
 }
 
+static void link_call(struct check *c, uint32_t insn)
+{
+	if (c->out->n_chain < ARRAY_SIZE(c->out->chain))
+		c->out->chain[c->out->n_chain++] = insn;
+}
+
 /*
  * check_calls - depth first over the call graph. Each function's instructions are scanned once: a
  * function is left for its callee and resumed where it was.
@@ -286,6 +302,7 @@ static int check_calls(struct check *c)
 	struct {
 		uint32_t next; /* where its scan goes on */
 		uint32_t height; /* frames from here down, itself included; final once done */
+		uint32_t via; /* the call that leads to so many */
 		bool active, done;
 	} fn[SKEP_MAX_SUBPROGS] = {};
 	uint32_t path[SKEP_MAX_SUBPROGS]; /* no function is on it twice */
@@ -300,7 +317,7 @@ static int check_calls(struct check *c)
 		fn[root].height = 1;
 		fn[root].active = true;
 		while (depth) {
-			uint32_t f = path[depth - 1], i = fn[f].next, g;
+			uint32_t f = path[depth - 1], i = fn[f].next, g, first = depth - 1;
 			int32_t dist;
 
 			if (i >= function_end(c, f)) {
@@ -317,9 +334,16 @@ static int check_calls(struct check *c)
 				continue;
 			}
 			g = function_at(c, i + 1 + dist);
-			if (fn[g].active)
-				return refuse(c, i, "recursion: the function at %u calls itself%s", c->out->subprogs[g],
+			if (fn[g].active) {
+				/* The functions of the cycle are the last on the path; each stands at its call. */
+				for (uint32_t k = depth; k-- > 0 && path[k] != g;)
+					first = k - 1;
+				for (uint32_t k = first; k < depth; k++)
+					link_call(c, fn[path[k]].next);
+				return refuse(c, i, INSN_FAULT_RECURSION,
+					      "recursion: the function at %u calls itself%s", c->out->subprogs[g],
 					      g == f ? "" : " through others");
+			}
 			if (!fn[g].done) { /* this call again once its height is known */
 				path[depth++] = g;
 				fn[g].next = c->out->subprogs[g];
@@ -327,10 +351,19 @@ static int check_calls(struct check *c)
 				fn[g].active = true;
 				continue;
 			}
-			fn[f].height = MAX(fn[f].height, fn[g].height + 1);
-			if (fn[f].height > SKEP_MAX_CALL_FRAMES)
-				return refuse(c, i, "calls nest %u deep, at most %d are allowed", fn[f].height,
-					      SKEP_MAX_CALL_FRAMES);
+			if (fn[g].height + 1 > fn[f].height) {
+				fn[f].height = fn[g].height + 1;
+				fn[f].via = i;
+			}
+			if (fn[f].height > SKEP_MAX_CALL_FRAMES) {
+				for (uint32_t k = f; fn[k].height > 1;) {
+					link_call(c, fn[k].via);
+					callee(desc(c, fn[k].via), &c->insns[fn[k].via], &dist);
+					k = function_at(c, fn[k].via + 1 + dist);
+				}
+				return refuse(c, i, INSN_FAULT_DEPTH, "calls nest %u deep, at most %d are allowed",
+					      fn[f].height, SKEP_MAX_CALL_FRAMES);
+			}
 			fn[f].next = step(c, i);
 		}
 	}
@@ -343,7 +376,7 @@ int insn_check(const struct bpf_insn *insns, uint32_t n, uint32_t flags, struct 
 	struct check c = {.insns = insns, .n = n, .flags = flags, .out = out};
 
 	if (n == 0 || n > SKEP_MAX_INSNS) {
-		refuse(&c, 0, "program has %u instructions; 1 to %d are possible", n, SKEP_MAX_INSNS);
+		refuse(&c, 0, INSN_FAULT_SIZE, "program has %u instructions; 1 to %d are possible", n, SKEP_MAX_INSNS);
 		return -E2BIG;
 	}
 	AUTO_FREE uint8_t *marks = calloc(n, 1);

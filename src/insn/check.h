@@ -15,6 +15,23 @@ enum insn_check_flags {
 	INSN_LOOSE_CALLBACKS = 1 << 3, /* LD_FUNC is no call: who knows which callbacks are asynchronous checks them */
 };
 
+/* Kinds of refusal, for who explains them (verify/report.h). */
+enum insn_fault {
+	INSN_FAULT_NONE,
+	INSN_FAULT_SIZE, /* no instructions, or too many */
+	INSN_FAULT_DECODE, /* bytes that are no instruction */
+	INSN_FAULT_WIDE, /* the second slot of a 64-bit immediate */
+	INSN_FAULT_MATH, /* a shift count or divisor without a meaning */
+	INSN_FAULT_CALLX,
+	INSN_FAULT_OUTSIDE, /* a jump, call or callback out of the program, or into a 64-bit immediate */
+	INSN_FAULT_LEAVES, /* a jump into another function */
+	INSN_FAULT_FUNCTIONS, /* too many */
+	INSN_FAULT_END, /* a function that runs past its end */
+	INSN_FAULT_UNREACHABLE,
+	INSN_FAULT_RECURSION, /* chain: the calls of the cycle */
+	INSN_FAULT_DEPTH, /* chain: the calls that nest too deep */
+};
+
 struct insn_shape {
 	/* On success: the first instruction of each function, ascending; subprogs[0] is 0. Freed by insn_shape_free(). */
 	uint32_t *subprogs;
@@ -22,6 +39,8 @@ struct insn_shape {
 	/* On refusal: which instruction (slot number), and why, for people. */
 	uint32_t insn;
 	char reason[160];
+	enum insn_fault fault;
+	uint32_t chain[SKEP_MAX_CALL_FRAMES + 4], n_chain; /* instructions that call, outermost first */
 };
 
 /*

@@ -21,7 +21,7 @@ static const struct {
 	[PROBLEM_RETURN_RANGE] = {"return_range", "return value out of range"},
 	[PROBLEM_STACK_WRITE] = {"stack_write", "invalid write to the stack"},
 	[PROBLEM_STACK_READ] = {"stack_read", "invalid read from the stack"},
-	[PROBLEM_STACK_DEPTH] = {"stack_depth", "too much stack"},
+	[PROBLEM_STACK_DEPTH] = {"stack_depth", "too much stack, or too many calls"},
 	[PROBLEM_UNINIT] = {"uninitialised", "use of a value that was never set"},
 	[PROBLEM_PTR_ARITH] = {"pointer_arithmetic", "pointer arithmetic that is not allowed"},
 	[PROBLEM_PTR_LEAK] = {"pointer_leak", "a kernel address would become visible"},

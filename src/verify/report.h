@@ -51,6 +51,14 @@ const char *problem_title(enum verify_problem p);
 /* report_place_of - the place of an instruction. */
 void report_place_of(const struct verify_input *in, uint32_t insn, struct report_place *out);
 
+/*
+ * report_shape - the report of a program that insn_check() refused.
+ * @in:     insns; line_info, btf, func_info and subprogs (where the functions of func_info begin) as far as they are known
+ * Return: NULL: out of memory, or nothing was refused.
+ */
+struct insn_shape;
+struct verify_report *report_shape(const struct verify_input *in, const struct insn_shape *shape);
+
 void report_free(struct verify_report *r);
 
 #endif

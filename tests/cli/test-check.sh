@@ -36,6 +36,17 @@ json_as_documented() {
 		json "set(o[0]['programs'][1]['report']['path'][0]) == {'file', 'line', 'source', 'function', 'insn', 'what'}" &&
 		json "o[0]['programs'][0]['report'] is None and o[0]['programs'][0]['cause'] is None"
 }
+# What is wrong before there is anything to verify is told like everything else, with BTF and without.
+malformed() {
+	expect 1 "$skep" check "$here/recursion.bpf.o" --json && json "o[0]['programs'][0]['report']['problem'] == 'stack_depth'" &&
+		json "[(e['function'], e['what']) for e in o[0]['programs'][0]['report']['path']] == [('even', 'even() calls odd()'),
+			('odd', 'odd() calls even()')]" &&
+		json "o[0]['programs'][0]['report']['at']['line'] == 13 and o[0]['programs'][0]['insns'] > 0" &&
+		sed 's/\.BTF\.ext/.no_.ext/g' "$here/unreachable.bpf.o" >"$tmp/bare.bpf.o" && # without line information
+		expect 1 "$skep" check "$tmp/bare.bpf.o" --json && json "o[0]['programs'][0]['report']['problem'] == 'malformed'" &&
+		json "o[0]['programs'][0]['report']['at'] == {'file': None, 'line': None, 'source': None, 'function': None, 'insn': 2,
+			'text': 'r1 = 1'}" && expect 1 "$skep" check "$tmp/bare.bpf.o" && says "instruction 2: r1 = 1"
+}
 lines_add_up() {
 	json "all(sum(l['insns_processed'] for l in p['lines']) == p['insns_processed'] for p in o[0]['programs'] if p['verdict'] != 'unloadable')"
 }
@@ -122,5 +133,6 @@ ok "--btf" other_types
 ok "what is no object, and the next one all the same" broken
 ok "--kernel names what is missing and the first version" kernels
 ok "--kernel looks at what can be reached, and for loops" kernels_by_paths
+ok "a program that is not well formed has a report" malformed
 ok "wrong command lines" misuse
 tap_end

@@ -287,6 +287,33 @@ static void a_million_mutations_are_answered_without_harm(void **state)
 		free(seed[i]);
 }
 
+/* The calls of the cycle, or of the chain that is too deep, in the order in which they happen. */
+static void expect_chain(const char *text, enum insn_fault fault, const uint32_t *chain, uint32_t n_chain)
+{
+	struct insn_shape shape;
+	struct bpf_insn *insns;
+	uint32_t n = assemble(text, &insns);
+
+	assert_int_equal(insn_check(insns, n, 0, &shape), -EINVAL);
+	assert_int_equal(shape.fault, fault);
+	assert_int_equal(shape.n_chain, n_chain);
+	for (uint32_t i = 0; i < n_chain; i++)
+		assert_int_equal(shape.chain[i], chain[i]);
+	free(insns);
+}
+
+static void the_calls_of_a_cycle_and_of_a_chain_that_is_too_deep_are_named(void **state)
+{
+	static const uint32_t itself[] = {2}, through[] = {2, 4}, deep[] = {0, 2, 4, 6, 8, 10, 12, 14};
+
+	expect_chain("call f\nexit\nf: call f\nexit", INSN_FAULT_RECURSION, itself, 1);
+	expect_chain("call f\nexit\nf: call g\nexit\ng: call f\nexit", INSN_FAULT_RECURSION, through, 2);
+	expect_chain(
+		"call a\nexit\na: call b\nexit\nb: call c\nexit\nc: call d\nexit\nd: call e\nexit\ne: call f\nexit\n"
+		"f: call g\nexit\ng: call h\nexit\nh: exit",
+		INSN_FAULT_DEPTH, deep, 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +327,7 @@ int main(void)
 		cmocka_unit_test(functions_are_found_in_ascending_order),
 		cmocka_unit_test(limits_are_exact),
 		cmocka_unit_test(a_million_mutations_are_answered_without_harm),
+		cmocka_unit_test(the_calls_of_a_cycle_and_of_a_chain_that_is_too_deep_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
