@@ -100,6 +100,10 @@ static struct subject subject_of(const struct refusal *f, const struct state *s,
 		about.taken_at = ref->insn;
 		return about;
 	}
+	/* Of a call, the register that the message names: a check of one argument may look at another, its size. */
+	if (is_call_op(f->op) && v->out->message[0] == 'R' && v->out->message[1] >= '1' && v->out->message[1] <= '5' &&
+	    v->out->message[2] == ' ')
+		blamed = v->out->message[1] - '0';
 	if (about_value(f->r->problem))
 		about.reg = blamed >= 0 ? blamed : implied_reg(v, s, f->r->problem);
 	return about;
@@ -148,6 +152,20 @@ static void add_arg(struct words *w, const struct refusal *f)
 		words_add(w, "an argument of %s()", *f->callee ? f->callee : "the function");
 }
 
+/* What the check said, without a full stop. */
+static void add_message(struct words *w, const struct refusal *f)
+{
+	const char *m = f->v->out->message;
+	size_t n = strlen(m);
+
+	words_add(w, "%.*s", (int)(n && m[n - 1] == '.' ? n - 1 : n), m);
+}
+
+static bool says(const struct refusal *f, const char *text)
+{
+	return strstr(f->v->out->message, text);
+}
+
 static void add_reg(struct words *w, const struct refusal *f)
 {
 	words_add(w, "r%d is ", f->r->reg);
@@ -160,6 +178,17 @@ static int64_t access_off(const struct refusal *f)
 	bool fixed = scalar_is_const(&f->reg->var);
 
 	return (int64_t)f->reg->off + f->insn->off + (fixed ? (int64_t)f->reg->var.bits.value : 0);
+}
+
+static void say_message(struct words *w, const struct refusal *f)
+{
+	add_message(w, f);
+	words_add(w, ".");
+	if (f->reg) {
+		words_add(w, "\nHere ");
+		add_reg(w, f);
+		words_add(w, ".");
+	}
 }
 
 static void say_scalar(struct words *w, const struct refusal *f)
@@ -270,6 +299,10 @@ static void say_moved(struct words *w, const struct refusal *f)
 	}
 	words_add(w, "r%d is ", f->r->reg);
 	words_reg(w, f->v, f->reg);
+	if (f->reg->type & PTR_NULL) {
+		words_add(w, ". It was not compared with NULL.");
+		return;
+	}
 	words_add(w, ". Such a pointer may be used only as it was given, with a constant offset in the access itself.");
 }
 
@@ -396,12 +429,33 @@ static const char *const arg_words[] = {
 	[ARG_INT_PTR] = "memory of an int",
 };
 
+/* What kernel functions ask of an argument, by what the check says. */
+static const struct {
+	const char *message, *must;
+} kernel_args[] = {
+	{"must be a rcu pointer",
+	 "be a kernel object that cannot go away meanwhile: an argument of the hook, one that the program "
+	 "acquired, or one that RCU protects"},
+	{"must be referenced or trusted",
+	 "be a kernel object that cannot go away meanwhile: an argument of the hook, or one that the "
+	 "program acquired"},
+	{"expects refcounted", "be something that the program itself acquired before"},
+	{"must be referenced", "be something that the program itself acquired before"},
+	{"must point to scalar, or struct with scalar", "be the kernel's own object, not memory of the program"},
+	{"must have zero offset", "point to the beginning of the object"},
+	{"must be a known constant", "be a constant"},
+	{"type ID argument must be", "name a struct of the program"},
+	{"is not a scalar", "be a number"},
+	{"expects pointer to ctx", "be the program's context"},
+};
+
 static void say_arg(struct words *w, const struct refusal *f)
 {
 	const struct helper_desc *h = f->op == INSN_CALL_HELPER && f->insn->imm > 0
 					      ? helper_for((uint32_t)f->insn->imm, f->v->prog_type, f->v->attach_type)
 					      : NULL;
 	uint32_t type = h && f->r->reg >= 1 && f->r->reg <= 5 ? h->args[f->r->reg - 1].type : ARG_NONE;
+	const char *type_name;
 
 	add_arg(w, f);
 	if (type < ARRAY_SIZE(arg_words) && arg_words[type]) {
@@ -409,9 +463,27 @@ static void say_arg(struct words *w, const struct refusal *f)
 		if (type == ARG_BTF_ID && h->args[f->r->reg - 1].btf)
 			words_add(w, " of type struct %s", h->args[f->r->reg - 1].btf);
 	} else {
-		words_add(w, " is not of the type that it must be");
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(kernel_args) && !says(f, kernel_args[i].message))
+			i++;
+		if (i < ARRAY_SIZE(kernel_args)) {
+			words_add(w, " must %s", kernel_args[i].must);
+		} else if ((type_name = strstr(f->v->out->message, "expected pointer to "))) {
+			type_name += strlen("expected pointer to ");
+			words_add(w, " must be a pointer to a %.*s", (int)strcspn(type_name, " "), type_name);
+			if (!strncmp(type_name, "struct ", 7))
+				words_add(w, " %.*s", (int)strcspn(type_name + 7, " "), type_name + 7);
+		} else {
+			words_add(w, " is not as it must be (");
+			add_message(w, f);
+			words_add(w, ")");
+		}
 	}
-	if (f->reg) {
+	if (f->lost) {
+		words_add(w, ", but r%d was a pointer only until %s() made it invalid", f->r->reg,
+			  words_callee(f->v, f->lost->insn));
+	} else if (f->reg) {
 		words_add(w, ", but ");
 		add_reg(w, f);
 	}
@@ -443,23 +515,49 @@ static void say_return(struct words *w, const struct refusal *f)
 	const struct prog_type_desc *type = prog_type_find(f->v->prog_type);
 	const char *range = strstr(f->v->out->message, "should have been in ");
 
-	words_add(w, "%s returns ", f->path->end && f->path->end->curframe ? "The callback" : "The program");
+	bool callback = (f->path->end && f->path->end->curframe) || says(f, "callback return");
+
+	words_add(w, "%s %s ", callback ? "The callback" : "The program",
+		  f->op == INSN_CALL_KFUNC ? "throws" : "returns");
 	if (f->reg)
 		words_reg(w, f->v, f->reg);
 	else
 		words_add(w, "what it may not");
 	if (range)
 		words_add(w, ", but %s %s must return a number in %s.",
-			  f->path->end && f->path->end->curframe ? "this callback of a program of type"
-								 : "a program of type",
+			  callback ? "this callback of a program of type" : "a program of type",
 			  type ? type->name : "this", range + strlen("should have been in "));
 	else
 		words_add(w, ".");
 }
 
+/* A dynptr or iterator at a place of the stack: what it is called. */
+static const char *object_at(const struct refusal *f, int64_t off)
+{
+	const struct state *s = f->path->end;
+	const struct slot *slot = s && off < 0 && off >= -MAX_STACK && f->reg->frame <= s->curframe
+					  ? slot_get(s->frames[f->reg->frame], (uint32_t)(-off - 1) / 8)
+					  : NULL;
+
+	if (!slot)
+		return NULL;
+	switch (slot->kind[0]) {
+	case SLOT_DYNPTR:
+		return "a dynptr";
+	case SLOT_ITER:
+		return "an iterator";
+	case SLOT_IRQ:
+		return "saved interrupt flags";
+	default:
+		return NULL;
+	}
+}
+
 static void say_stack(struct words *w, const struct refusal *f)
 {
 	bool write = f->r->problem == PROBLEM_STACK_WRITE;
+	const char *object, *at;
+	int off, size;
 
 	if (f->reg && REG_BASE(f->reg->type) == REG_STACK && is_access(f->insn)) {
 		words_add(w, "The program ");
@@ -472,8 +570,41 @@ static void say_stack(struct words *w, const struct refusal *f)
 				  f->reg->off + f->insn->off + f->reg->var.smax);
 		else
 			words_add(w, " of its stack at an offset without a bound");
+		object = scalar_is_const(&f->reg->var) ? object_at(f, access_off(f)) : NULL;
+		if (object) {
+			words_add(w, ".\nThere lies %s, and only the functions that are made for it may touch it.",
+				  object);
+			return;
+		}
 		words_add(w, write ? ".\nA frame has the 512 bytes from -512 to -1."
 				   : ".\nThat part of the stack was never written, or lies outside the frame.");
+		return;
+	}
+	if (is_call_op(f->op) && says(f, "dynptr at an offset")) {
+		add_arg(w, f);
+		words_add(w, " must be the dynptr itself, and points into it or beside it.");
+		return;
+	}
+	object = is_call_op(f->op) && f->reg && REG_BASE(f->reg->type) == REG_STACK && scalar_is_const(&f->reg->var)
+			 ? object_at(f, (int64_t)f->reg->off + (int64_t)f->reg->var.bits.value)
+			 : NULL;
+	if (object) {
+		add_arg(w, f);
+		words_add(w,
+			  " is memory of the stack where %s lies, and only the functions that are made for it may "
+			  "touch it.",
+			  object);
+		return;
+	}
+	at = strstr(f->v->out->message, " off");
+	if (is_call_op(f->op) && at &&
+	    (sscanf(at, " off=%d size=%d", &off, &size) == 2 || sscanf(at, " off %d+0 size %d", &off, &size) == 2) &&
+	    (off < -MAX_STACK || off + size > 0)) {
+		add_arg(w, f);
+		words_add(w,
+			  " is memory of the stack, and the call %s %d bytes from offset %d on.\n"
+			  "A frame has the 512 bytes from -512 to -1.",
+			  write ? "writes" : "takes", size, off);
 		return;
 	}
 	if (is_call_op(f->op)) {
@@ -508,11 +639,14 @@ static void say_uninit(struct words *w, const struct refusal *f)
 static void say_arith(struct words *w, const struct refusal *f)
 {
 	const struct state *s = f->path->end;
-	const struct reg *dst = s ? &s->frames[s->curframe]->regs[f->insn->dst_reg] : NULL;
+	const struct reg *regs = s ? s->frames[s->curframe]->regs : NULL;
+	bool by_reg = BPF_SRC(f->insn->code) == BPF_X && f->insn->src_reg < BPF_REG_10;
+	uint32_t other = regs && f->r->reg == f->insn->dst_reg && by_reg ? f->insn->src_reg : f->insn->dst_reg;
+	const struct reg *pointer = regs && other <= BPF_REG_10 ? &regs[other] : NULL;
 
-	if (f->reg && f->reg->type == REG_SCALAR && dst && dst->type != REG_SCALAR) {
-		words_add(w, "A number is added to a pointer (r%u, ", f->insn->dst_reg);
-		words_reg(w, f->v, dst);
+	if (f->reg && f->reg->type == REG_SCALAR && pointer && pointer->type != REG_SCALAR) {
+		words_add(w, "A number is added to a pointer (r%u, ", other);
+		words_reg(w, f->v, pointer);
 		words_add(w, ") that can be moved by a bounded number only, and ");
 		add_reg(w, f);
 		words_add(w, ".");
@@ -544,11 +678,23 @@ static void say_dynptr(struct words *w, const struct refusal *f)
 {
 	const char *m = f->v->out->message;
 
+	if (!is_call_op(f->op)) {
+		words_add(w, "The program writes to the stack where a dynptr lies that still has to be given back.");
+		return;
+	}
 	add_arg(w, f);
-	if (strstr(m, "Expected an initialized"))
+	if (strstr(m, "unacquired reference"))
+		words_add(w, " is a dynptr that was not made before, or was given back already.");
+	else if (strstr(m, "Expected an initialized"))
 		words_add(w, " must be a dynptr that was made before and not given back since.");
 	else if (strstr(m, "uninitialized"))
 		words_add(w, " must be a struct bpf_dynptr that holds nothing yet.");
+	else if (strstr(m, "Unsupported reg type"))
+		words_add(
+			w,
+			" makes a dynptr of memory that a dynptr cannot stand for: only values of maps and the like.");
+	else if (strstr(m, "potential write to dynptr"))
+		words_add(w, " reaches over a dynptr on the stack, which the call would overwrite.");
 	else if (strstr(m, "of type"))
 		words_add(w, " is a dynptr over another kind of memory than the call takes.");
 	else
@@ -558,12 +704,21 @@ static void say_dynptr(struct words *w, const struct refusal *f)
 static void say_lock(struct words *w, const struct refusal *f)
 {
 	const struct state *s = f->path->end;
-	bool holds = s && held(s, true);
+	bool holds = s && (s->n_locks || held(s, true));
 
-	if (holds && f->op == INSN_EXIT)
+	if (says(f, "bpf_preempt_disable-ed"))
+		words_add(w, "%s where bpf_preempt_disable() is still in force.",
+			  f->op == INSN_EXIT ? "The program can end here," : "This may not be done");
+	else if (says(f, "bpf_local_irq_save-ed"))
+		words_add(w, "%s where bpf_local_irq_save() is still in force.",
+			  f->op == INSN_EXIT ? "The program can end here," : "This may not be done");
+	else if (says(f, "has no valid bpf_spin_lock") || says(f, "doesn't point to 'struct bpf_spin_lock'"))
+		words_add(w, "%s() must be given the address of a struct bpf_spin_lock, and there is none (%s).",
+			  *f->callee ? f->callee : "The call", f->v->out->message);
+	else if (holds && f->op == INSN_EXIT)
 		words_add(w, "The program can end here while it still holds a lock.");
 	else if (holds)
-		words_add(w, "The program holds a lock here, and with it may not do this.");
+		words_add(w, "The program holds a lock here, and with it may not do this (%s).", f->v->out->message);
 	else if (strstr(f->v->out->message, "must be held"))
 		words_add(w,
 			  "%s() works on a list or tree whose lock (the struct bpf_spin_lock beside it) is not held "
@@ -571,6 +726,33 @@ static void say_lock(struct words *w, const struct refusal *f)
 			  *f->callee ? f->callee : "the call");
 	else
 		words_add(w, "The locks that are held here are not the ones that this needs: %s.", f->v->out->message);
+}
+
+static void say_iter(struct words *w, const struct refusal *f)
+{
+	if (!is_call_op(f->op) || (!says(f, "expected an initialized") && !says(f, "expected uninitialized"))) {
+		say_message(w, f);
+		return;
+	}
+	add_arg(w, f);
+	words_add(w, says(f, "expected an initialized")
+			     ? " must be an iterator that its _new() function made and that was not destroyed since."
+			     : " must be a variable that holds no iterator yet.");
+}
+
+static void say_rcu(struct words *w, const struct refusal *f)
+{
+	if (f->op == INSN_EXIT)
+		words_add(w, "The program can end here inside an RCU section: bpf_rcu_read_unlock() was not called.");
+	else if (says(f, "expected an RCU CS"))
+		words_add(w,
+			  "%s() gives kernel objects that only RCU keeps alive, and the program is in no RCU section "
+			  "here.",
+			  f->callee);
+	else if (says(f, "unmatched"))
+		words_add(w, "bpf_rcu_read_unlock() is called where no bpf_rcu_read_lock() came before.");
+	else
+		say_message(w, f);
 }
 
 static void say_loop(struct words *w, const struct refusal *f)
@@ -638,8 +820,84 @@ static void say_complex(struct words *w, const struct refusal *f)
 	free(lines);
 }
 
+/* Bytes of stack of a function and what it calls, the deepest way; via: the calls of that way. */
+static uint32_t deepest(const struct verifier *v, uint32_t subprog, uint32_t *sums, uint32_t *via, uint32_t level)
+{
+	const struct subprog *sub = &v->subprogs[subprog];
+	uint32_t most = 0;
+
+	if (sums[subprog] || level > SKEP_MAX_SUBPROGS)
+		return sums[subprog];
+	via[subprog] = ~0u;
+	for (uint32_t i = sub->start; i < sub->end; i++) {
+		int32_t to;
+		uint32_t sum;
+
+		if (!v->aux[i].desc || (v->aux[i].desc->op != INSN_CALL_SUBPROG && v->aux[i].desc->op != INSN_LD_FUNC))
+			continue;
+		to = subprog_find(v, (uint32_t)((int64_t)i + v->insns[i].imm + 1));
+		if (to < 0 || (uint32_t)to == subprog)
+			continue;
+		sum = deepest(v, (uint32_t)to, sums, via, level + 1);
+		if (sum > most) {
+			most = sum;
+			via[subprog] = i;
+		}
+	}
+	sums[subprog] = most + MAX(1u, (sub->stack_depth + 15) & ~15u);
+	return sums[subprog];
+}
+
+static void add_depth_event(struct verify_report *r, const struct verifier *v, uint32_t subprog, uint32_t call)
+{
+	struct report_event *e = &r->events[r->n_events];
+	const char *name = sub_name(v, subprog);
+	struct words w = {0};
+
+	if (r->n_events == REPORT_EVENTS)
+		return;
+	report_place_of(v->in, call == ~0u ? v->subprogs[subprog].start : call, &e->at);
+	if (*name)
+		words_add(&w, "%s() has %u bytes of stack", name, v->subprogs[subprog].stack_depth);
+	else
+		words_add(&w, "the function at instruction %u has %u bytes of stack", v->subprogs[subprog].start,
+			  v->subprogs[subprog].stack_depth);
+	if (call != ~0u)
+		words_add(&w, ", and calls %s%s", words_callee(v, call), *words_callee(v, call) ? "()" : "another");
+	e->text = w.text;
+	r->n_events += w.text != NULL;
+}
+
+/* The calls and their stacks as the path of a report, and the place where they begin. */
+static void add_depths(const struct refusal *f)
+{
+	const struct verifier *v = f->v;
+	uint32_t *sums = calloc(v->n_subprogs, sizeof(*sums)), *via = calloc(v->n_subprogs, sizeof(*via));
+
+	if (sums && via && says(f, "Too large"))
+		for (uint32_t at = 0, n = 0; n < MAX_FRAMES; n++) {
+			deepest(v, at, sums, via, 0);
+			add_depth_event(f->r, v, at, via[at]);
+			if (via[at] == ~0u)
+				break;
+			at = (uint32_t)subprog_find(v, (uint32_t)((int64_t)via[at] + v->insns[via[at]].imm + 1));
+		}
+	free(sums);
+	free(via);
+}
+
 static void say_depth(struct words *w, const struct refusal *f)
 {
+	unsigned int calls, bytes;
+
+	if (sscanf(f->v->out->message, "combined stack size of %u calls is %u", &calls, &bytes) == 2) {
+		words_add(w,
+			  "%u functions that call each other need %u bytes of stack together; a program has 512. Each "
+			  "counts "
+			  "in steps of 16.",
+			  calls, bytes);
+		return;
+	}
 	words_add(w,
 		  "The functions that call each other here need more stack together than the 512 bytes that a program "
 		  "has, "
@@ -685,23 +943,117 @@ static void say_gpl(struct words *w, const struct refusal *f)
 		words_add(w, "This is for programs under a GPL-compatible licence only.");
 }
 
+static void say_sleep(struct words *w, const struct refusal *f)
+{
+	if (is_call_op(f->op) && *f->callee)
+		words_add(w, "%s() may sleep, and here the program may not (", f->callee);
+	else
+		words_add(w, "The program would sleep where it may not (");
+	add_message(w, f);
+	words_add(w, ").");
+}
+
+static const char *map_type_name(uint32_t type)
+{
+	static const char *const names[] = {
+		[BPF_MAP_TYPE_HASH] = "a hash table",
+		[BPF_MAP_TYPE_ARRAY] = "an array",
+		[BPF_MAP_TYPE_PROG_ARRAY] = "a prog array",
+		[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = "a perf event array",
+		[BPF_MAP_TYPE_PERCPU_HASH] = "a per-CPU hash table",
+		[BPF_MAP_TYPE_PERCPU_ARRAY] = "a per-CPU array",
+		[BPF_MAP_TYPE_STACK_TRACE] = "a stack trace map",
+		[BPF_MAP_TYPE_CGROUP_ARRAY] = "a cgroup array",
+		[BPF_MAP_TYPE_LRU_HASH] = "an LRU hash table",
+		[BPF_MAP_TYPE_LPM_TRIE] = "an LPM trie",
+		[BPF_MAP_TYPE_ARRAY_OF_MAPS] = "an array of maps",
+		[BPF_MAP_TYPE_HASH_OF_MAPS] = "a hash of maps",
+		[BPF_MAP_TYPE_DEVMAP] = "a devmap",
+		[BPF_MAP_TYPE_SOCKMAP] = "a sockmap",
+		[BPF_MAP_TYPE_CPUMAP] = "a cpumap",
+		[BPF_MAP_TYPE_XSKMAP] = "an xskmap",
+		[BPF_MAP_TYPE_SOCKHASH] = "a sockhash",
+		[BPF_MAP_TYPE_CGROUP_STORAGE] = "cgroup storage",
+		[BPF_MAP_TYPE_REUSEPORT_SOCKARRAY] = "a reuseport sockarray",
+		[BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE] = "per-CPU cgroup storage",
+		[BPF_MAP_TYPE_QUEUE] = "a queue",
+		[BPF_MAP_TYPE_STACK] = "a stack",
+		[BPF_MAP_TYPE_SK_STORAGE] = "socket storage",
+		[BPF_MAP_TYPE_RINGBUF] = "a ring buffer",
+		[BPF_MAP_TYPE_INODE_STORAGE] = "inode storage",
+		[BPF_MAP_TYPE_TASK_STORAGE] = "task storage",
+		[BPF_MAP_TYPE_BLOOM_FILTER] = "a bloom filter",
+	};
+
+	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "a map of another type";
+}
+
+/* The map that a call was given. */
+static const struct verify_map *map_of_call(const struct refusal *f)
+{
+	const struct state *s = f->path->end;
+
+	for (uint32_t i = BPF_REG_1; s && i <= BPF_REG_5; i++)
+		if (s->frames[s->curframe]->regs[i].type == REG_MAP_PTR)
+			return s->frames[s->curframe]->regs[i].map;
+	return NULL;
+}
+
+static void say_map(struct words *w, const struct refusal *f)
+{
+	const struct verify_map *map = is_call_op(f->op) ? map_of_call(f) : NULL;
+
+	if (says(f, "cannot pass map_type") && map && *f->callee) {
+		words_add(w, "%s() cannot be used with map '%s', which is %s", f->callee, map->name,
+			  map_type_name(map->type));
+		if (map->type == BPF_MAP_TYPE_SOCKMAP || map->type == BPF_MAP_TYPE_SOCKHASH)
+			words_add(w, ", from a program of this type");
+		words_add(w, ".");
+	} else if (says(f, "map_uid")) {
+		words_add(w, "The timer or work queue lies in a value of one map, and the map that is handed over with "
+			     "it may "
+			     "be another.");
+	} else {
+		say_message(w, f);
+	}
+}
+
+static void say_attach(struct words *w, const struct refusal *f)
+{
+	const struct prog_type_desc *type = prog_type_find(f->v->in->prog_type);
+
+	if (says(f, "is not a supported struct"))
+		words_add(w, "The program is a member of no struct_ops that the kernel has: no map in \".struct_ops\" "
+			     "that the "
+			     "kernel knows names it.");
+	else if (says(f, "disabled hook"))
+		words_add(w, "No program may attach to this LSM hook: the kernel keeps it for itself (%s).",
+			  f->v->out->message);
+	else {
+		words_add(w, "The program (of type %s) cannot be attached to what it names: ",
+			  type ? type->name : "unknown");
+		add_message(w, f);
+		words_add(w, ".");
+	}
+}
+
 static void say_misaligned(struct words *w, const struct refusal *f)
 {
+	const char *size = strstr(f->v->out->message, " size ");
+
+	if (is_call_op(f->op)) {
+		add_arg(w, f);
+		words_add(w, " must lie at a multiple of %s: ", size ? size + 6 : "its size");
+		if (f->reg)
+			add_reg(w, f);
+		words_add(w, ".");
+		return;
+	}
 	words_add(w, "The program ");
 	add_access(w, f);
 	words_add(w, " at an offset that is not a multiple of %u.", access_size(f->insn));
 	if (f->reg) {
 		words_add(w, " The pointer: ");
-		add_reg(w, f);
-		words_add(w, ".");
-	}
-}
-
-static void say_message(struct words *w, const struct refusal *f)
-{
-	words_add(w, "%s.", f->v->out->message);
-	if (f->reg) {
-		words_add(w, "\nHere ");
 		add_reg(w, f);
 		words_add(w, ".");
 	}
@@ -732,8 +1084,13 @@ static const struct {
 	[PROBLEM_DYNPTR] = {say_dynptr, false, false},
 	[PROBLEM_LOCK] = {say_lock, false, false},
 	[PROBLEM_DIV_ZERO] = {say_div, false, false},
-	[PROBLEM_MISALIGNED] = {say_misaligned, false, true},
+	[PROBLEM_MISALIGNED] = {say_misaligned, false, false},
+	[PROBLEM_ITER] = {say_iter, false, false},
+	[PROBLEM_RCU] = {say_rcu, false, false},
 	[PROBLEM_READ_ONLY] = {say_read_only, false, false},
+	[PROBLEM_SLEEP] = {say_sleep, false, false},
+	[PROBLEM_MAP] = {say_map, false, false},
+	[PROBLEM_ATTACH] = {say_attach, false, false},
 	[PROBLEM_LOOP] = {say_loop, false, false},
 	[PROBLEM_TOO_COMPLEX] = {say_complex, false, false},
 	[PROBLEM_HELPER] = {say_call, false, false},
@@ -823,11 +1180,25 @@ static void tell(struct refusal *f, int blamed)
 		sayings[f->r->problem].say(&w, f);
 	else
 		say_message(&w, f);
-	if (w.text && *w.text >= 'a' && *w.text <= 'z' && strncmp(w.text, "r", 1) != 0 &&
-	    strncmp(w.text, "bpf_", 4) != 0)
+	/* A word of English begins a sentence with a capital; a name stays as it is. */
+	if (w.text && *w.text >= 'a' && *w.text <= 'z' && w.text[strspn(w.text, "abcdefghijklmnopqrstuvwxyz")] == ' ')
 		*w.text = (char)(*w.text - 'a' + 'A');
 	f->r->reason = w.text;
 	f->r->suggestion = suggest(f);
+}
+
+/* An instruction that writes r10 is none to the disassembler: it is shown as if it wrote r0. */
+static bool text_of_r10(const struct bpf_insn *insn, const struct insn_text_opts *opts, char text[256])
+{
+	struct bpf_insn other = *insn;
+	char rest[250];
+
+	other.dst_reg = BPF_REG_0;
+	if (insn->dst_reg != BPF_REG_10 || insn_is_wide(insn) ||
+	    insn_text(&other, 1, 0, opts, rest, sizeof(rest)) < 0 || (strncmp(rest, "r0", 2) && strncmp(rest, "w0", 2)))
+		return false;
+	snprintf(text, 256, "%c10%s", rest[0], rest + 2);
+	return true;
 }
 
 void explain(struct verifier *v)
@@ -848,7 +1219,7 @@ void explain(struct verifier *v)
 	r->problem = v->out->problem;
 	r->reg = -1;
 	report_place_of(v->in, at, &r->at);
-	if (insn_text(v->insns, v->n, at, &opts, text, sizeof(text)) < 0)
+	if (insn_text(v->insns, v->n, at, &opts, text, sizeof(text)) < 0 && !text_of_r10(&v->insns[at], &opts, text))
 		snprintf(text, sizeof(text), "(%02x)", v->insns[at].code);
 	r->insn = strdup(text);
 	f.insn = &v->insns[at];
@@ -856,6 +1227,8 @@ void explain(struct verifier *v)
 		f.op = v->aux[at].desc->op;
 		f.callee = words_callee(v, at);
 	}
+	if (r->problem == PROBLEM_STACK_DEPTH && v->aux && !v->cur)
+		add_depths(&f);
 	/* Refusals of the walk have a state; those before and after it, only a place. */
 	if (v->cur && v->insn == at && r->problem != PROBLEM_TOO_COMPLEX)
 		follow(v, &path);

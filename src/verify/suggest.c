@@ -2,6 +2,8 @@
 /* The next step after a refusal, as concrete as what is known of the program allows. */
 #include "base/util.h"
 #include "helper/helper.h"
+#include "helper/kfunc.h"
+#include "prog/types.h"
 #include "verify/report_impl.h"
 
 #include <ctype.h>
@@ -62,7 +64,18 @@ bool source_base(const struct report_place *at, char *name, size_t size)
 	if (last)
 		return word_before(at->source, last, name, size);
 	for (star = strchr(at->source, '*'); star; star = strchr(star + 1, '*')) {
-		const char *end = star + 1;
+		const char *end = star + 1, *close;
+
+		/* "*(__u8 *)data": what stands behind the cast */
+		if (*end == '(' && (close = strstr(end, "*)")) && (star == at->source || !is_word(star[-1]))) {
+			const char *from = close + 2;
+
+			for (end = from; is_word(*end);)
+				end++;
+			if (end > from && *end != '(' && word_before(from, end, name, size))
+				return true;
+			continue;
+		}
 
 		while (is_word(*end))
 			end++;
@@ -110,6 +123,11 @@ static void add_before(struct words *w, const struct report_place *at)
 		words_add(w, "before line %u", at->line);
 	else
 		words_add(w, "before instruction %u", at->insn);
+}
+
+static bool says(const struct refusal *f, const char *text)
+{
+	return strstr(f->v->out->message, text);
 }
 
 static void add_at(struct words *w, const struct report_place *at)
@@ -185,11 +203,29 @@ static bool pointer_name(const struct refusal *f, char *name, size_t size)
 	return source_base(&f->r->at, name, size);
 }
 
+static bool was_called(const struct refusal *f, const struct step *t)
+{
+	return t && *words_callee(f->v, t->insn);
+}
+
 static void help_null(struct words *w, const struct refusal *f)
 {
 	struct report_place at;
 	char name[64];
 
+	if (f->origin && !was_called(f, f->origin)) {
+		report_place_of(f->v->in, f->origin->insn, &at);
+		if (!source_target(&at, name, sizeof(name)) || (at.line == f->r->at.line && at.file)) {
+			words_add(w, "Keep the pointer in a variable first, and add \"if (!pointer) %s\" ", leave(f));
+		} else {
+			words_add(w, "Add \"if (!%s) %s\" ", name, leave(f));
+		}
+		add_before(w, &f->r->at);
+		words_add(w, ": what is read at ");
+		add_at(w, &at);
+		words_add(w, " may be NULL.");
+		return;
+	}
 	if (pointer_name(f, name, sizeof(name)))
 		words_add(w, "Add \"if (!%s) %s\" ", name, leave(f));
 	else
@@ -278,6 +314,14 @@ static void help_ctx(struct words *w, const struct refusal *f)
 
 static void help_moved(struct words *w, const struct refusal *f)
 {
+	if (f->reg && (f->reg->type & PTR_NULL)) {
+		help_null(w, f);
+		return;
+	}
+	if (BPF_CLASS(f->insn->code) == BPF_JMP) {
+		words_add(w, "Pass the pointer as it was given.");
+		return;
+	}
 	words_add(w, "Access members of the original pointer by name (ctx->member), not through a pointer into it or "
 		     "by a variable "
 		     "index.");
@@ -336,13 +380,25 @@ static void help_leak(struct words *w, const struct refusal *f)
 
 static void help_return(struct words *w, const struct refusal *f)
 {
-	words_add(w,
-		  "Return one of the values that the program type knows, or bound the number before it is returned.");
+	words_add(w, "Return one of the values that %s, or bound the number before it is returned.",
+		  says(f, "callback return") ? "the caller of the callback knows" : "the program type knows");
 }
 
 static void help_stack(struct words *w, const struct refusal *f)
 {
-	if (f->r->problem == PROBLEM_STACK_WRITE)
+	if (says(f, "frame pointer is read only"))
+		words_add(w, "Copy r10 to another register, and change the copy.");
+	else if (says(f, "dynptr at an offset"))
+		words_add(w, "Pass the address of the struct bpf_dynptr variable itself.");
+	else if (strstr(f->r->reason, "the functions that are made for it"))
+		words_add(w, "Read and write what a dynptr stands for with bpf_dynptr_read(), bpf_dynptr_write(), "
+			     "bpf_dynptr_data() "
+			     "or bpf_dynptr_slice(); what an iterator gives, with its _next() function.");
+	else if (strstr(f->r->reason, ", and the call "))
+		words_add(w, "Hand over the buffer's own size (sizeof(buffer)); large buffers belong into a map (a "
+			     "per-CPU array "
+			     "of one element).");
+	else if (f->r->problem == PROBLEM_STACK_WRITE)
 		words_add(w, "Keep offsets within the variable; large buffers belong into a map (a per-CPU array of "
 			     "one element).");
 	else
@@ -389,7 +445,11 @@ static void help_arith(struct words *w, const struct refusal *f)
 
 static void help_dynptr(struct words *w, const struct refusal *f)
 {
-	if (strstr(f->v->out->message, "Expected an initialized"))
+	if (says(f, "Unsupported reg type"))
+		words_add(w, "Make it of a map's value: bpf_dynptr_from_mem(value, sizeof(*value), 0, &ptr).");
+	else if (says(f, "potential write to dynptr"))
+		words_add(w, "Give the buffer no more bytes than it has: it lies beside the dynptr.");
+	else if (strstr(f->v->out->message, "Expected an initialized"))
 		words_add(w, "Make it first with bpf_dynptr_from_mem(), bpf_ringbuf_reserve_dynptr() or the like, look "
 			     "at what that returns, "
 			     "and do not use it after it was given back.");
@@ -403,7 +463,15 @@ static void help_lock(struct words *w, const struct refusal *f)
 {
 	const char *m = f->v->out->message;
 
-	if (strstr(m, "must be held"))
+	if (strstr(m, "bpf_preempt_disable-ed"))
+		words_add(w, "Call bpf_preempt_enable() on every path, before that.");
+	else if (strstr(m, "bpf_local_irq_save-ed"))
+		words_add(w, "Call bpf_local_irq_restore() on every path, before that.");
+	else if (strstr(m, "has no valid bpf_spin_lock") || strstr(m, "doesn't point to 'struct bpf_spin_lock'"))
+		words_add(w, "Put a member of type struct bpf_spin_lock into the map's value (or the object) and pass "
+			     "its address; "
+			     "what it protects lies in the same value.");
+	else if (strstr(m, "must be held"))
 		words_add(w, "Call bpf_spin_lock() on the lock in the same map value (or object) first, and "
 			     "bpf_spin_unlock() after it.");
 	else if (f->op == INSN_EXIT)
@@ -444,12 +512,36 @@ static void help_gpl(struct words *w, const struct refusal *f)
 		     "without the call.");
 }
 
+/* Who may call a kernel function: the types that have it. */
+static void help_kfunc(struct words *w, const struct refusal *f)
+{
+	const struct kfunc_desc *k = kfunc_find(f->callee);
+	uint32_t n = 0;
+
+	if (!k || !k->prog_types) {
+		words_add(w, "Do without %s(): the kernel offers it to no program of this kind.", f->callee);
+		return;
+	}
+	words_add(w, "Programs of these types may call %s():", f->callee);
+	for (uint32_t i = 0; i < prog_types_n; i++)
+		if (prog_types[i].name && prog_types[i].type < 64 && (k->prog_types >> prog_types[i].type & 1))
+			words_add(w, "%s %s", n++ ? "," : "", prog_types[i].name);
+	words_add(w, "%s.", k->attach_types ? " (with some attach types only)" : "");
+}
+
 static void help_call(struct words *w, const struct refusal *f)
 {
 	const struct helper_desc *h =
 		f->op == INSN_CALL_HELPER && f->insn->imm > 0 ? helper_find((uint32_t)f->insn->imm) : NULL;
 
-	if (h)
+	if (h && says(f, "not allowed in probe"))
+		words_add(w,
+			  "%s() may be called from a few kernel functions only, where it cannot deadlock: attach to "
+			  "another.",
+			  h->name);
+	else if (f->op == INSN_CALL_KFUNC && *f->callee)
+		help_kfunc(w, f);
+	else if (h)
 		words_add(w, "'skep list helpers' tells which program types have %s().", h->name);
 	else
 		words_add(w, "Ask for it before it is used: bpf_core_field_exists(), bpf_core_type_exists(), or a "
@@ -467,6 +559,100 @@ static void help_sleep(struct words *w, const struct refusal *f)
 static void help_ptr_leak(struct words *w, const struct refusal *f)
 {
 	words_add(w, "Store or return what the pointer points to, not the pointer; or load with CAP_PERFMON.");
+}
+
+/* Arguments of kernel functions, by what the check says. */
+static void help_kernel_arg(struct words *w, const struct refusal *f)
+{
+	static const struct {
+		const char *message, *help;
+	} kinds[] = {
+		{"must be a rcu pointer", "Pass an argument of the hook as it came, take the object with its acquire "
+					  "function, or read it between "
+					  "bpf_rcu_read_lock() and bpf_rcu_read_unlock() and compare it with NULL."},
+		{"must be referenced or trusted",
+		 "Pass an argument of the hook as it came, or take the object with its acquire function first."},
+		{"expects refcounted",
+		 "Release what the program acquired itself, once; what a hook or a map lends stays."},
+		{"must be referenced",
+		 "Take the object first: with its acquire function, bpf_obj_new(), or out of its list or map."},
+		{"must point to scalar, or struct with scalar",
+		 "Pass a pointer that the kernel gave: an argument of the hook, or the result of a function that looks "
+		 "it up."},
+		{"must have zero offset", "Pass the pointer as it was given."},
+		{"must be a known constant",
+		 "Use sizeof() or another number that is known when the program is compiled."},
+		{"expected pointer to struct",
+		 "Pass a pointer of the type that the function declares; a cast does not change what "
+		 "the kernel knows of it."},
+		{"type ID argument must be",
+		 "Use bpf_obj_new(typeof(struct ...)) with a struct that the program defines."},
+	};
+
+	if (f->lost) {
+		words_add(w, "Use the pointer before %s(), or take it anew after it.",
+			  words_callee(f->v, f->lost->insn));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (says(f, kinds[i].message)) {
+			words_add(w, "%s", kinds[i].help);
+			return;
+		}
+}
+
+/* What is wrong with functions, where their declarations tell. */
+static void help_shape(struct words *w, const struct refusal *f)
+{
+	static const struct {
+		const char *message, *help;
+	} kinds[] = {
+		{"doesn't return scalar", "Let it return int (or another integer or an enum), or make it static."},
+		{"only allowed in functions that return 'int'",
+		 "Let the function return int: a packet load or tail call may leave it early "
+		 "with a number."},
+		{"not allowed in subprogs without BTF",
+		 "Compile with -g, or make the function inline (static __always_inline)."},
+		{"size cannot be determined",
+		 "Define the type that the argument points to (it is only declared), or make the function "
+		 "static."},
+		{"bpf_throw kfunc", "Leave the callback with a value that ends the loop, and throw after it."},
+		{"cannot call exception cb",
+		 "Call another function there: an exception callback runs only when something is thrown."},
+		{"multiple exception callback", "Name one callback: __exception_cb(name) once."},
+		{"exception callback",
+		 "Let __exception_cb() name a global function of the program that takes one u64 and returns an "
+		 "integer."},
+		{"arg#", "Make the function static, or give its arguments types that a function can be verified with "
+			 "by itself: numbers, "
+			 "the context, pointers to structs of known size, and the __arg_ tags of bpf_helpers.h."},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (says(f, kinds[i].message)) {
+			words_add(w, "%s", kinds[i].help);
+			return;
+		}
+}
+
+static void help_attach(struct words *w, const struct refusal *f)
+{
+	if (says(f, "is not a supported struct"))
+		words_add(w, "Put the program into a map of SEC(\".struct_ops\") whose type is a struct that the "
+			     "kernel takes, such as "
+			     "struct tcp_congestion_ops.");
+	else if (says(f, "disabled hook"))
+		words_add(w, "Attach to another hook.");
+	else if (says(f, "is not sleepable"))
+		words_add(w, "Leave the \".s\" out of the section's name (SEC(\"fentry/...\"), SEC(\"lsm/...\")).");
+	else if (says(f, "not modifiable"))
+		words_add(w, "fmod_ret takes functions that may fail on purpose (ALLOW_ERROR_INJECTION) and "
+			     "security_*() only; fexit "
+			     "sees the result of any.");
+	else
+		words_add(w, "The section's name says what the program attaches to: SEC(\"fentry/FUNCTION\"), "
+			     "SEC(\"tp_btf/TRACEPOINT\"), "
+			     "SEC(\"lsm/HOOK\"), SEC(\"iter/KIND\").");
 }
 
 static void help_arg(struct words *w, const struct refusal *f)
@@ -491,6 +677,7 @@ static void help_arg(struct words *w, const struct refusal *f)
 		words_add(w, "Pass the pointer that the program was called with, unchanged.");
 		break;
 	default:
+		help_kernel_arg(w, f);
 		break;
 	}
 }
@@ -520,11 +707,28 @@ static void help_read_only(struct words *w, const struct refusal *f)
 
 static void help_map(struct words *w, const struct refusal *f)
 {
-	words_add(w, "Use a map of a type that the call takes: bpf-helpers(7) names them at each helper.");
+	if (says(f, "map_uid"))
+		words_add(w, "Hand over the map that the value was looked up in, and look it up once: each look-up in "
+			     "a map of maps "
+			     "counts as another map.");
+	else if (says(f, "tracing progs cannot use"))
+		words_add(w, "Keep such values in maps that no kprobe, tracepoint, raw_tp or perf_event program uses: "
+			     "fentry and lsm programs may have them.");
+	else
+		words_add(w, "Use a map of a type that the call takes: bpf-helpers(7) names them at each helper.");
 }
 
 static void help_kernel_object(struct words *w, const struct refusal *f)
 {
+	if (says(f, "direct access to")) {
+		words_add(w, "Leave it to the functions that are made for it: bpf_spin_lock(), bpf_list_push_front(), "
+			     "bpf_timer_init() and so on.");
+		return;
+	}
+	if (says(f, "beyond the end of")) {
+		words_add(w, "Read no more than the member has (sizeof).");
+		return;
+	}
 	words_add(w, "Read members with BPF_CORE_READ() or bpf_probe_read_kernel(); kernel objects are changed by "
 		     "kernel functions only.");
 }
@@ -567,6 +771,8 @@ static void (*const helps[PROBLEM_COUNT])(struct words *w, const struct refusal 
 	[PROBLEM_BTF_ACCESS] = help_kernel_object,
 	[PROBLEM_MISALIGNED] = help_misaligned,
 	[PROBLEM_GPL] = help_gpl,
+	[PROBLEM_SHAPE] = help_shape,
+	[PROBLEM_ATTACH] = help_attach,
 };
 
 char *suggest(const struct refusal *f)
