@@ -150,10 +150,10 @@ static inline void refine_bits(struct scalar *a, uint64_t v, bool is32, bool set
 /* less - a < b, or a <= b when @over is 0. Bounds move by @over, modulo their width. */
 #define REFINE_LESS(a, b, type, min, max, over)                                                                        \
 	do {                                                                                                           \
-		type most = (type)((b)->max - (type)(over)), least;                                                    \
+		type most = (type)((uint64_t)(b)->max - (over)), least;                                                \
                                                                                                                        \
 		(a)->max = (a)->max < most ? (a)->max : most;                                                          \
-		least = (type)((a)->min + (type)(over));                                                               \
+		least = (type)((uint64_t)(a)->min + (over));                                                           \
 		(b)->min = (b)->min > least ? (b)->min : least;                                                        \
 	} while (0)
 
