@@ -79,6 +79,9 @@ static int place(const struct jit_object *obj, const struct skep_code *code, uin
 		err = reloc_value(rel, code, mem, &value);
 		if (err)
 			return err;
+		/* What is not there ends the run early. */
+		if (value == (uintptr_t)jit_target_no_helper)
+			mem[obj->entry - 1] &= (uint8_t)~JIT_DIRECT;
 		memcpy(mem + rel->offset, &value, sizeof(value));
 	}
 	return 0;
@@ -91,7 +94,7 @@ int jit_link(const struct jit_object *obj, const struct skep_code *code, struct 
 	uint8_t *mem;
 	int err;
 
-	if (!obj->size || obj->entry >= obj->size)
+	if (!obj->size || !obj->entry || obj->entry >= obj->size)
 		return -EINVAL;
 	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem == MAP_FAILED)

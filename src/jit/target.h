@@ -20,6 +20,9 @@ enum jit_runtime {
 	RUNTIME_COUNT,
 };
 
+/* The byte before a program's entry, when C may call it without jit_target_enter(). */
+#define JIT_DIRECT 0xd1
+
 /* jit_host_features - the features that this CPU has, as a set of enum jit_feature. */
 uint32_t jit_host_features(void);
 

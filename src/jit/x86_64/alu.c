@@ -12,6 +12,9 @@ void jx_alu_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 	struct emit *e = &j->e;
 	int32_t imm = in->imm;
 
+	if (a == ALU_ADD && w == W64 &&
+	    jx_sink(j, j->next, in->dst_reg, (struct x86_sib){.base = dst, .index = NO_INDEX, .disp = imm}))
+		return;
 	if (a == ALU_AND && imm == 0) {
 		emit_mov_imm(e, dst, 0);
 	} else if (imm == (a == ALU_AND ? -1 : 0)) {
@@ -38,6 +41,18 @@ void jx_alu_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 	jx_fuse_zero_test(j, in, w);
 }
 
+void jx_emit_times(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src, int32_t imm)
+{
+	if (imm == 3 || imm == 5 || imm == 9) {
+		/* One cycle instead of three. */
+		emit_lea_sib(e, w, dst,
+			     (struct x86_sib){
+				     .base = src, .index = src, .scale = (uint8_t)__builtin_ctz((unsigned)imm - 1)});
+	} else {
+		emit_imul_rri(e, w, dst, src, imm);
+	}
+}
+
 void jx_mul_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	enum x86_reg dst = jx_reg(in->dst_reg);
@@ -47,7 +62,7 @@ void jx_mul_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 	else if (in->imm == 1)
 		jx_emit_keep(&j->e, w, dst);
 	else
-		emit_imul_rri(&j->e, w, dst, dst, in->imm);
+		jx_emit_times(&j->e, w, dst, dst, in->imm);
 }
 
 void jx_mul_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
@@ -62,7 +77,7 @@ void jx_shift_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_wi
 
 	if (count == 0)
 		jx_emit_keep(&j->e, w, dst);
-	else if (!(a == SHIFT_SHL && w == W64 && jx_fuse_shift(j, in)))
+	else if (!(a == SHIFT_SHL && jx_fuse_shift(j, in, w)))
 		emit_shift_ri(&j->e, w, (enum x86_shift)a, dst, count);
 }
 

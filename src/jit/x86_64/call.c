@@ -11,8 +11,7 @@
 
 #include "map/map.h"
 
-/* Opcode FF /2 or lea with [rip + rel32], to be filled in. */
-static void emit_rip(struct jx *j, enum x86_width w, uint32_t op, unsigned reg, uint32_t pool)
+void jx_rip(struct jx *j, enum x86_width w, uint32_t op, unsigned reg, uint32_t pool)
 {
 	uint8_t *p = emit_begin(&j->e);
 
@@ -27,7 +26,7 @@ static void emit_rip(struct jx *j, enum x86_width w, uint32_t op, unsigned reg, 
 /* A call of a C function through the pool. */
 static void call_c(struct jx *j, enum jit_reloc_kind kind, uint32_t index)
 {
-	emit_rip(j, W32, 0xff, 2, jx_pool(j, kind, index));
+	jx_rip(j, W32, 0xff, 2, jx_pool(j, kind, index));
 }
 
 /* After a helper that may have run a callback: was there a fault? run.c tells the whole story. */
@@ -123,7 +122,7 @@ void jx_callx(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 	in_range = emit_jcc_local(e, CC_B);
 	emit_mov_rr(e, W64, R11, R10);
 	emit_land(e, in_range);
-	emit_rip(j, W64, 0x8d, R10, j->table - 1);
+	jx_rip(j, W64, 0x8d, R10, j->table - 1);
 	emit_load_sib(e, W64, false, R10, (struct x86_sib){.base = R10, .index = R11, .scale = 3});
 	emit_mov_rr(e, W64, R9, REG_ENV);
 	emit_call_reg(e, R10);

@@ -26,11 +26,7 @@ void jx_fail(struct jx *j, int err)
 		j->e.err = err;
 }
 
-/*
- * grow - make room for one more element of an array.
- * Return: false, and the error noted, when there is no memory.
- */
-static bool grow(struct jx *j, void *array, size_t elem, uint32_t n, uint32_t *cap)
+bool jx_grow(struct jx *j, void *array, size_t elem, uint32_t n, uint32_t *cap)
 {
 	uint32_t want = *cap ? *cap * 2 : 64;
 	void *mem;
@@ -49,7 +45,7 @@ static bool grow(struct jx *j, void *array, size_t elem, uint32_t n, uint32_t *c
 
 static void add_fixup(struct jx *j, struct jx_fixup fix)
 {
-	if (grow(j, &j->fixups, sizeof(fix), j->n_fixups, &j->cap_fixups))
+	if (jx_grow(j, &j->fixups, sizeof(fix), j->n_fixups, &j->cap_fixups))
 		j->fixups[j->n_fixups++] = fix;
 }
 
@@ -76,6 +72,26 @@ void jx_jmp(struct jx *j, uint32_t target)
 	emit_end(&j->e, enc_u32(p, 0));
 }
 
+/* Up to JX_ALIGN - 1 bytes that do nothing. */
+static void emit_align(struct jx *j)
+{
+	uint8_t *p = emit_begin(&j->e);
+
+	if (!p)
+		return;
+	add_fixup(j, (struct jx_fixup){.pos = j->e.len, .target = JX_ALIGN - 1, .kind = FIX_ALIGN});
+	memset(p, X86_INT3, JX_ALIGN - 1);
+	emit_end(&j->e, p + JX_ALIGN - 1);
+}
+
+uint32_t jx_new_place(struct jx *j)
+{
+	if (!jx_grow(j, &j->places, sizeof(*j->places), j->n_places, &j->cap_places))
+		return 0;
+	j->places[j->n_places] = (struct jx_place){0};
+	return j->n_places++;
+}
+
 void jx_rel32(struct jx *j, enum jx_fixup_kind kind, uint32_t target)
 {
 	if (!j->e.err)
@@ -86,7 +102,7 @@ void jx_load_reloc(struct jx *j, enum x86_reg dst, enum jit_reloc_kind kind, uin
 {
 	uint32_t offset = emit_mov_reloc(&j->e, dst);
 
-	if (j->e.err || !grow(j, &j->relocs, sizeof(*j->relocs), j->n_relocs, &j->cap_relocs))
+	if (j->e.err || !jx_grow(j, &j->relocs, sizeof(*j->relocs), j->n_relocs, &j->cap_relocs))
 		return;
 	j->relocs[j->n_relocs++] = (struct jx_reloc){
 		.rel = {.offset = offset, .kind = kind, .index = index, .addend = addend},
@@ -96,7 +112,7 @@ void jx_load_reloc(struct jx *j, enum x86_reg dst, enum jit_reloc_kind kind, uin
 
 uint32_t jx_pool_add(struct jx *j, enum jit_reloc_kind kind, uint32_t index)
 {
-	if (!grow(j, &j->pool, sizeof(*j->pool), j->n_pool, &j->cap_pool))
+	if (!jx_grow(j, &j->pool, sizeof(*j->pool), j->n_pool, &j->cap_pool))
 		return 0;
 	j->pool[j->n_pool] = (struct jit_reloc){.kind = kind, .index = index};
 	return j->n_pool++;
@@ -115,6 +131,11 @@ uint32_t jx_pool(struct jx *j, enum jit_reloc_kind kind, uint32_t index)
 static struct jx_place here(const struct jx *j)
 {
 	return (struct jx_place){.offset = j->e.len, .n_fixups = j->n_fixups};
+}
+
+void jx_land(struct jx *j, uint32_t place)
+{
+	j->places[place] = here(j);
 }
 
 /* The order in which registers are saved; restored in reverse. */
@@ -164,17 +185,38 @@ static void emit_fault_exit(struct jx *j)
 	emit_byte(&j->e, X86_RET);
 }
 
+/*
+ * What stands before main's first byte: JIT_DIRECT for a program that C may call as a function, since it keeps what the C ABI
+ * wants kept, reads no register before it is written but its arguments, and nothing can end its run from within.
+ */
+static void emit_mark(struct jx *j)
+{
+	const uint16_t args = 0x3e;
+
+	emit_align(j);
+	for (int i = 0; i < JX_ALIGN - 1; i++)
+		emit_byte(&j->e, X86_INT3);
+	emit_byte(&j->e, !j->may_end_early && !(j->live[0] & ~args) ? JIT_DIRECT : X86_INT3);
+}
+
 static void emit_func(struct jx *j, struct jx_func *f)
 {
 	const struct bpf_insn *insns = j->code->insns;
 
 	j->fn = f;
+	if (f->start == 0)
+		emit_mark(j);
 	f->entry = here(j);
 	emit_prologue(j, f);
 	for (j->at = f->start; j->at < f->end; j->at = j->next) {
 		const struct jx_rule *rule = &rules[j->ops[j->at]];
-		struct jx_place place = here(j);
+		struct jx_place place;
 
+		if (j->flags[j->at] & JX_LOOP)
+			emit_align(j);
+		place = here(j);
+		if (j->next_switch < j->n_switches && j->switches[j->next_switch].root == j->at)
+			jx_emit_switch(j);
 		j->next = j->at + (insn_is_wide(&insns[j->at]) ? 2 : 1);
 		rule->emit(j, &insns[j->at], rule->a, (enum x86_width)rule->width);
 		j->places[j->at] = place;
@@ -201,6 +243,7 @@ static void jx_free(struct jx *j)
 	free(j->effects);
 	free(j->live);
 	free(j->places);
+	free(j->switches);
 	free(j->funcs);
 	free(j->fixups);
 	free(j->relocs);
@@ -226,12 +269,14 @@ int jit_compile_for(const struct skep_code *code, uint32_t features, struct jit_
 	j.flags = calloc(n, sizeof(*j.flags));
 	j.effects = calloc(n, sizeof(*j.effects));
 	j.live = calloc(n + 1, sizeof(*j.live));
+	j.n_places = j.cap_places = (uint32_t)n + 1;
 	j.places = calloc(n + 1, sizeof(*j.places));
 	j.funcs = calloc(code->n_subprogs, sizeof(*j.funcs));
 	obj = calloc(1, sizeof(*obj));
 	err = j.ops && j.flags && j.effects && j.live && j.places && j.funcs && obj ? jx_scan(&j) : -ENOMEM;
 	if (!err) {
 		jx_find_live(&j);
+		jx_find_switches(&j);
 		for (uint32_t k = 0; k < code->n_subprogs; k++)
 			emit_func(&j, &j.funcs[k]);
 		j.places[n] = here(&j);

@@ -143,13 +143,38 @@ void emit_rorx(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg 
 	emit_end(e, p);
 }
 
-void emit_store_imm(struct emit *e, enum x86_width size, enum x86_reg base, int32_t disp, int32_t imm)
+static uint8_t *enc_rsib(uint8_t *p, enum x86_width w, uint32_t op, unsigned reg, struct x86_sib mem)
+{
+	/* As in enc_rm(): base rbp and r13 cannot go without a displacement. */
+	unsigned mod = mem.disp == 0 && (mem.base & 7) != RBP ? 0 : mem.disp == (int8_t)mem.disp ? 1 : 2;
+
+	if (mem.index == NO_INDEX)
+		return enc_rm(p, w, op, reg, mem.base, mem.disp);
+	p = enc_op(p, w, op, reg, mem.index, mem.base);
+	*p++ = (uint8_t)(mod << 6 | (reg & 7) << 3 | 4);
+	*p++ = (uint8_t)(mem.scale << 6 | (mem.index & 7) << 3 | (mem.base & 7));
+	if (mod == 1)
+		*p++ = (uint8_t)mem.disp;
+	else if (mod == 2)
+		p = enc_u32(p, (uint32_t)mem.disp);
+	return p;
+}
+
+void emit_rsib(struct emit *e, enum x86_width w, uint32_t op, unsigned reg, struct x86_sib mem)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (p)
+		emit_end(e, enc_rsib(p, w, op, reg, mem));
+}
+
+void emit_store_imm(struct emit *e, enum x86_width size, struct x86_sib mem, int32_t imm)
 {
 	uint8_t *p = emit_begin(e);
 
 	if (!p)
 		return;
-	p = enc_rm(p, size, size == W8 ? 0xc6 : 0xc7, 0, base, disp);
+	p = enc_rsib(p, size, size == W8 ? 0xc6 : 0xc7, 0, mem);
 	if (size == W8) {
 		*p++ = (uint8_t)imm;
 	} else if (size == W16) {
@@ -161,22 +186,49 @@ void emit_store_imm(struct emit *e, enum x86_width size, enum x86_reg base, int3
 	emit_end(e, p);
 }
 
-void emit_rsib(struct emit *e, enum x86_width w, uint32_t op, enum x86_reg reg, struct x86_sib mem)
+void emit_alu_sib_imm(struct emit *e, enum x86_width w, enum x86_alu op, struct x86_sib mem, int32_t imm)
 {
-	/* As in enc_rm(): base rbp and r13 cannot go without a displacement. */
-	unsigned mod = mem.disp == 0 && (mem.base & 7) != RBP ? 0 : mem.disp == (int8_t)mem.disp ? 1 : 2;
 	uint8_t *p = emit_begin(e);
 
 	if (!p)
 		return;
-	p = enc_op(p, w, op, reg, mem.index, mem.base);
-	*p++ = (uint8_t)(mod << 6 | (reg & 7) << 3 | 4);
-	*p++ = (uint8_t)(mem.scale << 6 | (mem.index & 7) << 3 | (mem.base & 7));
-	if (mod == 1)
-		*p++ = (uint8_t)mem.disp;
-	else if (mod == 2)
-		p = enc_u32(p, (uint32_t)mem.disp);
+	if (w == W8 || imm == (int8_t)imm) {
+		p = enc_rsib(p, w, w == W8 ? 0x80 : 0x83, op, mem);
+		*p++ = (uint8_t)imm;
+	} else {
+		p = enc_rsib(p, w, 0x81, op, mem);
+		if (w == W16) {
+			*p++ = (uint8_t)imm;
+			*p++ = (uint8_t)((uint32_t)imm >> 8);
+		} else {
+			p = enc_u32(p, (uint32_t)imm);
+		}
+	}
 	emit_end(e, p);
+}
+
+void emit_nops(uint8_t *p, uint32_t n)
+{
+	/* The forms that Intel's manual recommends (volume 2, NOP), by length. */
+	static const uint8_t nops[9][9] = {
+		{0x90},
+		{0x66, 0x90},
+		{0x0f, 0x1f, 0x00},
+		{0x0f, 0x1f, 0x40, 0x00},
+		{0x0f, 0x1f, 0x44, 0x00, 0x00},
+		{0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+		{0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
+		{0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+		{0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+	};
+
+	while (n) {
+		uint32_t len = MIN(n, (uint32_t)ARRAY_SIZE(nops));
+
+		memcpy(p, nops[len - 1], len);
+		p += len;
+		n -= len;
+	}
 }
 
 static uint32_t emit_local(struct emit *e, uint8_t opcode, uint8_t disp)

@@ -320,24 +320,25 @@ static inline void emit_store(struct emit *e, enum x86_width size, enum x86_reg 
 	emit_rm(e, size, size == W8 ? 0x88 : 0x89, src, base, disp);
 }
 
-/* emit_store_imm - the low @size bytes of the sign-extended @imm to [base + disp]. */
-void emit_store_imm(struct emit *e, enum x86_width size, enum x86_reg base, int32_t disp, int32_t imm);
-
 /* emit_lea - dst = base + disp. W32 or W64. */
 static inline void emit_lea(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg base, int32_t disp)
 {
 	emit_rm(e, w, 0x8d, dst, base, disp);
 }
 
-/* A memory operand [base + index * 2^scale + disp]; index is not rsp. */
+/* A memory operand [base + index * 2^scale + disp]; index rsp, which cannot be one, says that there is none. */
 struct x86_sib {
 	enum x86_reg base, index;
 	uint8_t scale;
 	int32_t disp;
 };
+#define NO_INDEX RSP
 
-/* emit_rsib - opcode with a register and such an operand. */
-void emit_rsib(struct emit *e, enum x86_width w, uint32_t op, enum x86_reg reg, struct x86_sib mem);
+/* emit_rsib - opcode with a register (or /digit) and such an operand. */
+void emit_rsib(struct emit *e, enum x86_width w, uint32_t op, unsigned reg, struct x86_sib mem);
+
+/* emit_alu_sib_imm - op with such an operand as destination and an immediate; ALU_CMP compares. */
+void emit_alu_sib_imm(struct emit *e, enum x86_width w, enum x86_alu op, struct x86_sib mem, int32_t imm);
 
 /* emit_lea_sib - dst = base + index * 2^scale + disp. W32 or W64. */
 static inline void emit_lea_sib(struct emit *e, enum x86_width w, enum x86_reg dst, struct x86_sib mem)
@@ -360,6 +361,9 @@ static inline void emit_store_sib(struct emit *e, enum x86_width size, struct x8
 	emit_rsib(e, size, size == W8 ? 0x88 : 0x89, src, mem);
 }
 
+/* emit_store_imm - the low @size bytes of the sign-extended @imm to such an operand. */
+void emit_store_imm(struct emit *e, enum x86_width size, struct x86_sib mem, int32_t imm);
+
 /* emit_xadd - lock: [base + disp] += src, src = what was there. W32 or W64. */
 static inline void emit_xadd(struct emit *e, enum x86_width w, enum x86_reg base, int32_t disp, enum x86_reg src)
 {
@@ -377,6 +381,9 @@ static inline void emit_cmpxchg(struct emit *e, enum x86_width w, enum x86_reg b
 {
 	emit_rm(e, w, OP_0F | OP_LOCK | 0xb1, src, base, disp);
 }
+
+/* emit_nops - fill @n bytes at @p with as few instructions that do nothing as can be. */
+void emit_nops(uint8_t *p, uint32_t n);
 
 /* emit_push, emit_pop - 8 bytes on the stack. */
 static inline void emit_push(struct emit *e, enum x86_reg reg)

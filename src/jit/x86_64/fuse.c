@@ -7,24 +7,14 @@
  *
  *  1. Every register holds afterwards what it would have held without, unless jx_dead() says that it
  *     is written before it is read.
- *  2. No instruction but the first is a jump target. peek() sees to it.
- *  3. A fusion ends within its function. peek() again.
+ *  2. No instruction but the first is a jump target. jx_peek() sees to it.
+ *  3. A fusion ends within its function. jx_peek() again.
  *  4. An operation on 32 bits may look at the low half of a 64-bit copy, never the other
  *     way round: a 32-bit copy clears what the 64-bit operation would see.
  *  5. Where an operand of a later instruction is a register that an earlier one of the fusion has
  *     written, the match either says which value it is or fails.
  */
 #include "jit/x86_64/jx.h"
-
-#include <stdlib.h>
-
-/* The operation of instruction @at, if it may be compiled together with those before it; else JX_NO_OP. */
-static unsigned peek(const struct jx *j, uint32_t at)
-{
-	if (at >= j->fn->end || (j->flags[at] & JX_TARGET))
-		return JX_NO_OP;
-	return j->ops[at];
-}
 
 bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t imm)
 {
@@ -34,107 +24,46 @@ bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t im
 	return true;
 }
 
-/* The loads that an address may be fused with: bytes, negative when sign-extended, 0 for other operations. */
-static int load_size(unsigned op)
+/* set_sum - dst = the sum @mem, before instruction @at; or nothing, when its uses can do that themselves. */
+static void set_sum(struct jx *j, uint32_t at, unsigned dst, struct x86_sib mem)
 {
-	switch (op) {
-	case INSN_LDXB:
-		return W8;
-	case INSN_LDXH:
-		return W16;
-	case INSN_LDXW:
-		return W32;
-	case INSN_LDXDW:
-		return W64;
-	case INSN_LDXSB:
-		return -W8;
-	case INSN_LDXSH:
-		return -W16;
-	case INSN_LDXSW:
-		return -W32;
-	default:
-		return 0;
-	}
-}
-
-/* The stores, likewise. */
-static int store_size(unsigned op)
-{
-	switch (op) {
-	case INSN_STXB:
-		return W8;
-	case INSN_STXH:
-		return W16;
-	case INSN_STXW:
-		return W32;
-	case INSN_STXDW:
-		return W64;
-	default:
-		return 0;
-	}
+	if (!jx_sink(j, at, dst, mem))
+		emit_lea_sib(&j->e, W64, jx_reg(dst), mem);
 }
 
 /*
- * fuse_access - an access through register @sum at @at, where that register is the sum @mem.
- * Return: true when it was that. The sum itself is not computed then.
- */
-static bool fuse_access(struct jx *j, uint32_t at, unsigned sum, struct x86_sib mem)
-{
-	const struct bpf_insn *access = &j->code->insns[at];
-	unsigned op = peek(j, at);
-	int load = load_size(op), store = store_size(op);
-
-	mem.disp = access->off;
-	if (load && access->src_reg == sum && (access->dst_reg == sum || jx_dead(j, at + 1, sum)))
-		emit_load_sib(&j->e, (enum x86_width)abs(load), load < 0, jx_reg(access->dst_reg), mem);
-	else if (store && access->dst_reg == sum && access->src_reg != sum && jx_dead(j, at + 1, sum))
-		emit_store_sib(&j->e, (enum x86_width)store, mem, jx_reg(access->src_reg));
-	else
-		return false;
-	j->next = at + 1;
-	return true;
-}
-
-/*
- * fuse_index - "dst += base" at @at, where dst is @index << @scale, and an access there if one follows.
+ * fuse_index - "dst += base" at @at, where dst is @index << @scale.
  * Return: true when it was that.
  */
 static bool fuse_index(struct jx *j, uint32_t at, unsigned dst, enum x86_reg index, unsigned scale)
 {
 	const struct bpf_insn *add = &j->code->insns[at];
-	struct x86_sib mem = {.index = index, .scale = (uint8_t)scale};
 
 	/* dst += dst would add what is not in a register. */
-	if (peek(j, at) != INSN_ADD64_X || add->dst_reg != dst || add->src_reg == dst)
+	if (jx_peek(j, at) != INSN_ADD64_X || add->dst_reg != dst || add->src_reg == dst)
 		return false;
-	mem.base = jx_reg(add->src_reg);
-	if (fuse_access(j, at + 1, dst, mem))
-		return true;
-	emit_lea_sib(&j->e, W64, jx_reg(dst), mem);
+	set_sum(j, at + 1, dst,
+		(struct x86_sib){.base = jx_reg(add->src_reg), .index = index, .scale = (uint8_t)scale});
 	j->next = at + 1;
 	return true;
 }
 
 /*
- * fuse_base - "sum = base; sum += dst" at @at, where dst is @index << @scale and not looked at any more; and an
- * access there if one follows.
+ * fuse_base - "sum = base; sum += dst" at @at, where dst is @index << @scale and not looked at any more.
  * Return: true when it was that. dst itself is not computed then.
  */
 static bool fuse_base(struct jx *j, uint32_t at, unsigned dst, enum x86_reg index, unsigned scale)
 {
 	const struct bpf_insn *copy = &j->code->insns[at], *add = copy + 1;
-	struct x86_sib mem = {.index = index, .scale = (uint8_t)scale};
 
-	if (peek(j, at) != INSN_MOV64_X || peek(j, at + 1) != INSN_ADD64_X)
+	if (jx_peek(j, at) != INSN_MOV64_X || jx_peek(j, at + 1) != INSN_ADD64_X)
 		return false;
 	if (add->dst_reg != copy->dst_reg || add->src_reg != dst || copy->dst_reg == dst || copy->src_reg == dst)
 		return false;
 	if (!jx_dead(j, at + 2, dst))
 		return false;
-	mem.base = jx_reg(copy->src_reg);
-	if (fuse_access(j, at + 2, copy->dst_reg, mem))
-		return true;
-	emit_lea_sib(&j->e, W64, jx_reg(copy->dst_reg), mem);
+	set_sum(j, at + 2, copy->dst_reg,
+		(struct x86_sib){.base = jx_reg(copy->src_reg), .index = index, .scale = (uint8_t)scale});
 	j->next = at + 2;
 	return true;
 }
@@ -149,7 +78,7 @@ bool jx_fuse_add(struct jx *j, const struct bpf_insn *in)
 {
 	struct x86_sib mem = {.base = jx_reg(in->src_reg), .index = jx_reg(in->dst_reg)};
 
-	return fuse_access(j, j->next, in->dst_reg, mem);
+	return in->src_reg != in->dst_reg && jx_sink(j, j->next, in->dst_reg, mem);
 }
 
 /* A shift that an address can do: 1 to 3. */
@@ -167,7 +96,7 @@ static bool fuse_extend(struct jx *j, const struct bpf_insn *in)
 	const struct bpf_insn *back = &in[1];
 	enum x86_width from = (enum x86_width)((64 - in->imm) / 8);
 	enum x86_reg dst = jx_reg(in->dst_reg);
-	unsigned op = peek(j, j->next);
+	unsigned op = jx_peek(j, j->next);
 	unsigned scale;
 
 	if (in->imm != 32 && in->imm != 48 && in->imm != 56)
@@ -187,8 +116,28 @@ static bool fuse_extend(struct jx *j, const struct bpf_insn *in)
 	return true;
 }
 
-bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in)
+/* fuse_extend32 - "dst <<= n; dst >>= n", 32 bits wide: what 64-bit code does with a byte or two. */
+static bool fuse_extend32(struct jx *j, const struct bpf_insn *in)
 {
+	enum x86_width from = in->imm == 24 ? W8 : W16;
+	enum x86_reg dst = jx_reg(in->dst_reg);
+	unsigned op = jx_peek(j, j->next);
+
+	if ((in->imm != 16 && in->imm != 24) || (op != INSN_RSH32_K && op != INSN_ARSH32_K) ||
+	    in[1].dst_reg != in->dst_reg || in[1].imm != in->imm)
+		return false;
+	if (op == INSN_RSH32_K)
+		emit_movzx(&j->e, from, dst, dst);
+	else
+		emit_movsx(&j->e, W32, from, dst, dst);
+	j->next++;
+	return true;
+}
+
+bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in, enum x86_width w)
+{
+	if (w == W32)
+		return fuse_extend32(j, in);
 	if (is_scale(in))
 		return fuse_scaled(j, j->next, in->dst_reg, jx_reg(in->dst_reg), (unsigned)in->imm);
 	return fuse_extend(j, in);
@@ -212,7 +161,7 @@ struct half {
 /* match_half - "reg <<= count" or "reg >>= count" at @at, @w wide. */
 static bool match_half(const struct jx *j, uint32_t at, enum x86_width w, struct half *half)
 {
-	unsigned op = peek(j, at);
+	unsigned op = jx_peek(j, at);
 
 	half->left = is_shift(op, w, true);
 	if (!half->left && !is_shift(op, w, false))
@@ -254,7 +203,7 @@ static void emit_rotate(struct jx *j, enum x86_width w, enum x86_reg dst, enum x
  */
 static bool fuse_rotate(struct jx *j, const struct bpf_insn *in, enum x86_width copy)
 {
-	unsigned op = peek(j, j->next), result, x = in->src_reg;
+	unsigned op = jx_peek(j, j->next), result, x = in->src_reg;
 	enum x86_width w = op == INSN_LSH64_K || op == INSN_RSH64_K ? W64 : W32;
 	uint32_t at = j->next;
 	const struct bpf_insn *join;
@@ -262,7 +211,7 @@ static bool fuse_rotate(struct jx *j, const struct bpf_insn *in, enum x86_width 
 
 	if (w > copy || x == in->dst_reg || !match_half(j, at++, w, &first) || first.reg != in->dst_reg)
 		return false;
-	op = peek(j, at);
+	op = jx_peek(j, at);
 	if (op == INSN_MOV64_X || (op == INSN_MOV32_X && w == W32)) {
 		const struct bpf_insn *again = &j->code->insns[at++];
 
@@ -277,7 +226,7 @@ static bool fuse_rotate(struct jx *j, const struct bpf_insn *in, enum x86_width 
 	    first.count + second.count != (int)w * 8)
 		return false;
 	join = &j->code->insns[at];
-	if (peek(j, at++) != (w == W64 ? INSN_OR64_X : INSN_OR32_X))
+	if (jx_peek(j, at++) != (w == W64 ? INSN_OR64_X : INSN_OR32_X))
 		return false;
 	result = join->dst_reg;
 	if (!(result == first.reg && join->src_reg == second.reg) &&
@@ -290,6 +239,51 @@ static bool fuse_rotate(struct jx *j, const struct bpf_insn *in, enum x86_width 
 	emit_rotate(j, w, jx_reg(result), jx_reg(x), first.left ? second.count : first.count);
 	if (other->reg == x && !jx_dead(j, at, x))
 		emit_half(&j->e, w, other, jx_reg(x));
+	j->next = at;
+	return true;
+}
+
+/*
+ * fuse_rotate_product - a rotation of x * k that multiplies twice instead, since (x * k) << n is x * (k << n), as LLVM has it:
+ *
+ *     a = x; a *= k << n; x *= k; x >>= 32 - n; r |= the other
+ *
+ * with the two lines of products and the shift in any order; r is a or x, and the other is not looked at again.
+ */
+static bool fuse_rotate_product(struct jx *j, const struct bpf_insn *in)
+{
+	const struct bpf_insn *insns = j->code->insns, *join;
+	uint32_t k[2] = {0}, at = j->next;
+	unsigned regs[2] = {in->dst_reg, in->src_reg}, seen = 0;
+	int shift = -1, count = 0;
+
+	if (regs[0] == regs[1])
+		return false;
+	for (; seen < 3; at++, seen++) {
+		unsigned op = jx_peek(j, at);
+		int which = insns[at].dst_reg == regs[0] ? 0 : 1;
+
+		if ((op != INSN_MUL32_K && op != INSN_RSH32_K) || insns[at].dst_reg != regs[which])
+			return false;
+		if (op == INSN_MUL32_K && !k[which] && insns[at].imm) {
+			k[which] = (uint32_t)insns[at].imm;
+		} else if (op == INSN_RSH32_K && k[which] && shift < 0) {
+			shift = which;
+			count = insns[at].imm;
+		} else {
+			return false;
+		}
+	}
+	if (shift < 0 || count < 1 || count > 31 || k[!shift] != k[shift] << (32 - count) ||
+	    jx_peek(j, at) != INSN_OR32_X)
+		return false;
+	join = &insns[at++];
+	if (!((join->dst_reg == regs[0] && join->src_reg == regs[1]) ||
+	      (join->dst_reg == regs[1] && join->src_reg == regs[0])) ||
+	    !jx_dead(j, at, join->src_reg))
+		return false;
+	jx_emit_times(&j->e, W32, jx_reg(join->dst_reg), jx_reg(in->src_reg), (int32_t)k[shift]);
+	emit_shift_ri(&j->e, W32, SHIFT_ROR, jx_reg(join->dst_reg), (uint8_t)count);
 	j->next = at;
 	return true;
 }
@@ -328,7 +322,7 @@ static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width c
 {
 	enum x86_reg dst = jx_reg(in->dst_reg), src = jx_reg(in->src_reg), x;
 	const struct bpf_insn *then = &in[1];
-	unsigned op = peek(j, j->next);
+	unsigned op = jx_peek(j, j->next);
 	const struct fusion_rule *rule;
 	struct emit *e = &j->e;
 	enum x86_width w;
@@ -345,6 +339,9 @@ static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width c
 	case FUSE_NONE:
 		return false;
 	case FUSE_ADD_K:
+		if (w == W64 && jx_sink(j, j->next + 1, in->dst_reg,
+					(struct x86_sib){.base = src, .index = NO_INDEX, .disp = then->imm}))
+			break;
 		emit_lea(e, w, dst, src, then->imm);
 		break;
 	case FUSE_SUB_K:
@@ -358,7 +355,7 @@ static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width c
 		emit_lea_sib(e, w, dst, (struct x86_sib){.base = x, .index = src});
 		break;
 	case FUSE_MUL_K:
-		emit_imul_rri(e, w, dst, src, then->imm);
+		jx_emit_times(e, w, dst, src, then->imm);
 		break;
 	case FUSE_AND_K:
 		if (!jx_emit_mask(e, dst, src, then->imm))
@@ -378,13 +375,15 @@ static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width c
 
 bool jx_fuse_mov(struct jx *j, const struct bpf_insn *in, enum x86_width w)
 {
-	return fuse_rotate(j, in, w) || fuse_three(j, in, w);
+	return fuse_rotate(j, in, w) || fuse_rotate_product(j, in) || fuse_three(j, in, w) ||
+	       (w == W64 && in->dst_reg != in->src_reg &&
+		jx_sink(j, j->next, in->dst_reg, (struct x86_sib){.base = jx_reg(in->src_reg), .index = NO_INDEX}));
 }
 
 void jx_fuse_zero_test(struct jx *j, const struct bpf_insn *in, enum x86_width w)
 {
 	const struct bpf_insn *jump = &j->code->insns[j->next];
-	unsigned op = peek(j, j->next);
+	unsigned op = jx_peek(j, j->next);
 	bool equal = op == INSN_JEQ64_K || op == INSN_JEQ32_K;
 	uint32_t target;
 

@@ -9,18 +9,26 @@ uint32_t jx_target(uint32_t at, int32_t dist)
 
 void jx_branch(struct jx *j, enum x86_cond cc, uint32_t target)
 {
-	uint32_t next = j->next;
-	unsigned op = j->ops[next];
+	uint32_t next = j->next, over;
+	unsigned op = jx_peek(j, next);
 
-	if (target == next + 1 && !(j->flags[next] & JX_TARGET) && (op == INSN_JA || op == INSN_GOTOL)) {
-		const struct bpf_insn *over = &j->code->insns[next];
-
-		/* A jump over a jump means the opposite condition, and the lowest bit of a condition negates it. */
-		cc ^= 1;
-		target = jx_target(next, op == INSN_GOTOL ? over->imm : over->off);
-		j->next++;
+	if (op != INSN_JA && op != INSN_GOTOL) {
+		jx_jcc(j, cc, target);
+		return;
 	}
-	jx_jcc(j, cc, target);
+	over = jx_target(next, op == INSN_GOTOL ? j->code->insns[next].imm : j->code->insns[next].off);
+	if (target != next + 1 && over > next) {
+		jx_jcc(j, cc, target);
+		return;
+	}
+	/*
+	 * A jump over a jump means the opposite condition, and the lowest bit of a condition negates it. Where the second one leads back,
+	 * the loop goes round with one jump, and the way out takes the other.
+	 */
+	j->next++;
+	jx_jcc(j, cc ^ 1, over);
+	if (target != j->next)
+		jx_jmp(j, target);
 }
 
 void jx_jcc_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)

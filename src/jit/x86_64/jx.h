@@ -11,6 +11,9 @@
  *   compile.c  emits function after function, one rule per operation (rules.h); alu.c, divide.c,
  *              mem.c, jump.c and call.c hold what the rules call
  *   fuse.c     neighbours that become one machine instruction
+ *   fuse_mem.c operations that take their operand from memory
+ *   sink.c     sums that become part of the accesses that use them
+ *   switch.c   trees of comparisons that become a table of jumps
  *   relax.c    every jump was emitted in its long form; shortens those whose target is
  *              near, closes the gaps, appends the literal pool, fills in distances
  *   enter.c    the border between C and compiled code
@@ -46,6 +49,9 @@
 
 #define REG_ENV R12
 
+/* Where loops begin: a multiple of so many bytes. */
+#define JX_ALIGN 16
+
 /* A place in the code: an offset as emitted, and how many fixups were recorded before it. */
 struct jx_place {
 	uint32_t offset;
@@ -61,6 +67,7 @@ struct jx_fixup {
 		FIX_JCC, /* jcc to an instruction */
 		FIX_FUNC, /* rel32 to a function's entry */
 		FIX_POOL, /* rel32 to an entry of the literal pool */
+		FIX_ALIGN, /* up to JX_ALIGN - 1 bytes that do nothing: what follows begins a line */
 	} kind : 8;
 	uint8_t cc;
 	bool is_short;
@@ -89,10 +96,22 @@ struct jx_effects {
 	uint16_t reads, writes;
 };
 
+/*
+ * A tree of comparisons of one register with constants, as a table: entry i is where the program goes with a value of lo + i.
+ * See switch.c.
+ */
+struct jx_switch {
+	uint32_t root; /* the first comparison */
+	uint32_t n; /* entries */
+	int64_t lo;
+	uint8_t reg, width; /* BPF register, enum x86_width */
+};
+
 enum {
 	JX_TARGET = 1, /* flags[]: a jump lands here */
 	JX_JUMPS = 2, /* it may jump, by jx_target() */
 	JX_ENDS = 4, /* it never goes on to the next instruction */
+	JX_LOOP = 8, /* a jump leads back here: worth an aligned start */
 	JX_NO_OP = UINT16_MAX, /* ops[]: second slot of a 64-bit immediate */
 };
 
@@ -101,6 +120,7 @@ struct jx {
 	const struct skep_code *code;
 	uint32_t features; /* enum jit_feature */
 	bool has_callbacks; /* LD_FUNC occurs: a helper may come back with env->fault set */
+	bool may_end_early; /* a call may end the run from within, even if all helpers are there (link.c looks at that) */
 
 	/* By instruction. */
 	uint16_t *ops; /* enum insn_op */
@@ -108,12 +128,21 @@ struct jx {
 	struct jx_effects *effects;
 	uint16_t *live; /* one more than instructions: registers that may be read from here on, as bits */
 	bool jumps_back; /* some jump does */
-	struct jx_place *places; /* one more than instructions; the last is the fault exit */
+	struct jx_place *places; /* of every instruction, the fault exit, and what jx_new_place() made */
+	uint32_t n_places, cap_places;
+	struct jx_switch *switches; /* in ascending order of their roots */
+	uint32_t n_switches, cap_switches;
+	uint32_t next_switch; /* the first that is not emitted yet */
 
 	struct jx_func *funcs; /* one per subprog */
 	const struct jx_func *fn; /* the function that is being emitted */
 	uint32_t at; /* the instruction that is being emitted */
 	uint32_t next; /* the one to emit next; rules that fuse move it on */
+
+	struct { /* by BPF register: the memory operand that it stands for before instruction end (sink.c) */
+		struct x86_sib mem;
+		uint32_t end;
+	} sunk[16];
 
 	struct jx_fixup *fixups;
 	uint32_t n_fixups, cap_fixups;
@@ -147,12 +176,23 @@ static inline bool jx_dead(const struct jx *j, uint32_t at, unsigned reg)
 	return !(j->live[at] & 1u << reg);
 }
 
+/* switch.c */
+void jx_find_switches(struct jx *j);
+
+/* jx_emit_switch - jump by the table of the switch whose root is instruction j->at; what is not in its range goes on. */
+void jx_emit_switch(struct jx *j);
+
 /* compile.c */
+bool jx_grow(struct jx *j, void *array, size_t elem, uint32_t n, uint32_t *cap);
 void jx_fail(struct jx *j, int err); /* sticky, like emit's */
 
 /* jx_jcc, jx_jmp - jump to instruction @target; code->n_insns is the fault exit. */
 void jx_jcc(struct jx *j, enum x86_cond cc, uint32_t target);
 void jx_jmp(struct jx *j, uint32_t target);
+
+/* jx_new_place - a place that no instruction has, to be jumped to like one; jx_land() says where it is. */
+uint32_t jx_new_place(struct jx *j); /* 0 in error */
+void jx_land(struct jx *j, uint32_t place);
 
 /* jx_rel32 - the four bytes just emitted are a distance to @target (FIX_FUNC, FIX_POOL). */
 void jx_rel32(struct jx *j, enum jx_fixup_kind kind, uint32_t target);
@@ -166,6 +206,9 @@ uint32_t jx_pool(struct jx *j, enum jit_reloc_kind kind, uint32_t index);
 /* jx_pool_add - a new pool entry, whether or not there is one like it. */
 uint32_t jx_pool_add(struct jx *j, enum jit_reloc_kind kind, uint32_t index);
 
+/* jx_rip - an instruction whose memory operand is pool entry @pool. @op, @reg: opcode (FF /2, lea) and register or /digit. */
+void jx_rip(struct jx *j, enum x86_width w, uint32_t op, unsigned reg, uint32_t pool);
+
 /* jx_epilogue - take the frame of the current function down, up to its return address. */
 void jx_epilogue(struct jx *j);
 
@@ -174,8 +217,31 @@ void jx_epilogue(struct jx *j);
  * Return: true when it did, and j->next has moved on.
  */
 bool jx_fuse_mov(struct jx *j, const struct bpf_insn *in, enum x86_width w); /* after dst = src */
-bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in); /* dst <<= imm, 64 bits */
+bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in, enum x86_width w); /* dst <<= imm */
 bool jx_fuse_add(struct jx *j, const struct bpf_insn *in); /* dst += src, 64 bits */
+
+/*
+ * fuse_mem.c: a load of @size bytes from @mem to BPF register @reg by instruction @at, together with what uses the value.
+ * Return: true when all of it is compiled, and j->next has moved on; the register itself is not loaded then.
+ */
+bool jx_fuse_load(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, struct x86_sib mem);
+
+/*
+ * sink.c: BPF register @reg is about to become the sum @mem, before instruction @at.
+ * Return: true when the accesses that use it will compute it, and nothing is to be done.
+ */
+bool jx_sink(struct jx *j, uint32_t at, unsigned reg, struct x86_sib mem);
+
+/* sink.c: the memory operand of the access at @at, with base @reg and offset @off. */
+struct x86_sib jx_mem(const struct jx *j, uint32_t at, unsigned reg, int16_t off);
+
+/* jx_peek - the operation of instruction @at, if it may be compiled together with those before it; else JX_NO_OP. */
+static inline unsigned jx_peek(const struct jx *j, uint32_t at)
+{
+	if (at >= j->fn->end || (j->flags[at] & JX_TARGET))
+		return JX_NO_OP;
+	return j->ops[at];
+}
 
 /* jx_fuse_zero_test - the flags show the result of @in, an operation @w wide: does a jump ask for its being 0? */
 void jx_fuse_zero_test(struct jx *j, const struct bpf_insn *in, enum x86_width w);
@@ -186,6 +252,9 @@ static inline void jx_emit_keep(struct emit *e, enum x86_width w, enum x86_reg d
 	if (w == W32)
 		emit_mov_rr(e, W32, dst, dst);
 }
+
+/* jx_emit_times - dst = src * imm. */
+void jx_emit_times(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src, int32_t imm);
 
 /* jx_emit_mask - dst = src & imm where that is a zero-extension. Return: true when it was. */
 bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t imm);

@@ -12,22 +12,25 @@
 
 void jx_load(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
-	emit_load(&j->e, w, jx_reg(in->dst_reg), jx_reg(in->src_reg), in->off);
+	struct x86_sib mem = jx_mem(j, j->at, in->src_reg, in->off);
+
+	if (!jx_fuse_load(j, j->at, w, in->dst_reg, mem))
+		emit_load_sib(&j->e, w, false, jx_reg(in->dst_reg), mem);
 }
 
 void jx_load_sign(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
-	emit_load_sx(&j->e, w, jx_reg(in->dst_reg), jx_reg(in->src_reg), in->off);
+	emit_load_sib(&j->e, w, true, jx_reg(in->dst_reg), jx_mem(j, j->at, in->src_reg, in->off));
 }
 
 void jx_store_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
-	emit_store_imm(&j->e, w, jx_reg(in->dst_reg), in->off, in->imm);
+	emit_store_imm(&j->e, w, jx_mem(j, j->at, in->dst_reg, in->off), in->imm);
 }
 
 void jx_store_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
-	emit_store(&j->e, w, jx_reg(in->dst_reg), in->off, jx_reg(in->src_reg));
+	emit_store_sib(&j->e, w, jx_mem(j, j->at, in->dst_reg, in->off), jx_reg(in->src_reg));
 }
 
 void jx_atomic(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)

@@ -10,7 +10,8 @@
  * renews gone[] as it goes. Within a pass the entries behind the current one are
  * those of the pass before, hence too small: a target ahead seems too far at worst.
  * Distances only ever shrink, so a jump that was once in reach stays so, and
- * stopping after any pass is correct.
+ * stopping after any pass is correct. Gaps that align what follows count as long as they can be meanwhile; only when all
+ * jumps have their form does align() give them the length they need, and again distances only shrink.
  *
  * Then the code is moved together in place, from low to high, and the distances are
  * filled in. The literal pool follows, 8-aligned, never to be run into: the gap is int3.
@@ -24,12 +25,12 @@
 
 static uint32_t long_size(const struct jx_fixup *f)
 {
-	return f->kind == FIX_JMP ? 5 : f->kind == FIX_JCC ? 6 : 4;
+	return f->kind == FIX_JMP ? 5 : f->kind == FIX_JCC ? 6 : f->kind == FIX_ALIGN ? JX_ALIGN - 1 : 4;
 }
 
 static uint32_t final_size(const struct jx_fixup *f)
 {
-	return f->is_short ? 2 : long_size(f);
+	return f->kind == FIX_ALIGN ? f->target : f->is_short ? 2 : long_size(f);
 }
 
 static uint32_t final_offset(const uint32_t *gone, struct jx_place place)
@@ -60,6 +61,18 @@ static bool shorten(struct jx *j, uint32_t *gone)
 	return changed;
 }
 
+/* Gives every gap its length: fixup's target is that. */
+static void align(struct jx *j, uint32_t *gone)
+{
+	for (uint32_t i = 0; i < j->n_fixups; i++) {
+		struct jx_fixup *f = &j->fixups[i];
+
+		if (f->kind == FIX_ALIGN)
+			f->target = -(f->pos - gone[i]) % JX_ALIGN;
+		gone[i + 1] = gone[i] + long_size(f) - final_size(f);
+	}
+}
+
 /* What fixup @f refers to, as a final offset. */
 static uint32_t target_offset(const struct jx *j, const uint32_t *gone, const struct jx_fixup *f, uint32_t pool)
 {
@@ -70,6 +83,7 @@ static uint32_t target_offset(const struct jx *j, const uint32_t *gone, const st
 	case FIX_FUNC:
 		return final_offset(gone, j->funcs[f->target].entry);
 	case FIX_POOL:
+	case FIX_ALIGN:
 		break;
 	}
 	return pool + 8 * f->target;
@@ -81,6 +95,10 @@ static void write_fixup(uint8_t *buf, uint32_t at, const struct jx_fixup *f, uin
 	uint32_t dist = target - (at + final_size(f));
 	uint8_t *p = buf + at;
 
+	if (f->kind == FIX_ALIGN) {
+		emit_nops(p, f->target);
+		return;
+	}
 	if (f->is_short) {
 		*p++ = f->kind == FIX_JMP ? 0xeb : (uint8_t)(0x70 | f->cc);
 		*p = (uint8_t)dist;
@@ -125,6 +143,8 @@ static void fill_tables(const struct jx *j, const uint32_t *gone, uint32_t pool,
 		struct jit_reloc *rel = &obj->relocs[j->n_relocs + i];
 
 		*rel = j->pool[i];
+		if (rel->kind == RELOC_TEXT)
+			rel->index = final_offset(gone, j->places[rel->index]);
 		rel->offset = pool + 8 * i;
 	}
 	obj->n_relocs = j->n_relocs + j->n_pool;
@@ -143,6 +163,7 @@ int jx_relax(struct jx *j, struct jit_object *obj)
 		return -ENOMEM;
 	for (int pass = 0; pass < MAX_PASSES && shorten(j, gone); pass++)
 		;
+	align(j, gone);
 	code_size = j->e.len - gone[j->n_fixups];
 	pool = j->n_pool ? ALIGN_UP(code_size, 8u) : code_size;
 	compact(j, gone, pool);

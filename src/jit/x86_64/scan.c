@@ -132,8 +132,14 @@ static int scan_refs(struct jx *j, struct jx_func *f, const struct bpf_insn *in,
 	case INSN_CALL_KFUNC:
 		f->calls = f->env = true;
 		return has_ref(code, in, REF_KFUNC) ? 0 : -EINVAL;
-	case INSN_CALL_HELPER:
 	case INSN_CALLX:
+		f->calls = f->env = j->may_end_early = true;
+		return 0;
+	case INSN_CALL_HELPER:
+		/* The program that a tail call goes on in may end early, whatever this one does. */
+		j->may_end_early |= in->imm == BPF_FUNC_tail_call;
+		f->calls = f->env = true;
+		return 0;
 	case INSN_LDABSW:
 	case INSN_LDABSH:
 	case INSN_LDABSB:
@@ -150,7 +156,7 @@ static int scan_refs(struct jx *j, struct jx_func *f, const struct bpf_insn *in,
 		/* Main is no callee: it would find no environment in r9. */
 		return jx_find_func(code, (int64_t)i + 1 + in->imm) > 0 ? 0 : -EINVAL;
 	case INSN_LD_FUNC:
-		j->has_callbacks = true;
+		j->has_callbacks = j->may_end_early = true;
 		return jx_find_func(code, (int64_t)i + 1 + in->imm) > 0 ? 0 : -EINVAL;
 	case INSN_LD_MAP_FD:
 		return has_ref(code, in, REF_MAP) ? 0 : -EINVAL;
@@ -188,7 +194,7 @@ static int scan_func(struct jx *j, struct jx_func *f)
 
 			if (target < f->start || target >= f->end)
 				return -EINVAL;
-			j->flags[target] |= JX_TARGET;
+			j->flags[target] |= target <= i ? JX_TARGET | JX_LOOP : JX_TARGET;
 			j->flags[i] |= JX_JUMPS;
 			j->jumps_back |= target <= i;
 		}

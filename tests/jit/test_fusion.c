@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Fusion, sinking, switches, direct entries: that each happens where it may, seen in the code, and that it does not where it
+ * must not, seen in the results. fuzz-engines tries what nobody thought of.
+ */
+#include "both.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+bool packet_load(const struct skep_env *env, int32_t off, uint32_t size, uint64_t *value)
+{
+	return false;
+}
+
+static uint64_t helper_seven(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, struct skep_env *env)
+{
+	return 7;
+}
+
+static const skep_fn helpers[] = {NULL, helper_seven};
+
+/* Bytes of code that an instruction has; one that was fused with those before it has none. */
+static uint32_t code_size(const struct both *p, uint32_t insn)
+{
+	const uint32_t *offset = p->objs[ENGINE_JIT_PLAIN]->insn_offset;
+
+	return offset[insn + 1] - offset[insn];
+}
+
+/* Entries of tables of jumps. */
+static uint32_t table_entries(const struct both *p)
+{
+	const struct jit_object *o = p->objs[ENGINE_JIT_PLAIN];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < o->n_relocs; i++)
+		n += o->relocs[i].kind == RELOC_TEXT;
+	return n;
+}
+
+/* Runs it in all engines with r1 and r2. @mem: restored before each run, and what each leaves there is compared. */
+static uint64_t run_all(const struct both *p, uint64_t r1, uint64_t r2, uint64_t mem[4])
+{
+	const uint64_t before[4] = {mem ? mem[0] : 0, mem ? mem[1] : 0, mem ? mem[2] : 0, mem ? mem[3] : 0};
+	uint64_t after[4] = {0}, want = 0;
+
+	for (int e = ENGINE_VM; e < ENGINES; e++) {
+		const uint64_t args[5] = {mem ? (uintptr_t)mem : r1, r2};
+		struct skep_env env = {0};
+		uint64_t got;
+
+		if (mem)
+			memcpy(mem, before, sizeof(before));
+		got = both_run(p, e, args, &env);
+		if (e == ENGINE_VM) {
+			want = got;
+			if (mem)
+				memcpy(after, mem, sizeof(after));
+		}
+		assert_int_equal(got, want);
+		if (mem)
+			assert_memory_equal(mem, after, sizeof(after));
+	}
+	return want;
+}
+
+/* Tries every value around [lo, hi], and those where widths and signs part. */
+static void sweep(const struct both *p, int64_t lo, int64_t hi)
+{
+	static const uint64_t far[] = {INT64_MIN,  INT32_MIN,        INT32_MAX,  UINT32_MAX,
+				       1ull << 32, (1ull << 32) + 3, UINT64_MAX, INT64_MAX};
+
+	for (int64_t v = lo - 3; v <= hi + 3; v++)
+		run_all(p, (uint64_t)v, 0, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(far); i++)
+		run_all(p, far[i], 0, NULL);
+}
+
+/* A chain of comparisons of r1 with lo, lo + 1, ...; r0 says which one held. @between: what stands before the third. */
+static void build_chain(struct builder *b, enum insn_op jump, int32_t lo, int32_t n, void (*between)(struct builder *b))
+{
+	uint32_t jumps[64];
+
+	build(b, INSN_MOV64_K, 3, 0, 0, 0);
+	for (int32_t i = 0; i < n; i++) {
+		if (i == 2 && between)
+			between(b);
+		jumps[i] = build(b, jump, 1, 0, 0, lo + i);
+	}
+	build(b, INSN_MOV64_K, 0, 0, 0, -1);
+	build(b, INSN_ADD64_X, 0, 3, 0, 0);
+	build(b, INSN_EXIT, 0, 0, 0, 0);
+	for (int32_t i = 0; i < n; i++) {
+		build_land(b, jumps[i]);
+		build(b, INSN_MOV64_K, 0, 0, 0, 1000 + i);
+		build(b, INSN_ADD64_X, 0, 3, 0, 0);
+		build(b, INSN_EXIT, 0, 0, 0, 0);
+	}
+}
+
+static void try_chain(enum insn_op jump, int32_t lo, int32_t n, void (*between)(struct builder *b), uint32_t entries)
+{
+	struct builder b = {0};
+	struct both p = {0};
+
+	build_chain(&b, jump, lo, n, between);
+	assert_int_equal(both_make(&p, &b), 0);
+	assert_int_equal(table_entries(&p), entries);
+	sweep(&p, lo, lo + n);
+	both_free(&p);
+	build_free(&b);
+}
+
+static void a_chain_of_comparisons_becomes_a_table(void **state)
+{
+	try_chain(INSN_JEQ64_K, 0, 16, NULL, 16);
+	try_chain(INSN_JEQ32_K, 100, 16, NULL, 16);
+	try_chain(INSN_JSGT32_K, -20, 16, NULL, 16);
+	try_chain(INSN_JSGT64_K, -20, 16, NULL, 16);
+	try_chain(INSN_JLE64_K, 3, 16, NULL, 16);
+}
+
+static void few_comparisons_stay_branches(void **state)
+{
+	try_chain(INSN_JEQ64_K, 0, 4, NULL, 0);
+}
+
+/* -1 is the greatest number or the least: an equality does not tell which. */
+static void negative_constants_need_signed_comparisons(void **state)
+{
+	try_chain(INSN_JEQ64_K, -8, 16, NULL, 0);
+	try_chain(INSN_JGT64_K, -8, 16, NULL, 0);
+}
+
+static void load_constant(struct builder *b)
+{
+	build(b, INSN_MOV64_K, 3, 0, 0, 50000);
+}
+
+static void change_register(struct builder *b)
+{
+	build(b, INSN_MOV64_K, 1, 0, 0, 5);
+}
+
+static void count(struct builder *b)
+{
+	build(b, INSN_ADD64_K, 3, 0, 0, 50000);
+}
+
+static void compare_signed(struct builder *b)
+{
+	build(b, INSN_JSGT64_K, 1, 0, 0, 7);
+}
+
+static void compare_unsigned(struct builder *b)
+{
+	build(b, INSN_JGT64_K, 1, 0, 0, 7);
+}
+
+static void constants_on_the_way_are_loaded(void **state)
+{
+	try_chain(INSN_JEQ64_K, 0, 16, load_constant, 16);
+}
+
+/* The tree ends at what changes the register or does more than load a constant; what is behind it is one of its own. */
+static void only_comparisons_and_constants_are_skipped(void **state)
+{
+	try_chain(INSN_JEQ64_K, 0, 16, change_register, 14);
+	try_chain(INSN_JEQ64_K, 0, 16, count, 14);
+}
+
+static void a_tree_of_both_orders_stays_branches(void **state)
+{
+	struct builder b = {0};
+	struct both p = {0};
+
+	compare_signed(&b);
+	compare_unsigned(&b);
+	build_chain(&b, INSN_JEQ64_K, 0, 3, NULL);
+	build_chain(&b, INSN_JEQ64_K, 0, 4, NULL);
+	assert_int_equal(both_make(&p, &b), 0);
+	assert_int_equal(table_entries(&p), 0);
+	sweep(&p, 0, 8);
+	both_free(&p);
+	build_free(&b);
+}
+
+static void sparse_constants_make_no_table(void **state)
+{
+	struct builder b = {0};
+	struct both p = {0};
+
+	for (int i = 0; i < 8; i++) {
+		uint32_t jump = build(&b, INSN_JNE64_K, 1, 0, 0, i * 100);
+
+		build(&b, INSN_MOV64_K, 0, 0, 0, i);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		build_land(&b, jump);
+	}
+	build(&b, INSN_MOV64_K, 0, 0, 0, 77);
+	build(&b, INSN_EXIT, 0, 0, 0, 0);
+	assert_int_equal(both_make(&p, &b), 0);
+	assert_int_equal(table_entries(&p), 0);
+	sweep(&p, 0, 800);
+	both_free(&p);
+	build_free(&b);
+}
+
+/* "r3 = load; op" with what follows: does the operation take its operand from memory? */
+struct operand_case {
+	enum insn_op load, op;
+	uint32_t dst, src; /* of op */
+	int32_t imm;
+	bool live; /* the value is looked at afterwards */
+	bool fused;
+};
+
+static void operations_take_their_operand_from_memory(void **state)
+{
+	static const struct operand_case cases[] = {
+		{INSN_LDXW, INSN_ADD32_X, 0, 3, 0, false, true},
+		{INSN_LDXDW, INSN_XOR64_X, 0, 3, 0, false, true},
+		{INSN_LDXDW, INSN_MUL32_X, 0, 3, 0, false, true}, /* the low half comes first */
+		{INSN_LDXW, INSN_ADD64_X, 0, 3, 0, false, false}, /* wider than what is there */
+		{INSN_LDXB, INSN_ADD32_X, 0, 3, 0, false, false},
+		{INSN_LDXW, INSN_ADD32_X, 0, 3, 0, true, false}, /* wanted later */
+		{INSN_LDXW, INSN_ADD32_X, 3, 2, 0, false, false}, /* it is the other operand */
+		{INSN_LDXW, INSN_ADD32_X, 3, 3, 0, false, false},
+		{INSN_LDXSW, INSN_ADD32_X, 0, 3, 0, false, false}, /* sign-extended: left as it is */
+		{INSN_LDXW, INSN_JEQ32_X, 2, 3, 0, false, true},
+		{INSN_LDXW, INSN_JSLT32_X, 3, 2, 0, false, true},
+		{INSN_LDXDW, INSN_JSGT64_X, 3, 2, 0, false, true},
+		{INSN_LDXDW, INSN_JGT32_X, 3, 2, 0, false, true},
+		{INSN_LDXW, INSN_JEQ64_X, 2, 3, 0, false, false},
+		{INSN_LDXW, INSN_JEQ32_X, 2, 3, 0, true, false},
+		{INSN_LDXW, INSN_JEQ32_X, 3, 3, 0, false, false},
+		{INSN_LDXB, INSN_JEQ32_X, 2, 3, 0, false, false},
+		{INSN_LDXB, INSN_JEQ64_K, 3, 0, 200, false, true},
+		{INSN_LDXB, INSN_JGT32_K, 3, 0, 200, false, true},
+		{INSN_LDXB, INSN_JEQ32_K, 3, 0, 256, false, false}, /* no byte is that */
+		{INSN_LDXB, INSN_JEQ32_K, 3, 0, -56, false, false}, /* nor that */
+		{INSN_LDXB, INSN_JSGT32_K, 3, 0, 100, false,
+		 false}, /* 200 is more than 100 here, and less as a signed byte */
+		{INSN_LDXW, INSN_JSGT64_K, 3, 0, 100, false, false},
+		{INSN_LDXW, INSN_JGT64_K, 3, 0, 100, false, true},
+		{INSN_LDXW, INSN_JGT64_K, 3, 0, -1, false, false},
+		{INSN_LDXW, INSN_JSGT32_K, 3, 0, -1, false, true},
+	};
+	static const uint64_t values[] = {0,    1,          100,        200,         256,       0x80,
+					  0xc8, 0xffffffc8, UINT64_MAX, 0x1000000c8, 1ull << 63};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct operand_case *c = &cases[i];
+		const struct insn_desc *d = &insn_descs[c->op];
+		bool is_jump = d->off == FORM_JUMP;
+		struct builder b = {0};
+		struct both p = {0};
+		uint32_t op;
+
+		build(&b, INSN_MOV64_X, 0, 2, 0, 0);
+		build(&b, c->load, 3, 1, 8, 0);
+		op = build(&b, c->op, c->dst, c->src, is_jump ? 1 : 0, c->imm);
+		if (is_jump)
+			build(&b, INSN_ADD64_K, 0, 0, 0, 1);
+		build(&b, INSN_MOV64_K, 4, 0, 0, 0);
+		if (c->live || (!is_jump && c->dst == 3))
+			build(&b, INSN_ADD64_X, 0, 3, 0, 0);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		assert_int_equal(both_make(&p, &b), 0);
+		if ((code_size(&p, op) == 0) != c->fused)
+			fail_msg("case %zu", i);
+		for (size_t k = 0; k < ARRAY_SIZE(values); k++)
+			for (size_t m = 0; m < ARRAY_SIZE(values); m++)
+				run_all(&p, 0, values[m], (uint64_t[4]){1, values[k], 2, 3});
+		both_free(&p);
+		build_free(&b);
+	}
+}
+
+/* "r3 = load; r3 op= x; store r3" is one instruction when it is the same place, and nobody asks for r3. */
+static void counters_are_changed_in_place(void **state)
+{
+	static const struct {
+		enum insn_op load, op, store;
+		int off; /* of the store; the load's is 8 */
+		bool live, fused;
+	} cases[] = {
+		{INSN_LDXDW, INSN_ADD64_K, INSN_STXDW, 8, false, true},
+		{INSN_LDXW, INSN_ADD64_K, INSN_STXW, 8, false, true},
+		{INSN_LDXH, INSN_SUB32_X, INSN_STXH, 8, false, true},
+		{INSN_LDXB, INSN_XOR32_X, INSN_STXB, 8, false, true},
+		{INSN_LDXDW, INSN_ADD32_K, INSN_STXDW, 8, false, false}, /* clears the upper half */
+		{INSN_LDXDW, INSN_ADD64_K, INSN_STXDW, 16, false, false},
+		{INSN_LDXDW, INSN_ADD64_K, INSN_STXW, 8, false, false},
+		{INSN_LDXW, INSN_ADD64_K, INSN_STXDW, 8, false, false},
+		{INSN_LDXDW, INSN_ADD64_K, INSN_STXDW, 8, true, false},
+		{INSN_LDXDW, INSN_MUL64_K, INSN_STXDW, 8, false, false},
+		{INSN_LDXSW, INSN_ADD64_K, INSN_STXW, 8, false, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct builder b = {0};
+		struct both p = {0};
+		uint32_t op;
+
+		build(&b, cases[i].load, 3, 1, 8, 0);
+		op = build(&b, cases[i].op, 3, insn_descs[cases[i].op].src == FORM_READ ? 2 : 0, 0,
+			   insn_descs[cases[i].op].imm == FORM_IMM ? 300 : 0);
+		build(&b, cases[i].store, 1, 3, cases[i].off, 0);
+		build(&b, INSN_MOV64_K, 0, 0, 0, 0);
+		if (cases[i].live)
+			build(&b, INSN_MOV64_X, 0, 3, 0, 0);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		assert_int_equal(both_make(&p, &b), 0);
+		if ((code_size(&p, op) == 0) != cases[i].fused)
+			fail_msg("case %zu", i);
+		run_all(&p, 0, 5, (uint64_t[4]){1, 0xfffffffffffffff0, 2, 3});
+		run_all(&p, 0, 0xff, (uint64_t[4]){1, 0xfffffff0, 2, 3});
+		both_free(&p);
+		build_free(&b);
+	}
+}
+
+/* r4 = r1 + r2 is computed by the accesses, unless something else asks for it or an operand changes before the last. */
+static void sums_are_part_of_the_accesses(void **state)
+{
+	enum what { NOTHING, READ, OVERWRITE_BASE, OVERWRITE_BASE_LATE, TARGET, BRANCH_READS, CALL };
+	static const struct {
+		enum what what;
+		bool sunk;
+	} cases[] = {
+		{NOTHING, true}, {READ, false},         {OVERWRITE_BASE, false}, {OVERWRITE_BASE_LATE, true},
+		{TARGET, false}, {BRANCH_READS, false}, {CALL, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct builder b = {0};
+		struct both p = {.code.helpers = helpers, .code.n_helpers = ARRAY_SIZE(helpers)};
+		uint32_t jump = 0, sum;
+
+		build(&b, INSN_MOV64_X, 6, 1, 0, 0);
+		build(&b, INSN_MOV64_K, 7, 0, 0, 8);
+		build(&b, INSN_MOV64_K, 8, 0, 0, 0);
+		if (cases[i].what == TARGET)
+			jump = build(&b, INSN_JEQ64_K, 2, 0, 0, 12345); /* goes into the middle */
+		sum = build(&b, INSN_MOV64_X, 9, 6, 0, 0);
+		build(&b, INSN_ADD64_X, 9, 7, 0, 0);
+		build(&b, INSN_LDXDW, 0, 9, 0, 0);
+		switch (cases[i].what) {
+		case READ:
+			build(&b, INSN_MOV64_X, 3, 9, 0, 0);
+			build(&b, INSN_SUB64_X, 3, 6, 0, 0);
+			build(&b, INSN_ADD64_X, 0, 3, 0, 0);
+			break;
+		case OVERWRITE_BASE:
+			build(&b, INSN_MOV64_K, 6, 0, 0, 0);
+			break;
+		case TARGET:
+			build(&b, INSN_STDW, 9, 0, 8, 77);
+			build_land(&b, jump);
+			build(&b, INSN_MOV64_K, 8, 0, 0, 1);
+			build(&b, INSN_JEQ64_K, 2, 0, 2, 12345);
+			break;
+		case BRANCH_READS:
+			build(&b, INSN_JNE64_K, 2, 0, 4, 0);
+			break;
+		case CALL:
+			build(&b, INSN_MOV64_X, 1, 9, 0, 0);
+			build(&b, INSN_CALL_HELPER, 0, 0, 0, 1);
+			break;
+		default:
+			break;
+		}
+		build(&b, INSN_LDXW, 3, 9, 4, 0);
+		build(&b, INSN_ADD64_X, 0, 3, 0, 0);
+		if (cases[i].what == OVERWRITE_BASE_LATE)
+			build(&b, INSN_MOV64_K, 6, 0, 0, 0);
+		if (cases[i].what == BRANCH_READS) {
+			build(&b, INSN_ADD64_X, 0, 8, 0, 0);
+			build(&b, INSN_EXIT, 0, 0, 0, 0);
+			build(&b, INSN_SUB64_X, 9, 6, 0, 0);
+			build(&b, INSN_ADD64_X, 0, 9, 0, 0);
+		}
+		build(&b, INSN_ADD64_X, 0, 8, 0, 0);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		assert_int_equal(both_make(&p, &b), 0);
+		if ((code_size(&p, sum) + code_size(&p, sum + 1) == 0) != cases[i].sunk)
+			fail_msg("case %zu", i);
+		run_all(&p, 0, 0, (uint64_t[4]){1, 0x1111222233334444, 0x5555666677778888, 3});
+		run_all(&p, 0, 1, (uint64_t[4]){1, 0x1111222233334444, 0x5555666677778888, 3});
+		both_free(&p);
+		build_free(&b);
+	}
+}
+
+/* The byte before the entry says that nothing can end the run early. */
+static void programs_that_cannot_end_early_are_called_directly(void **state)
+{
+	for (int what = 0; what < 5; what++) {
+		struct builder b = {0};
+		struct both p = {.code.helpers = helpers, .code.n_helpers = ARRAY_SIZE(helpers)};
+		bool direct;
+
+		build(&b, INSN_MOV64_K, 0, 0, 0, 3);
+		if (what == 1)
+			build(&b, INSN_CALL_HELPER, 0, 0, 0, 1);
+		if (what == 2)
+			build(&b, INSN_CALL_HELPER, 0, 0, 0, 5); /* there is none */
+		if (what == 3)
+			build(&b, INSN_CALLX, 0, 0, 0, 0);
+		if (what == 4)
+			build(&b, INSN_ADD64_X, 0, 7, 0, 0); /* registers start as 0: somebody has to see to it */
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		assert_int_equal(both_make(&p, &b), 0);
+		direct = ((const uint8_t *)(uintptr_t)p.texts[ENGINE_JIT_PLAIN].entry)[-1] == JIT_DIRECT;
+		assert_int_equal(direct, what < 2);
+		assert_int_equal(run_all(&p, 0, 0, NULL), what == 1 ? 7 : what == 2 || what == 3 ? 0 : 3);
+		both_free(&p);
+		build_free(&b);
+	}
+}
+
+static void loops_begin_on_a_line(void **state)
+{
+	struct builder b = {0};
+	struct both p = {0};
+	uint32_t head;
+
+	build(&b, INSN_MOV64_K, 0, 0, 0, 0);
+	build(&b, INSN_MOV64_K, 2, 0, 0, 5);
+	head = build(&b, INSN_ADD64_K, 0, 0, 0, 3);
+	build(&b, INSN_ADD64_K, 2, 0, 0, -1);
+	build(&b, INSN_JNE64_K, 2, 0, -3, 0);
+	build(&b, INSN_EXIT, 0, 0, 0, 0);
+	assert_int_equal(both_make(&p, &b), 0);
+	for (int e = ENGINE_JIT_PLAIN; e < ENGINES; e++)
+		assert_int_equal(p.objs[e]->insn_offset[head] % 16, 0);
+	assert_int_equal(run_all(&p, 0, 0, NULL), 15);
+	both_free(&p);
+	build_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_chain_of_comparisons_becomes_a_table),
+		cmocka_unit_test(few_comparisons_stay_branches),
+		cmocka_unit_test(negative_constants_need_signed_comparisons),
+		cmocka_unit_test(constants_on_the_way_are_loaded),
+		cmocka_unit_test(only_comparisons_and_constants_are_skipped),
+		cmocka_unit_test(a_tree_of_both_orders_stays_branches),
+		cmocka_unit_test(sparse_constants_make_no_table),
+		cmocka_unit_test(operations_take_their_operand_from_memory),
+		cmocka_unit_test(counters_are_changed_in_place),
+		cmocka_unit_test(sums_are_part_of_the_accesses),
+		cmocka_unit_test(programs_that_cannot_end_early_are_called_directly),
+		cmocka_unit_test(loops_begin_on_a_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
