@@ -89,7 +89,7 @@ static bool changes_map(uint32_t id)
 	       id == BPF_FUNC_map_pop_elem;
 }
 
-static bool is_inner(const struct verifier *v, const struct verify_map *map)
+bool map_is_inner(const struct verifier *v, const struct verify_map *map)
 {
 	for (uint32_t i = 0; i < v->in->n_maps; i++)
 		if (v->in->maps[i] == map)
@@ -108,7 +108,7 @@ static int note_lookup(struct verifier *v, const struct call *call)
 		return refuse(v, -EINVAL, PROBLEM_MAP, "%s was given no map", call->name);
 	if ((call->map->flags & BPF_F_RDONLY_PROG) && changes_map(id))
 		return refuse(v, -EACCES, PROBLEM_READ_ONLY, "write into map forbidden");
-	if (is_inner(v, call->map))
+	if (map_is_inner(v, call->map))
 		a->map_inner = true;
 	if (!a->map)
 		a->map = call->map->index + 1;

@@ -186,8 +186,8 @@ static void use_def(const struct verifier *v, uint32_t at, uint32_t *use, uint32
 		if (insn_is_wide(insn)) {
 			*def = dst;
 		} else {
-			*use = 1u << BPF_REG_6 | (d->src == FORM_READ ? src : 0);
-			*def = CALLER_SAVED;
+			/* It reads r6 and src only; the kernel keeps every register alive. States must be as many as its. */
+			*use = (1u << BPF_REG_10) - 1;
 		}
 		return;
 	default:

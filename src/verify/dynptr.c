@@ -73,8 +73,7 @@ static int clear(struct verifier *v, struct frame *f, uint32_t n)
 	clear_slot(&f->stack->slots[n]);
 	clear_slot(&f->stack->slots[n - 1]);
 	live_write(v->cur, f->frameno, 3ull << (n - 1));
-	if (f == cur_frame(v))
-		v->touched_slots |= 3ull << (n - 1);
+	v->touched_slots |= 3ull << (n - 1);
 	return 0;
 }
 
@@ -167,6 +166,7 @@ static int find(struct verifier *v, uint32_t regno, const struct reg **out)
 	if (!first || first->kind[7] != SLOT_DYNPTR || second->kind[7] != SLOT_DYNPTR || !first->reg.first_slot)
 		return refuse(v, -EINVAL, PROBLEM_DYNPTR, "Expected an initialized dynptr as arg #%u", regno - 1);
 	live_read(v->cur, r->frame, 3ull << (n - 1));
+	v->touched_slots |= 3ull << (n - 1);
 	*out = &first->reg;
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* The lock in the same allocation is held. */
-static bool is_locked(const struct verifier *v, const struct reg *r)
+static bool is_locked(struct verifier *v, const struct reg *r)
 {
 	const void *ptr = r->type == REG_MAP_VALUE ? (const void *)r->map : r->btf;
 
@@ -23,6 +23,8 @@ static bool is_locked(const struct verifier *v, const struct reg *r)
 		    l->lock_id == r->id && l->ptr == ptr)
 			return true;
 	}
+	if (v->cur->n_locks)
+		vlog(v, "held lock and object are not in the same allocation\n");
 	return false;
 }
 

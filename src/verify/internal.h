@@ -123,7 +123,7 @@ struct verifier {
 	struct object_type *objects; /* object.c: special fields of the program's own structs */
 	struct loop_visit **loops; /* prune.c: visits of each scc */
 	uint32_t n_sccs;
-	uint32_t n_cached;
+	uint32_t n_cached, n_edges; /* states in the caches, and of back edges */
 	/* log.c */
 	uint32_t log_level, log_column;
 	size_t log_len;
@@ -134,6 +134,11 @@ struct verifier {
 };
 
 /* log.c */
+static inline void log_all_touched(struct verifier *v) /* the next state is told whole */
+{
+	v->touched_regs = 0x7ff;
+	v->touched_slots = ~0ull;
+}
 int refuse(struct verifier *v, int err, enum verify_problem problem, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void vlog(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -141,8 +146,14 @@ void log_insn(struct verifier *v, uint32_t insn); /* leaves the line open: log_t
 void log_insn_end(struct verifier *v);
 void log_overview(struct verifier *v); /* at level 2: functions, live registers, loops */
 void log_touched(struct verifier *v);
+size_t log_place(const struct verifier *v); /* to go back to */
 void log_back(struct verifier *v, size_t len); /* at level 1: only what led to the refusal stays */
 void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool all);
+/* At level 2, the way back of precision.c: from where, past which instruction or state, looking for what. */
+void log_back_from(struct verifier *v, uint32_t frame, uint32_t last, uint32_t first, uint32_t after);
+void log_back_insn(struct verifier *v, uint32_t frame, uint32_t regs, uint64_t slots, uint32_t insn);
+void log_back_state(struct verifier *v, const struct state *s, uint32_t frame, uint32_t regs, uint64_t slots);
+void log_propagated(struct verifier *v, uint32_t frame, uint32_t regs, uint64_t slots);
 const char *reg_type_name(uint32_t type, char buf[64]); /* "map_value_or_null", "rdonly_mem": the kernel's names */
 #define LOG_INSNS(v) ((v)->log_level & 2)
 
@@ -307,6 +318,7 @@ bool kfunc_throws(const struct kfunc_desc *k); /* the path ends there */
 int check_throw(struct verifier *v);
 int check_exceptions(struct verifier *v); /* once all is walked: who throws, and who calls whom */
 
+bool map_is_inner(const struct verifier *v, const struct verify_map *map); /* the template of inner maps */
 int check_maps(struct verifier *v); /* the program may use the maps that it names */
 int check_kfunc_insn(struct verifier *v,
 		     const struct bpf_insn *insn); /* what is asked of a CALL_KFUNC even where no path reaches it */
@@ -334,6 +346,8 @@ bool in_sleepable(const struct verifier *v);
 bool in_rbtree_callback(const struct verifier *v);
 
 void objects_free(struct verifier *v); /* object.c: what is known of the program's own structs */
+bool object_may_lock(const struct verifier *v,
+		     const struct reg *r); /* the object has a lock, or was not looked at yet */
 
 /* explain.c */
 void explain(struct verifier *v); /* out->report of a refusal, before its states are freed */
@@ -355,6 +369,7 @@ int start_function(struct verifier *v, uint32_t subprog); /* cur: the state that
 int verify_subprogs(struct verifier *v); /* the main function, then every global one that is called */
 
 /* prune.c */
+uint32_t state_insn(const struct state *s, uint32_t frame);
 int visit_state(struct verifier *v, uint32_t insn, bool *prune);
 void path_free(struct verifier *v, struct state *s); /* a path's own state, when it has ended */
 void prune_free(struct verifier *v); /* all that is cached */

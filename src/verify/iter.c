@@ -22,8 +22,7 @@ static struct slot *take_slots(struct verifier *v, struct frame *f, uint32_t n, 
 	if (!stack_mut(v, f))
 		return NULL;
 	live_write(v->cur, f->frameno, (count >= 64 ? ~0ull : (1ull << count) - 1) << low);
-	if (f == cur_frame(v))
-		v->touched_slots |= ((1ull << count) - 1) << low;
+	v->touched_slots |= ((1ull << count) - 1) << low;
 	return &f->stack->slots[low];
 }
 
@@ -134,6 +133,7 @@ static int iter_find(struct verifier *v, struct kcall *kc, uint32_t regno, uint3
 				      regno - 1);
 	}
 	live_read(v->cur, r->frame, ((1ull << count) - 1) << ((uint32_t)n + 1 - count));
+	v->touched_slots |= ((1ull << count) - 1) << ((uint32_t)n + 1 - count);
 	return n;
 }
 
@@ -204,6 +204,7 @@ int check_irq_arg(struct verifier *v, struct kcall *kc, uint32_t regno)
 	if (n < 0 || !has_kind(slot_get(f, (uint32_t)n), SLOT_IRQ, true) || !f->stack->slots[n].reg.ref_id)
 		return refuse(v, -EINVAL, PROBLEM_LOCK, "expected an initialized irq flag as arg#%u", regno - 1);
 	live_read(v->cur, f->frameno, 1ull << n);
+	v->touched_slots |= 1ull << n;
 	if (f->stack->slots[n].reg.irq_class != by_lock)
 		return refuse(v, -EINVAL, PROBLEM_LOCK,
 			      "irq flag acquired by %s kfuncs cannot be restored with %s kfuncs", class_names[!by_lock],

@@ -132,9 +132,11 @@ static int collect_linked(struct verifier *v, struct state *s, uint32_t id, stru
 	id &= ~(uint32_t)ID_FLAGS;
 	for (uint32_t i = 0; i <= s->curframe; i++) {
 		struct frame *f = s->frames[i];
+		uint32_t live = v->aux[state_insn(s, i)].live_regs;
 
+		/* What nobody reads again needs no range. */
 		for (uint32_t k = 0; k < BPF_REG_10; k++)
-			if (is_linked(&f->regs[k], id) && !linked_add(out, i, true, k))
+			if ((live >> k & 1) && is_linked(&f->regs[k], id) && !linked_add(out, i, true, k))
 				scalar_unlink(&f->regs[k]);
 		for (uint32_t k = 0; f->stack && k < f->stack->n; k++) {
 			const struct slot *slot = &f->stack->slots[k];
@@ -251,7 +253,7 @@ static void apply_null(struct verifier *v, struct reg *r, void *arg)
 		return;
 	}
 	mark_non_null(v, m->s, r);
-	if (!points_to_lock(r) && !(REG_BASE(r->type) == REG_BTF && (r->type & MEM_ALLOC)))
+	if (!points_to_lock(r) && !(REG_BASE(r->type) == REG_BTF && (r->type & MEM_ALLOC) && object_may_lock(v, r)))
 		r->id = 0;
 }
 
@@ -431,7 +433,10 @@ int check_jump(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 		}
 		if (taken)
 			*next = target;
-		return v->bypass_spec ? 0 : push_speculative(v, taken ? v->insn + 1 : target);
+		err = v->bypass_spec ? 0 : push_speculative(v, taken ? v->insn + 1 : target);
+		if (!err)
+			log_touched(v);
+		return err;
 	}
 	err = 0;
 	if (by_reg && src->type == REG_SCALAR && src->id)
@@ -486,7 +491,7 @@ int check_jump(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 	} else if (!match_packet(v, insn, v->cur, other) && reg_is_pointer(v, dst)) {
 		return refuse(v, -EACCES, PROBLEM_PTR_LEAK, "R%u pointer comparison prohibited", insn->dst_reg);
 	}
-	v->touched_regs |= 1u << insn->dst_reg | (by_reg ? 1u << insn->src_reg : 0);
+	log_touched(v);
 	return v->failed_memory ? -ENOMEM : 0;
 }
 

@@ -13,56 +13,54 @@
 #include <stdio.h>
 #include <string.h>
 
-static void vlog_args(struct verifier *v, const char *fmt, va_list args)
+static void put(struct verifier *v, const char *text, size_t n)
 {
-	char line[1024];
-	int n = vsnprintf(line, sizeof(line), fmt, args);
+	v->in->log(v->in->log_arg, text, n);
+	v->log_len += n;
+}
 
-	if (n < 0)
-		return;
-	if ((size_t)n >= sizeof(line))
-		n = sizeof(line) - 1;
-	v->in->log(v->in->log_arg, line, (size_t)n);
-	v->log_len += (size_t)n;
-	/* Where the line began and how long it is, for the state that is appended to an instruction's line. */
-	for (int i = n - 1; i >= 0; i--)
-		if (line[i] == '\n') {
-			v->log_column = (uint32_t)(n - 1 - i);
-			return;
-		}
-	v->log_column += (uint32_t)n;
+void log_insn_end(struct verifier *v)
+{
+	if (v->log_open)
+		put(v, "\n", 1);
+	v->log_open = false;
 }
 
 void vlog(struct verifier *v, const char *fmt, ...)
 {
+	char line[1024];
 	va_list args;
+	int n;
 
 	if (!v->in->log || !v->log_level)
 		return;
+	log_insn_end(v);
 	va_start(args, fmt);
-	vlog_args(v, fmt, args);
+	n = vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
+	if (n > 0)
+		put(v, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
+/* The kernel has written the end of an instruction's line, and takes it back when the state follows: a path put aside remembers the place behind it. */
+size_t log_place(const struct verifier *v)
+{
+	return v->log_len + v->log_open;
 }
 
 void log_back(struct verifier *v, size_t len)
 {
 	if (!v->in->log || !v->in->log_rewind || (v->log_level & 3) != 1)
 		return;
+	log_insn_end(v);
 	v->in->log_rewind(v->in->log_arg, len);
 	v->log_len = len;
-	v->log_line = NULL;
-}
-
-void log_insn_end(struct verifier *v)
-{
-	if (v->log_open)
-		vlog(v, "\n");
-	v->log_open = false;
 }
 
 int refuse(struct verifier *v, int err, enum verify_problem problem, const char *fmt, ...)
 {
 	va_list args;
+	char *line;
 
 	if (v->out->problem != PROBLEM_NONE)
 		return err;
@@ -71,8 +69,12 @@ int refuse(struct verifier *v, int err, enum verify_problem problem, const char 
 	va_start(args, fmt);
 	vsnprintf(v->out->message, sizeof(v->out->message), fmt, args);
 	va_end(args);
-	log_insn_end(v);
 	vlog(v, "%s\n", v->out->message);
+	/* What are lines in the log is one line elsewhere. */
+	while ((line = strchr(v->out->message, '\n')) && strlen(v->out->message) + 2 < sizeof(v->out->message)) {
+		memmove(line + 2, line + 1, strlen(line));
+		memcpy(line, ": ", 2);
+	}
 	return err;
 }
 
@@ -122,6 +124,11 @@ static const char *btf_type_name(const struct btf *btf, uint32_t id)
 	return t ? btf__name_by_offset(btf, t->name_off) : "";
 }
 
+static const char *const dynptr_names[] = {
+	[DYNPTR_KIND_NONE] = "none", [DYNPTR_KIND_LOCAL] = "local", [DYNPTR_KIND_RINGBUF] = "ringbuf",
+	[DYNPTR_KIND_SKB] = "skb",   [DYNPTR_KIND_XDP] = "xdp",     [DYNPTR_KIND_SKB_META] = "skb_meta",
+	[DYNPTR_KIND_FILE] = "file"};
+
 /* Small numbers in decimal, large ones in hexadecimal. */
 static void log_snum(struct verifier *v, int64_t n)
 {
@@ -131,7 +138,13 @@ static void log_snum(struct verifier *v, int64_t n)
 		vlog(v, "%#llx", (unsigned long long)n);
 }
 
-static void log_reg(struct verifier *v, const struct reg *r, bool precise)
+static void log_unum(struct verifier *v, uint64_t n)
+{
+	vlog(v, n <= UINT16_MAX ? "%llu" : "%#llx", (unsigned long long)n);
+}
+
+/* @frame: that the register is seen from. */
+static void log_reg(struct verifier *v, const struct reg *r, uint32_t frame, bool precise)
 {
 	const char *sep = "";
 	char text[256];
@@ -144,9 +157,11 @@ static void log_reg(struct verifier *v, const struct reg *r, bool precise)
 		return;
 	}
 	vlog(v, "%s", reg_type_name(r->type, text));
+	if (r->type == REG_ARENA)
+		return;
 	if (base == REG_BTF)
 		vlog(v, "%s", btf_type_name(r->btf, r->btf_id));
-	if (base == REG_STACK && r->frame != v->cur->curframe)
+	if (base == REG_STACK && r->frame != frame)
 		vlog(v, "[%u]", r->frame);
 	if (base == REG_STACK && scalar_is_const(&r->var)) {
 		log_snum(v, r->off + (int64_t)r->var.bits.value);
@@ -173,7 +188,8 @@ static void log_reg(struct verifier *v, const struct reg *r, bool precise)
 		vlog(v, "non_own_ref");
 	}
 	if (base == REG_MAP_PTR || base == REG_MAP_KEY || base == REG_MAP_VALUE) {
-		if (r->map->name[0]) {
+		/* What is known of inner maps is a template, which has no name. */
+		if (r->map->name[0] && !map_is_inner(v, r->map)) {
 			SEP();
 			vlog(v, "map=%s", r->map->name);
 		}
@@ -187,11 +203,17 @@ static void log_reg(struct verifier *v, const struct reg *r, bool precise)
 	}
 	if (reg_is_packet(r)) {
 		SEP();
-		vlog(v, "r=%d", r->range);
+		vlog(v, "r=");
+		log_unum(v, (uint64_t)(int64_t)r->range);
 	}
 	if (base == REG_MEM) {
 		SEP();
-		vlog(v, "sz=%u", r->mem_size);
+		vlog(v, "sz=");
+		log_unum(v, r->mem_size);
+	}
+	if (r->type == REG_DYNPTR) {
+		SEP();
+		vlog(v, "type=%s", dynptr_names[r->dynptr]);
 	}
 	if (scalar_is_const(&r->var)) {
 		if (r->var.bits.value) {
@@ -210,10 +232,6 @@ static void log_reg(struct verifier *v, const struct reg *r, bool precise)
 static const char kind_letters[] = {[SLOT_INVALID] = '?', [SLOT_SPILL] = 'r', [SLOT_MISC] = 'm', [SLOT_ZERO] = '0',
 				    [SLOT_DYNPTR] = 'd',  [SLOT_ITER] = 'i',  [SLOT_IRQ] = 'f'};
 
-static const char *const dynptr_names[] = {
-	[DYNPTR_KIND_NONE] = "none", [DYNPTR_KIND_LOCAL] = "local", [DYNPTR_KIND_RINGBUF] = "ringbuf",
-	[DYNPTR_KIND_SKB] = "skb",   [DYNPTR_KIND_XDP] = "xdp",     [DYNPTR_KIND_SKB_META] = "skb_meta",
-	[DYNPTR_KIND_FILE] = "file"};
 static const char *const iter_states[] = {
 	[ITER_NONE] = "<invalid>", [ITER_ACTIVE] = "active", [ITER_DRAINED] = "drained"};
 
@@ -230,28 +248,27 @@ static void log_slot(struct verifier *v, const struct frame *f, uint32_t n)
 	if (!valid)
 		return;
 	switch (s->kind[7]) {
-	case SLOT_SPILL:
-		vlog(v, " fp%d=", -(int)(n + 1) * 8);
-		if (s->kind[0] != SLOT_SPILL) /* only part of it is */
-			vlog(v, "%s", kinds);
-		log_reg(v, &s->reg, f->precise_slots >> n & 1);
+	case SLOT_SPILL: /* what lies above a spill of less than 8 bytes comes first */
+		kinds[strcspn(kinds, "r")] = 0;
+		vlog(v, " fp%d=%s", -(int)(n + 1) * 8, kinds);
+		log_reg(v, &s->reg, f->frameno, f->precise_slots >> n & 1);
 		break;
 	case SLOT_DYNPTR:
-		if (s->reg.first_slot)
+		if (!s->reg.first_slot)
 			return;
-		vlog(v, " fp%d=dynptr_%s(", -(int)(n + 2) * 8 + 8, dynptr_names[s->reg.dynptr]);
+		vlog(v, " fp%d=dynptr_%s(", -(int)(n + 1) * 8, dynptr_names[s->reg.dynptr]);
 		if (s->reg.id)
-			vlog(v, "id=%u%s", s->reg.id, s->reg.ref_id ? "," : "");
+			vlog(v, "id=%u,", s->reg.id);
 		if (s->reg.ref_id)
-			vlog(v, "ref_id=%u", s->reg.ref_id);
-		vlog(v, ")");
+			vlog(v, "ref_id=%u,", s->reg.ref_id);
+		vlog(v, "dynptr_id=1)"); /* a constant: the kernel prints "first slot" under that name */
 		break;
 	case SLOT_ITER:
 		if (!s->reg.ref_id)
 			return;
 		vlog(v, " fp%d=iter_%s(ref_id=%u,state=%s,depth=%u)", -(int)(n + 1) * 8,
-		     btf_type_name(s->reg.iter_btf, s->reg.iter_btf_id), s->reg.ref_id, iter_states[s->reg.iter_state],
-		     s->reg.iter_depth);
+		     btf_type_name(s->reg.iter_btf, s->reg.iter_btf_id) + strlen("bpf_iter_"), s->reg.ref_id,
+		     iter_states[s->reg.iter_state], s->reg.iter_depth);
 		break;
 	default:
 		vlog(v, " fp%d=%s", -(int)(n + 1) * 8, kinds);
@@ -269,16 +286,16 @@ void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool a
 		if (f->regs[i].type == REG_NOT_INIT || (!all && !(v->touched_regs >> i & 1)))
 			continue;
 		vlog(v, " R%u=", i);
-		log_reg(v, &f->regs[i], f->precise_regs >> i & 1);
+		log_reg(v, &f->regs[i], frame, f->precise_regs >> i & 1);
 	}
 	for (uint32_t i = 0; f->stack && i < f->stack->n; i++)
+		/* A dynptr is told with its first slot, which is the lower one. */
 		if (all || (v->touched_slots >> i & 1))
 			log_slot(v, f, i);
-	if (s->n_refs && s->refs[0].id) {
-		vlog(v, " refs=%u", s->refs[0].id);
-		for (uint32_t i = 1; i < s->n_refs; i++)
-			vlog(v, ",%u", s->refs[i].id);
-	}
+	/* Locks have no id; as the first they hide the others. */
+	for (uint32_t i = 0; s->n_refs && s->refs[0].id && i < s->n_refs; i++)
+		if (s->refs[i].id)
+			vlog(v, "%s%u", i ? "," : " refs=", s->refs[i].id);
 	if (f->in_callback)
 		vlog(v, " cb");
 	if (f->in_async_callback)
@@ -286,21 +303,24 @@ void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool a
 	vlog(v, "\n");
 }
 
-/* What the last instruction changed, at the end of its line (column 40 or the next multiple of 8). */
+/* What the last instruction changed: at the end of its line when nothing was written since, else on a line of its own. */
 void log_touched(struct verifier *v)
 {
-	if (v->log_open && !v->touched_regs && !v->touched_slots) {
-		log_insn_end(v);
-	} else if (v->log_open) {
-		uint32_t column = v->log_column > 37 ? (v->log_column + 8) & ~7u : 40;
+	enum { STATE_COLUMN = 40, TAB = 8 };
 
-		vlog(v, "%*s;", (int)(column - v->log_column), "");
+	if (!(v->log_level & 3))
+		return;
+	if (v->log_open) {
+		uint32_t end = v->log_column + 1 + TAB / 2;
+
+		/* The ';' stands before the last column of a multiple of 8. */
+		end = end < STATE_COLUMN ? STATE_COLUMN : (end + TAB - 1) & ~(TAB - 1u);
 		v->log_open = false;
-	} else if (v->touched_regs || v->touched_slots) {
-		vlog(v, "%u:", v->prev_insn);
+		vlog(v, "%*s;", (int)(end - 2 - v->log_column), "");
+	} else {
+		vlog(v, "%u:", v->insn);
 	}
-	if (v->touched_regs || v->touched_slots)
-		log_state(v, v->cur, v->cur->curframe, false);
+	log_state(v, v->cur, v->cur->curframe, false);
 	v->touched_regs = 0;
 	v->touched_slots = 0;
 }
@@ -310,9 +330,7 @@ static bool name_helper(void *arg, uint32_t id, char *buf, size_t size)
 	const struct helper_desc *h = helper_find(id);
 
 	(void)arg;
-	if (!h)
-		return false;
-	snprintf(buf, size, "%s", h->name);
+	snprintf(buf, size, "%s", h ? h->name : "unknown");
 	return true;
 }
 
@@ -362,23 +380,111 @@ static void log_source(struct verifier *v, uint32_t insn)
 	vlog(v, "; %s @ %s:%u\n", text, strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line->line_col >> 10);
 }
 
-void log_insn(struct verifier *v, uint32_t insn)
+/* A write to r10, which is refused where a path leads to it: as one to r0, but for the name. */
+static void unusual_text(const struct verifier *v, uint32_t insn, const struct insn_text_opts *opts, char text[160])
+{
+	enum { REG_AT = 6 }; /* "(79) r0 = ..." */
+	struct bpf_insn other = v->insns[insn];
+	char plain[160];
+
+	other.dst_reg = BPF_REG_0;
+	if (insn_text(&other, 1, 0, opts, plain, sizeof(plain)) < 0 || strlen(plain) <= REG_AT || plain[REG_AT] != '0')
+		snprintf(text, 160, "(%02x)", v->insns[insn].code);
+	else
+		snprintf(text, 160, "%.*s10%.140s", REG_AT, plain, plain + REG_AT + 1);
+}
+
+static const char *insn_words(const struct verifier *v, uint32_t insn, char text[160])
 {
 	const struct insn_text_opts opts = {
-		.flags = INSN_TEXT_OPCODE, .helper = name_helper, .kfunc = name_kfunc, .arg = v};
+		.flags = INSN_TEXT_OPCODE, .helper = name_helper, .kfunc = name_kfunc, .arg = (void *)(uintptr_t)v};
+
+	/* The address of a map, as the kernel writes it for those who may not see addresses: there is none here. */
+	if (v->aux[insn].desc &&
+	    (v->aux[insn].desc->op == INSN_LD_MAP_FD || v->aux[insn].desc->op == INSN_LD_MAP_VALUE))
+		snprintf(text, 160, "(%02x) r%u = 0x0", v->insns[insn].code, v->insns[insn].dst_reg);
+	else if (v->aux[insn].desc && v->aux[insn].desc->op == INSN_LD_FUNC)
+		snprintf(text, 160, "(%02x) r%u = 0x%x", v->insns[insn].code, v->insns[insn].dst_reg,
+			 (uint32_t)v->insns[insn].imm);
+	else if (insn_is_addr_cast(&v->insns[insn]))
+		snprintf(text, 160, "(bf) r%u = addr_space_cast(r%u, %u, %u)", v->insns[insn].dst_reg,
+			 v->insns[insn].src_reg, (uint32_t)v->insns[insn].imm >> 16, v->insns[insn].imm & 0xffff);
+	else if (insn_text(v->insns, v->n, insn, &opts, text, 160) < 0)
+		unusual_text(v, insn, &opts, text);
+	return text;
+}
+
+void log_insn(struct verifier *v, uint32_t insn)
+{
+	size_t start;
 	char text[160];
 
 	log_source(v, insn);
-	if (insn_text(v->insns, v->n, insn, &opts, text, sizeof(text)) < 0)
-		snprintf(text, sizeof(text), "(%02x)", v->insns[insn].code);
-	vlog(v, "%u: %s", insn, text);
+	log_insn_end(v);
+	start = v->log_len;
+	vlog(v, "%u: %s", insn, insn_words(v, insn, text));
+	v->log_column = (uint32_t)(v->log_len - start);
 	v->log_open = true;
+}
+
+/* Precision (precision.c) */
+
+static void log_marks(struct verifier *v, uint32_t regs, uint64_t slots)
+{
+	const char *sep = "";
+
+	vlog(v, "regs=");
+	for (; regs; regs &= regs - 1, sep = ",")
+		vlog(v, "%sr%d", sep, __builtin_ctz(regs));
+	vlog(v, " stack=");
+	for (sep = ""; slots; slots &= slots - 1, sep = ",")
+		vlog(v, "%s%d", sep, -(__builtin_ctzll(slots) + 1) * 8);
+}
+
+void log_back_from(struct verifier *v, uint32_t frame, uint32_t last, uint32_t first, uint32_t after)
+{
+	if (LOG_INSNS(v))
+		vlog(v, "mark_precise: frame%u: last_idx %d first_idx %d subseq_idx %d \n", frame, (int)last,
+		     (int)first, (int)after);
+}
+
+void log_back_insn(struct verifier *v, uint32_t frame, uint32_t regs, uint64_t slots, uint32_t insn)
+{
+	char text[160];
+
+	if (!LOG_INSNS(v))
+		return;
+	vlog(v, "mark_precise: frame%u: ", frame);
+	log_marks(v, regs, slots);
+	vlog(v, " before %u: %s\n", insn, insn_words(v, insn, text));
+}
+
+void log_back_state(struct verifier *v, const struct state *s, uint32_t frame, uint32_t regs, uint64_t slots)
+{
+	if (!LOG_INSNS(v))
+		return;
+	vlog(v, "mark_precise: frame%u: parent state ", frame);
+	log_marks(v, regs, slots);
+	vlog(v, ": ");
+	log_state(v, s, frame, true);
+}
+
+void log_propagated(struct verifier *v, uint32_t frame, uint32_t regs, uint64_t slots)
+{
+	const char *sep = " ";
+
+	if (!LOG_INSNS(v) || (!regs && !slots))
+		return;
+	vlog(v, "frame %u: propagating", frame);
+	for (; regs; regs &= regs - 1, sep = ",")
+		vlog(v, "%sr%d", sep, __builtin_ctz(regs));
+	for (; slots; slots &= slots - 1, sep = ",")
+		vlog(v, "%sfp%d", sep, -(__builtin_ctzll(slots) + 1) * 8);
+	vlog(v, "\n");
 }
 
 void log_overview(struct verifier *v)
 {
-	const struct insn_text_opts opts = {
-		.flags = INSN_TEXT_OPCODE, .helper = name_helper, .kfunc = name_kfunc, .arg = v};
 	char text[160];
 
 	if (!LOG_INSNS(v))
@@ -394,8 +500,7 @@ void log_overview(struct verifier *v)
 		for (unsigned int r = 0; r < BPF_REG_10; r++)
 			if (v->aux[i].live_regs >> r & 1)
 				live[r] = (char)('0' + r);
-		if (insn_text(v->insns, v->n, i, &opts, text, sizeof(text)) < 0)
-			snprintf(text, sizeof(text), "(%02x)", v->insns[i].code);
+		insn_words(v, i, text);
 		if (v->aux[i].scc)
 			vlog(v, "%3u %3u: %s %s\n", v->aux[i].scc, i, live, text);
 		else

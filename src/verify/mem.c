@@ -98,18 +98,18 @@ static int outside(struct verifier *v, const struct reg *r, uint32_t regno, int6
 	case REG_MAP_VALUE:
 		return refuse(
 			v, -EACCES, PROBLEM_MEM_RANGE,
-			"invalid access to map value, value_size=%u off=%lld size=%u: R%u %s value is outside of the "
+			"invalid access to map value, value_size=%u off=%lld size=%u\nR%u %s value is outside of the "
 			"allowed memory range",
 			mem_size, (long long)off, size, regno, which);
 	case REG_MAP_KEY:
 		return refuse(v, -EACCES, PROBLEM_MEM_RANGE,
-			      "invalid access to map key, key_size=%u off=%lld size=%u: R%u %s value is outside of the "
+			      "invalid access to map key, key_size=%u off=%lld size=%u\nR%u %s value is outside of the "
 			      "allowed memory range",
 			      mem_size, (long long)off, size, regno, which);
 	default:
 		return refuse(
 			v, -EACCES, PROBLEM_MEM_RANGE,
-			"invalid access to memory (%s), mem_size=%u off=%lld size=%u: R%u %s value is outside of the "
+			"invalid access to memory (%s), mem_size=%u off=%lld size=%u\nR%u %s value is outside of the "
 			"allowed memory range",
 			reg_type_name(r->type, name), mem_size, (long long)off, size, regno, which);
 	}
@@ -190,10 +190,9 @@ int check_packet_access(struct verifier *v, uint32_t regno, int32_t off, uint32_
 			      regno);
 	if (r->range < 0 || !fits(off, size, (uint32_t)r->range, zero_ok))
 		return refuse(v, r->range < 0 ? -EINVAL : -EACCES, PROBLEM_PACKET_RANGE,
-			      "invalid access to packet, off=%d size=%u, R%u(id=%u,off=%d,r=%d): R%u offset is outside "
-			      "of the "
-			      "packet",
-			      off, size, regno, r->id, r->off, r->range, regno);
+			      "invalid access to packet, off=%d size=%u, R%u(id=%u,off=%d,r=%d)\n"
+			      "R%u offset is outside of the packet",
+			      off, size, regno, r->id, off, r->range, regno);
 	return 0;
 }
 

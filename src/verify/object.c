@@ -49,6 +49,14 @@ int struct_record(struct verifier *v, const struct btf *btf, uint32_t btf_id, co
 	return 0;
 }
 
+bool object_may_lock(const struct verifier *v, const struct reg *r)
+{
+	for (const struct object_type *o = v->objects; o; o = o->next)
+		if (o->btf == r->btf && o->btf_id == r->btf_id)
+			return record_has(o->rec, FIELD_SPIN_LOCK | FIELD_RES_SPIN_LOCK);
+	return true;
+}
+
 int object_record(struct verifier *v, const struct reg *r, const struct btf_record **out)
 {
 	*out = NULL;

@@ -195,6 +195,7 @@ static int back_insn(struct verifier *v, struct backtrack *b, uint32_t at, uint3
 
 	if (!v->aux[at].desc)
 		return FOLLOW;
+	log_back_insn(v, b->frame, b->regs[b->frame], b->slots[b->frame], at);
 	sync_linked_marks(b, h);
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:
@@ -250,11 +251,11 @@ void all_precise(struct state *s)
 }
 
 /* Marks what is looked for in a cached state that was passed; what it has marked already needs no more looking for. */
-static bool mark_state(struct state *s, struct backtrack *b)
+static bool mark_state(struct verifier *v, struct state *s, struct backtrack *b)
 {
 	bool news = false;
 
-	for (uint32_t i = 0; i <= b->frame && i <= s->curframe; i++) {
+	for (uint32_t i = b->frame < s->curframe ? b->frame + 1 : s->curframe + 1; i-- > 0;) {
 		struct frame *f = s->frames[i];
 		uint32_t regs = 0;
 		uint64_t slots = 0;
@@ -274,6 +275,7 @@ static bool mark_state(struct state *s, struct backtrack *b)
 		f->precise_regs |= regs;
 		f->precise_slots |= slots;
 		news |= b->regs[i] || b->slots[i];
+		log_back_state(v, s, i, b->regs[i], b->slots[i]);
 	}
 	return news;
 }
@@ -288,12 +290,16 @@ static bool backtrack(struct verifier *v, struct state *from, struct backtrack *
 	for (;;) {
 		uint32_t n = s->n_hist;
 
+		log_back_from(v, b->frame, last, s->first_insn, after);
 		for (at = last;;) {
 			const struct hist *h = n && s->hist[n - 1].insn == at ? &s->hist[n - 1] : NULL;
 
 			if (first) {
 				first = false;
 			} else if (back_insn(v, b, at, after, h) != FOLLOW) {
+				if (LOG_INSNS(v))
+					vlog(v, "mark_precise: frame%u: falling back to forcing all scalars precise\n",
+					     from->curframe);
 				all_precise(from->parent);
 				memset(b, 0, sizeof(*b));
 				return true;
@@ -314,7 +320,7 @@ static bool backtrack(struct verifier *v, struct state *from, struct backtrack *
 		s = s->parent;
 		if (!s)
 			break;
-		news |= mark_state(s, b);
+		news |= mark_state(v, s, b);
 		if (is_empty(b))
 			break;
 		last = s->last_insn;
@@ -355,7 +361,7 @@ bool propagate_precision(struct verifier *v, const struct state *old, struct sta
 
 	if (!v->bpf_capable)
 		return false;
-	for (uint32_t i = 0; i <= old->curframe && i <= to->curframe; i++) {
+	for (uint32_t i = old->curframe + 1; i-- > 0;) {
 		const struct frame *f = old->frames[i];
 
 		for (uint32_t k = 0, m = f->precise_regs; m; k++, m >>= 1)
@@ -368,6 +374,7 @@ bool propagate_precision(struct verifier *v, const struct state *old, struct sta
 			if (slot && slot->kind[7] == SLOT_SPILL && slot->reg.type == REG_SCALAR)
 				b.slots[i] |= 1ull << k;
 		}
+		log_propagated(v, i, b.regs[i], b.slots[i]);
 	}
 	if (is_empty(&b))
 		return false;

@@ -251,7 +251,7 @@ static bool refs_safe(const struct state *old, const struct state *cur, struct i
 }
 
 /* The instruction that a frame stands at: where it is, or the call that it waits for. */
-static uint32_t frame_insn(const struct state *s, uint32_t frame)
+uint32_t state_insn(const struct state *s, uint32_t frame)
 {
 	return frame == s->curframe ? s->insn : s->frames[frame + 1]->callsite;
 }
@@ -288,7 +288,7 @@ static bool states_equal(const struct verifier *v, const struct state *old, cons
 	if (!refs_safe(old, cur, &m))
 		return false;
 	for (uint32_t i = 0; i <= old->curframe; i++)
-		if (!frame_safe(v, old, old->frames[i], cur->frames[i], frame_insn(old, i), &m, exact))
+		if (!frame_safe(v, old, old->frames[i], cur->frames[i], state_insn(old, i), &m, exact))
 			return false;
 	return true;
 }
@@ -354,7 +354,7 @@ struct back_edge {
 
 struct loop_visit { /* one walk through a loop, from one chain of calls */
 	struct loop_visit *next;
-	uint32_t n_calls;
+	uint32_t scc, n_calls;
 	uint32_t calls[MAX_FRAMES];
 	const struct state *entry; /* its first state, while paths from it are open */
 	struct back_edge *edges;
@@ -364,7 +364,7 @@ struct loop_visit { /* one walk through a loop, from one chain of calls */
 static uint32_t loop_of(const struct verifier *v, const struct state *s, uint32_t *n_calls)
 {
 	for (uint32_t i = 0; i <= s->curframe; i++) {
-		uint32_t scc = v->aux[frame_insn(s, i)].scc;
+		uint32_t scc = v->aux[state_insn(s, i)].scc;
 
 		if (scc) {
 			*n_calls = i;
@@ -403,12 +403,30 @@ static struct loop_visit *visit_of(struct verifier *v, const struct state *s, bo
 	l = v_alloc(v, sizeof(*l));
 	if (!l)
 		return NULL;
+	l->scc = scc;
 	l->n_calls = n;
 	for (uint32_t i = 0; i < n; i++)
 		l->calls[i] = s->frames[i + 1]->callsite;
 	l->next = v->loops[scc];
 	v->loops[scc] = l;
 	return l;
+}
+
+static void count_states(struct verifier *v)
+{
+	if (v->n_cached + v->n_edges > v->out->peak_states)
+		v->out->peak_states = v->n_cached + v->n_edges;
+}
+
+static void log_loop(struct verifier *v, const struct loop_visit *l, const char *what)
+{
+	if (!LOG_INSNS(v))
+		return;
+	vlog(v, "SCC %s (", what);
+	/* As the kernel writes it: a call by instruction 0 ends the list. */
+	for (uint32_t i = 0; i < l->n_calls && l->calls[i]; i++)
+		vlog(v, "%u,", l->calls[i]);
+	vlog(v, "%u)\n", l->scc);
 }
 
 static bool marks_incomplete(struct verifier *v, const struct state *s)
@@ -425,6 +443,7 @@ static int add_back_edge(struct verifier *v, struct state *old, struct state *cu
 
 	if (!l)
 		return v->failed_memory ? -ENOMEM : 0;
+	log_loop(v, l, "backedge");
 	e = v_alloc(v, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
@@ -448,6 +467,8 @@ static int add_back_edge(struct verifier *v, struct state *old, struct state *cu
 	old->refs_held++;
 	e->next = l->edges;
 	l->edges = e;
+	v->n_edges++;
+	count_states(v);
 	return v->failed_memory ? -ENOMEM : 0;
 }
 
@@ -457,6 +478,7 @@ static void free_edges(struct verifier *v, struct loop_visit *l)
 		struct back_edge *e = l->edges;
 
 		l->edges = e->next;
+		v->n_edges--;
 		state_put(v, e->from);
 		state_put(v, e->to);
 		v_free(v, e, sizeof(*e));
@@ -500,6 +522,7 @@ void path_done(struct verifier *v, struct state *s)
 			struct loop_visit *l = visit_of(v, s, false);
 
 			if (l && l->entry == s) {
+				log_loop(v, l, "exit");
 				l->entry = NULL;
 				close_loop(v, l);
 			}
@@ -623,8 +646,15 @@ static int compare_open(struct verifier *v, uint32_t insn, struct state *old, bo
 	}
 	*skip_check = false;
 	if (maybe_looping(old, cur) && states_equal(v, old, cur, EXACT) && !depths_differ(old, cur) &&
-	    old->may_goto_depth == cur->may_goto_depth && old->callback_unroll == cur->callback_unroll)
-		return refuse(v, -EINVAL, PROBLEM_LOOP, "infinite loop detected at insn %u", insn);
+	    old->may_goto_depth == cur->may_goto_depth && old->callback_unroll == cur->callback_unroll) {
+		int err = refuse(v, -EINVAL, PROBLEM_LOOP, "infinite loop detected at insn %u", insn);
+
+		vlog(v, "cur state:");
+		log_state(v, cur, cur->curframe, true);
+		vlog(v, "old state:");
+		log_state(v, old, cur->curframe, true);
+		return err;
+	}
 	return 0;
 }
 
@@ -666,13 +696,14 @@ static int cache(struct verifier *v, uint32_t insn)
 	v->aux[insn].explored = c;
 	v->out->total_states++;
 	v->n_cached++;
-	if (v->n_cached > v->out->peak_states)
-		v->out->peak_states = v->n_cached;
+	count_states(v);
 	v->prev_jumps_processed = v->jumps_processed;
 	v->prev_insns_processed = v->insns_processed;
 	l = visit_of(v, s, true);
-	if (l && !l->entry)
+	if (l && !l->entry) {
 		l->entry = s;
+		log_loop(v, l, "enter");
+	}
 	trace(v, TRACE_CACHED, s);
 	return v->failed_memory ? -ENOMEM : 0;
 }

@@ -80,7 +80,6 @@ int ref_release(struct verifier *v, uint32_t ref_id)
 	if (!ref_is_held(v->cur, ref_id))
 		return -EINVAL;
 	ref_forget(v->cur, ref_id);
-	v->touched_regs |= 0x3ff;
 	return regs_visit(v, v->cur, reg_invalidate, belongs_to, &ref_id);
 }
 
@@ -169,8 +168,10 @@ int check_resources(struct verifier *v, bool exception, bool check_locks, const 
 	const struct state *s = v->cur;
 	int err = check_refs(v, exception);
 
-	if (err)
+	if (err) {
+		vlog(v, "%s would lead to reference leak\n", what);
 		return err;
+	}
 	if (check_locks && s->n_locks)
 		return refuse(v, -EINVAL, PROBLEM_LOCK, "%s cannot be used inside bpf_spin_lock-ed region", what);
 	if (s->irq_id)

@@ -99,8 +99,7 @@ int stack_write(struct verifier *v, struct frame *f, int32_t off, uint32_t size,
 		return err;
 	slot = &f->stack->slots[n];
 	check_fastcall(v, f, off);
-	if (f == cur)
-		v->touched_slots |= 1ull << n;
+	v->touched_slots |= 1ull << n;
 	if (size == 8)
 		live_write(v->cur, f->frameno, 1ull << n);
 	f->precise_slots &= ~(1ull << n);
@@ -171,8 +170,7 @@ int stack_write_var(struct verifier *v, uint32_t ptr_reg, int32_t off, uint32_t 
 		struct slot *slot = &f->stack->slots[n / 8];
 		uint8_t *kind = &slot->kind[n % 8], new = SLOT_MISC;
 
-		if (f == cur)
-			v->touched_slots |= 1ull << (n / 8);
+		v->touched_slots |= 1ull << (n / 8);
 		if (!v->allow_ptr_leaks && *kind != SLOT_MISC && *kind != SLOT_ZERO)
 			return refuse(v, -EINVAL, PROBLEM_STACK_WRITE,
 				      "spilled ptr in range of var-offset stack write; insn %u, ptr off: %d", insn, i);
@@ -213,6 +211,7 @@ static void read_bytes(struct verifier *v, const struct frame *f, int32_t min, i
 	for (; i < max; i++) {
 		const struct slot *slot = slot_get(f, (uint32_t)(-i - 1) / 8);
 
+		v->touched_slots |= 1ull << (uint32_t)(-i - 1) / 8;
 		if (!slot || slot->kind[(uint32_t)(-i - 1) % 8] != SLOT_ZERO)
 			break;
 	}
@@ -279,8 +278,7 @@ static int read_fixed(struct verifier *v, struct frame *f, int32_t off, uint32_t
 
 	if (!slot)
 		return bad_read(v, off, 0, size);
-	if (f == cur_frame(v))
-		v->touched_slots |= 1ull << n;
+	v->touched_slots |= 1ull << n;
 	check_fastcall(v, f, off);
 	live_read(v->cur, f->frameno, 1ull << n);
 	if (is_spill(slot)) {
@@ -293,13 +291,6 @@ static int read_fixed(struct verifier *v, struct frame *f, int32_t off, uint32_t
 				return 0;
 			err = read_partly(v, f, off, size, spilled, dst_reg, &fill);
 		} else if (dst_reg >= 0) {
-			if (v->bpf_capable && slot->reg.type == REG_SCALAR && !scalar_is_const(&slot->reg.var) &&
-			    (!slot->reg.id || slot->reg.id & ID_ADD_CONST)) {
-				if (!stack_mut(v, f))
-					return -ENOMEM;
-				scalar_assign_id(v, &f->stack->slots[n].reg);
-				slot = &f->stack->slots[n];
-			}
 			cur_regs(v)[dst_reg] = slot->reg;
 			cur_regs(v)[dst_reg].zext_pending = false;
 		} else if (reg_is_pointer(v, &slot->reg)) {

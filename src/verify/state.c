@@ -218,7 +218,7 @@ int push_path(struct verifier *v, uint32_t insn, uint32_t prev, struct state **o
 	p->state = s;
 	p->insn = insn;
 	p->prev = prev;
-	p->log_len = v->log_len;
+	p->log_len = log_place(v);
 	s->parent = v->cur->parent;
 	/* The stretch so far is this path's as well: backtracking from it walks the same instructions. */
 	s->hist = copy_array(v, v->cur->hist, v->cur->n_hist, sizeof(*s->hist), NULL, &s->room_hist);

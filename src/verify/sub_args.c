@@ -199,6 +199,20 @@ static int kernel_object(struct verifier *v, uint32_t arg, uint32_t id, struct s
 	return 0;
 }
 
+/* As the kernel's log writes kinds. */
+static const char *kind_name(const struct btf_type *t)
+{
+	static const char *const names[] = {[BTF_KIND_UNKN] = "UNKNOWN", [BTF_KIND_PTR] = "PTR",
+					    [BTF_KIND_ARRAY] = "ARRAY",  [BTF_KIND_STRUCT] = "STRUCT",
+					    [BTF_KIND_UNION] = "UNION",  [BTF_KIND_FWD] = "FWD",
+					    [BTF_KIND_FUNC] = "FUNC",    [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO",
+					    [BTF_KIND_VAR] = "VAR",      [BTF_KIND_INT] = "INT",
+					    [BTF_KIND_ENUM] = "ENUM",    [BTF_KIND_FLOAT] = "FLOAT"};
+	uint32_t kind = t ? btf_kind(t) : 0;
+
+	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "UNKNOWN";
+}
+
 static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t tags, bool global, struct sub_arg *a)
 {
 	const struct btf *btf = v->in->btf;
@@ -251,8 +265,8 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 		return bad_tags(v, arg);
 	size = t && !btf_is_void(t) ? btf__resolve_size(btf, id) : -1;
 	if (size < 0)
-		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u reference type('%s') size cannot be determined", arg,
-			      btf_type_name(btf, t));
+		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u reference type('%s %s') size cannot be determined: %d",
+			      arg, kind_name(t), btf_type_name(btf, t), -EINVAL);
 	a->kind = SUB_ARG_MEM;
 	a->flags = tags & TAG_NONNULL ? 0 : PTR_NULL;
 	a->mem_size = (uint32_t)size;

@@ -42,6 +42,7 @@ static int push_frame(struct verifier *v, struct state *s, uint32_t callsite, ui
 	s->frames[++s->curframe] = f;
 	/* Nothing of this stack was there before this stretch. */
 	s->written_slots[s->curframe] = ~0ull;
+	log_all_touched(v);
 	*out = f;
 	return 0;
 }
@@ -122,6 +123,7 @@ static int call_global(struct verifier *v, uint32_t subprog)
 		refuse(v, err, PROBLEM_ARG_TYPE, "Caller passes invalid args into func#%u ('%s')", subprog, sub->name);
 		return err;
 	}
+	vlog(v, "Func#%u ('%s') is global and assumed valid.\n", subprog, sub->name);
 	if (sub->changes_packet)
 		forget_packet_pointers(v);
 	sub->called = true;
@@ -148,15 +150,12 @@ int check_sub_call(struct verifier *v, const struct bpf_insn *insn, uint32_t *ne
 		callee->regs[i] = caller->regs[i];
 	clobber(caller->regs);
 	*next = v->subprogs[subprog].start;
-	if (LOG_INSNS(v)) {
-		vlog(v, "\ncaller:\n");
+	if (v->log_level & 3) {
+		vlog(v, "caller:\n");
 		log_state(v, v->cur, caller->frameno, true);
 		vlog(v, "callee:\n");
 		log_state(v, v->cur, callee->frameno, true);
-		v->log_open = false;
 	}
-	v->touched_regs = 0;
-	v->touched_slots = 0;
 	return 0;
 }
 
@@ -178,6 +177,7 @@ int push_callback(struct verifier *v, const struct bpf_insn *insn, uint32_t at, 
 		if (err)
 			return err;
 		s->sleepable = sleepable;
+		log_all_touched(v);
 		callee = s->frames[0];
 		callee->async_entries = caller->async_entries + 1;
 		return setup(v, caller, callee, at);
@@ -241,18 +241,16 @@ int leave_function(struct verifier *v, uint32_t *next)
 	} else {
 		caller->regs[BPF_REG_0] = *r0;
 	}
-	if (LOG_INSNS(v)) {
-		vlog(v, "\nreturning from callee:\n");
+	if (v->log_level & 3) {
+		vlog(v, "returning from callee:\n");
 		log_state(v, s, callee->frameno, true);
 		vlog(v, "to caller at %u:\n", *next);
-		v->log_open = false;
+		log_state(v, s, caller->frameno, true);
 	}
 	s->frames[s->curframe--] = NULL;
 	if (callee->in_callback)
 		old = find_prev_entry(v, s, *next);
 	frame_free(v, callee);
-	v->touched_regs = 0x7ff;
-	v->touched_slots = 0;
 	return old ? widen_to(v, old, s) : 0;
 }
 
@@ -408,25 +406,37 @@ int start_function(struct verifier *v, uint32_t subprog)
 	return 0;
 }
 
+/* The kernel looks at the main function's arguments as at a global one's, and tells what it finds, but takes any. */
+static void log_main_args(struct verifier *v)
+{
+	if (!v->log_level || !v->in->func_info || v->in->prog_type == BPF_PROG_TYPE_EXT)
+		return;
+	sub_args(v, 0);
+	v->subprogs[0].args_known = false;
+	v->out->problem = PROBLEM_NONE;
+	v->out->message[0] = 0;
+}
+
 static int verify_function(struct verifier *v, uint32_t subprog)
 {
 	const struct subprog *sub = &v->subprogs[subprog];
-	int err = start_function(v, subprog);
+	int err;
 
+	if (subprog || v->in->prog_type == BPF_PROG_TYPE_EXT)
+		vlog(v, "Validating %s() func#%u...\n", sub->name, subprog);
+	err = start_function(v, subprog);
 	if (err)
 		return err;
-	if (v->log_level & 3) {
-		if (subprog)
-			vlog(v, "Validating %s() func#%u...\n", sub->name, subprog);
-		vlog(v, "%u:", sub->start);
-		log_state(v, v->cur, 0, true);
-	}
+	if (!subprog)
+		log_main_args(v);
+	log_all_touched(v);
+	v->log_line = NULL;
 	err = walk(v);
 	if (err)
 		return err; /* with its states, for the report */
+	log_back(v, 0);
 	if (subprog && (v->log_level & 3))
 		vlog(v, "Func#%u ('%s') is safe for any args that match its prototype\n", subprog, sub->name);
-	log_back(v, 0);
 	prune_free(v);
 	return 0;
 }

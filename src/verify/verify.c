@@ -132,6 +132,27 @@ static void free_paths(struct verifier *v)
 	v->cur = NULL;
 }
 
+/* A function's stack as the kernel counts it in the end: what it adds for may_goto and for a bpf_loop() made inline is not the program's. */
+static uint32_t kernel_stack(const struct verifier *v, const struct subprog *sub)
+{
+	enum { MAY_GOTO_STACK = 16, LOOP_STACK = 24 };
+	bool may_goto = false, loop = false;
+
+	for (uint32_t i = sub->start; !v->out->err && i < sub->end; i++) {
+		const struct insn_aux *a = &v->aux[i];
+
+		if (!v->out->insns[i].seen || !a->desc)
+			continue;
+		if (a->desc->op == INSN_MAY_GOTO)
+			may_goto = true;
+		else if (a->loop_fit)
+			loop = true;
+	}
+	if (!may_goto && !loop)
+		return sub->stack_depth;
+	return ((sub->stack_depth + 7) & ~7u) + (may_goto ? MAY_GOTO_STACK : 0) + (loop ? LOOP_STACK : 0);
+}
+
 static void report_statistics(struct verifier *v)
 {
 	const struct verify_result *out = v->out;
@@ -140,20 +161,24 @@ static void report_statistics(struct verifier *v)
 
 	if (!v->log_level)
 		return;
+	log_insn_end(v);
 	if (v->log_level & 4) {
 		n = snprintf(line, sizeof(line), "verification time %llu usec\nstack depth ",
 			     (unsigned long long)out->time_ns / 1000);
 		for (uint32_t i = 0; v->subprogs && i < v->n_subprogs && n < (int)sizeof(line) - 16; i++)
 			n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%u", i ? "+" : "",
-				      v->subprogs[i].stack_depth);
+				      kernel_stack(v, &v->subprogs[i]));
+		/* The callback that the kernel adds where the program has none. */
+		if (!out->err && v->seen_exception && v->exception_callback < 0 && n < (int)sizeof(line) - 16)
+			n += snprintf(line + n, sizeof(line) - (size_t)n, "+0");
 		v->in->log(v->in->log_arg, line, (size_t)n);
 		v->in->log(v->in->log_arg, "\n", 1);
 	}
 	n = snprintf(
 		line, sizeof(line),
-		"processed %u insns (limit %d) max_states_per_insn %u total_states %u peak_states %u mark_read %u\n",
-		out->insns_processed, INSN_LIMIT, out->max_states_per_insn, out->total_states, out->peak_states,
-		out->mark_read);
+		/* mark_read: 6.18 tracks reads in another way, and always writes 0. */
+		"processed %u insns (limit %d) max_states_per_insn %u total_states %u peak_states %u mark_read 0\n",
+		out->insns_processed, INSN_LIMIT, out->max_states_per_insn, out->total_states, out->peak_states);
 	v->in->log(v->in->log_arg, line, (size_t)n);
 }
 

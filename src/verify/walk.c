@@ -299,6 +299,21 @@ static int too_many(struct verifier *v)
 		      v->insns_processed);
 }
 
+static const char *misprediction(const struct verifier *v)
+{
+	return v->cur->speculative ? " (speculative execution)" : "";
+}
+
+static void log_safe(struct verifier *v, bool arrived)
+{
+	if (!(v->log_level & 3))
+		return;
+	if (arrived)
+		vlog(v, "\nfrom %d to %u%s: safe\n", (int)v->prev_insn, v->insn, misprediction(v));
+	else
+		vlog(v, "%u: safe\n", v->insn);
+}
+
 int walk(struct verifier *v)
 {
 	const uint32_t limit = v->in->insn_limit ? v->in->insn_limit : INSN_LIMIT;
@@ -326,13 +341,7 @@ int walk(struct verifier *v)
 			if (err)
 				return err;
 			if (prune) {
-				if (LOG_INSNS(v)) {
-					log_insn_end(v);
-					if (show)
-						vlog(v, "\nfrom %u to %u: safe\n", v->prev_insn, v->insn);
-					else
-						vlog(v, "%u: safe\n", v->insn);
-				}
+				log_safe(v, show);
 				goto path_end;
 			}
 		}
@@ -342,13 +351,12 @@ int walk(struct verifier *v)
 				return err;
 		}
 		if (v->log_level & 3) {
-			if (show) {
-				log_insn_end(v);
-				vlog(v, "\nfrom %u to %u:", v->prev_insn, v->insn);
+			if (show && LOG_INSNS(v)) {
+				vlog(v, "\nfrom %d to %u%s:", (int)v->prev_insn, v->insn, misprediction(v));
 				log_state(v, v->cur, v->cur->curframe, true);
 				show = false;
 			}
-			if (v->touched_regs || v->touched_slots || v->log_open)
+			if (v->touched_regs || v->touched_slots)
 				log_touched(v);
 			log_insn(v, v->insn);
 		}
@@ -370,21 +378,18 @@ int walk(struct verifier *v)
 			ended = true;
 		}
 		if (!ended) {
+			show |= a->desc->op == INSN_EXIT; /* of a function: the caller's state is told */
 			v->prev_insn = v->insn;
 			v->insn = next;
 			continue;
 		}
 path_end:
-		log_insn_end(v);
 		path_done(v, v->cur);
 		path_free(v, v->cur);
 		v->cur = NULL;
-		v->touched_regs = 0;
-		v->touched_slots = 0;
+		log_all_touched(v);
 		if (!next_path(v))
 			return 0;
-		v->touched_regs = 0x7ff;
-		v->touched_slots = ~0ull;
 		show = true;
 	}
 }

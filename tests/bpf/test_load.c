@@ -133,7 +133,7 @@ static void func_info_must_name_every_function(void **state)
 	struct bpf_func_info info[3] = {{0, 3}, {2, 3}, {3, 3}};
 	struct bpf_line_info lines[2] = {{.insn_off = 0}, {.insn_off = 2}};
 	int btf = make_btf();
-	char log[256];
+	char log[1024];
 	int fd;
 
 #define LOAD(...)                                                                                                      \
