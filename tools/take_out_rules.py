@@ -12,7 +12,11 @@ A refusal that no program can come to bears a comment that says why, on the line
 
 	/* Not reached: WHY */
 
-Such a reason is printed. When a case comes to such a refusal all the same, or when one is neither proved nor has a reason, that is a
+A call that words what is refused anyway, by who called, is no rule of its own and says so:
+
+	/* Not a rule: WHY */
+
+Such reasons are printed. When a case comes to such a refusal all the same, or when one is neither proved nor has a reason, that is a
 finding, and the exit code is 1.
 """
 import argparse
@@ -27,7 +31,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RULES = ROOT + '/tests/verify/rules'
 CALLS = re.compile(r'\b(refuse|refused|bad|outside|miss|refuse_alu|bad_tags|bad_read|too_many|bad_return)\(')
-REASON = re.compile(r'/\* Not reached: (.*?) ?\*/', re.S)
+REASON = re.compile(r'/\* (Not reached|Not a rule): (.*?) ?\*/', re.S)
 # They tell why; they do not judge.
 SKIP = {'explain.c', 'suggest.c', 'words.c', 'log.c', 'report.c', 'problem.c', 'follow.c', 'slice.c'}
 HEAD = 'int rule_off(int n);\n'
@@ -78,7 +82,7 @@ def reason_above(text, at):
     if 0 <= opened < start < closed:
         start = opened
     found = REASON.search(text, start, at)
-    return ' '.join(found.group(1).split()) if found else None
+    return (found.group(1).lower(), ' '.join(found.group(2).replace(' * ', ' ').split())) if found else None
 
 
 def rewrite(name, text, sites):
@@ -195,21 +199,23 @@ def main():
             ok = dict(zip(came, pool.map(lambda n: proved(tmp, n, came[n], texts), list(came))))
     count, findings = collections.Counter(), 0
     for n, site in enumerate(sites, 1):
-        if n in came and site.reason:
+        if site.reason and site.reason[0] == 'not a rule' and not ok.get(n):
+            what = 'not a rule: ' + site.reason[1]
+        elif n in came and site.reason:
             what = 'has a reason why it is not reached, but %s:%d comes to it' % min(came[n])
         elif ok.get(n):
             what = 'proved'
         elif n in came:
             what = 'not proved: cases come to it (%s:%d), none fails without it' % min(came[n])
         elif site.reason:
-            what = 'not reached: ' + site.reason
+            what = 'not reached: ' + site.reason[1]
         else:
             what = 'no case comes to it'
-        count['proved' if what == 'proved' else 'reason' if what.startswith('not reached') else 'finding'] += 1
+        count['proved' if what == 'proved' else 'reason' if what.startswith(('not reached', 'not a rule')) else 'finding'] += 1
         if what != 'proved' or args.verbose:
             print('%s:%d: %s\n\t%s%s' % (site.file, site.line, site.text, what,
                                         ' by ' + ', '.join('%s:%d' % c for c in sorted(came[n])[:5]) if what == 'proved' else ''))
-    print('%d refusals: %d proved by a case, %d not reached for a reason, %d left' %
+    print('%d refusals: %d proved by a case, %d with a reason why not, %d left' %
           (len(sites), count['proved'], count['reason'], count['finding']))
     return 1 if count['finding'] else 0
 

@@ -68,7 +68,7 @@ struct build {
 	} funcs[16];
 	uint32_t n_funcs;
 	char member[64], target[32];
-	bool btf, needs_kernel, no_types;
+	bool btf, needs_kernel, no_types, bad_info;
 	int failed;
 };
 
@@ -291,6 +291,9 @@ static void read_prog(struct build *b, char *line)
 			b->btf = true;
 		} else if (!strcmp(w, "types")) {
 			b->needs_kernel = true;
+		} else if (!strcmp(w, "kernel=odd")) { /* from_text() has seen to it */
+		} else if (!strcmp(w, "badinfo")) {
+			b->btf = b->bad_info = true;
 		} else if (!strcmp(w, "nosymbols")) {
 			in->have_symbol = no_symbol;
 		} else if (!strcmp(w, "nohelpers")) {
@@ -621,6 +624,8 @@ static int declare(struct build *b)
 			return fail(b, "no function %s in types.bpf.c", name);
 		p->func_info[i] = (struct bpf_func_info){p->subprogs[i], (uint32_t)id};
 	}
+	if (b->bad_info)
+		p->func_info[0].type_id = (uint32_t)own_type("plain");
 	p->in.btf = rules_types;
 	p->in.func_info = p->func_info;
 	return 0;
@@ -630,6 +635,34 @@ static int declare(struct build *b)
 static bool own_helper(void *arg, uint32_t id)
 {
 	return id == 5000;
+}
+
+static enum rule_build from_text(struct rules_file *f, const char *from, bool accepted, struct rule_prog **out);
+
+/* The same with another kernel's types. They live until the process ends. */
+static enum rule_build with_odd_kernel(struct rules_file *f, const char *from, bool accepted, struct rule_prog **out)
+{
+	static struct btf *odd, *odd_types;
+	static struct kernel_types *odd_names;
+	struct btf *vmlinux = rules_vmlinux, *types = rules_types;
+	struct kernel_types *names = rules_kernel_types;
+	enum rule_build got;
+
+	if (!odd) {
+		odd = rules_odd_kernel();
+		odd_types = rules_odd_types();
+		odd_names = odd ? kernel_types_new(odd) : NULL;
+	}
+	if (!odd_names || !odd_types)
+		abort();
+	rules_vmlinux = odd;
+	rules_types = odd_types;
+	rules_kernel_types = odd_names;
+	got = from_text(f, from, accepted, out);
+	rules_vmlinux = vmlinux;
+	rules_types = types;
+	rules_kernel_types = names;
+	return got;
 }
 
 static enum rule_build from_text(struct rules_file *f, const char *from, bool accepted, struct rule_prog **out)
@@ -698,7 +731,8 @@ out:
 
 enum rule_build rule_build(struct rules_file *f, const struct rule *r, bool accepted, struct rule_prog **out)
 {
-	return from_text(f, r->text, accepted, out);
+	return strstr(r->text, "kernel=odd") ? with_odd_kernel(f, r->text, accepted, out)
+					     : from_text(f, r->text, accepted, out);
 }
 
 void rule_prog_free(struct rule_prog *p)

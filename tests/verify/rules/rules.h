@@ -24,6 +24,8 @@
  *	target NAME			the directives and instructions that follow are a program that others extend or trace
  *	prog TYPE [attach=N] [hook=NAME] [member=NAME] [target=NAME] [sleepable] [flags=N] [caps=bpf,perfmon,net,sys,none]
  *	     [license=NAME] [btf] [cpus=N] [insns=N] [memory=N] [own=BYTES] [types] [notypes] [nosymbols] [nohelpers]
+ *	     [kernel=odd] [badinfo]
+ *	     kernel=odd: the kernel's types are those of rules_odd_kernel(); badinfo: the record of the main function names no function
  *	func LABEL NAME			the function at a label is declared as NAME in types.bpf.c; else as the function of the label's name, if
  *					there is one; else as a static one without arguments
  *	fact ...			what the engine gets with the accepted program (facts.c)
@@ -111,6 +113,7 @@ extern struct kernel_types *rules_kernel_types;
 
 /* types.c: NULL when there is no BTF. rules_load_kernel() fills in the kernel's, where it is 6.18. */
 void rules_load_kernel(void);
+struct btf *rules_odd_kernel(void), *rules_odd_types(void); /* for "kernel=odd" */
 struct btf *rules_load_types(const char *path);
 
 /* parse.c: exits with a message when the file is none. @base: all.rules, whose maps and macros it has; NULL. */

@@ -143,6 +143,15 @@ struct tree2_value {
 	u32 n;
 	struct bpf_rb_root root __contains(tree_node, tree);
 };
+struct two_nodes {
+	u64 key;
+	struct bpf_list_node a, b;
+};
+struct two_nodes_value {
+	struct bpf_spin_lock lock;
+	u32 n;
+	struct bpf_list_head head __contains(two_nodes, a);
+};
 struct empty {
 };
 union u {
@@ -174,6 +183,8 @@ struct all {
 	u8 u;
 	u32 v;
 	union u w;
+	struct two_nodes x;
+	struct two_nodes_value y;
 };
 USED static int keep(struct all *a)
 {
