@@ -292,6 +292,9 @@ static int load_code(const union bpf_attr *attr, struct load *l)
 			 INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &l->shape);
 	if (err) {
 		user_log_add(l->log, "%u: %s\n", l->shape.insn, l->shape.reason);
+		/* The kernel comes to these by walking: too many frames. */
+		if (l->shape.fault == INSN_FAULT_RECURSION || l->shape.fault == INSN_FAULT_DEPTH)
+			err = -E2BIG;
 	} else {
 		p->code.subprogs = STEAL_PTR(l->shape.subprogs);
 		p->code.n_subprogs = l->shape.n_subprogs;

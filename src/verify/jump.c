@@ -452,7 +452,7 @@ int check_jump(struct verifier *v, const struct bpf_insn *insn, uint32_t *next)
 	}
 	err = push_path(v, target, v->insn, &other);
 	if (err)
-		return err;
+		return err == -E2BIG ? -EFAULT : err; /* as the kernel's branches, which pass on no reason */
 	dst2 = &other->frames[other->curframe]->regs[insn->dst_reg];
 	src2 = &imm2;
 	if (by_reg)

@@ -350,13 +350,15 @@ int stack_bounds(struct verifier *v, uint32_t regno, int32_t off, uint32_t size,
 	}
 	if (!write && !v->allow_uninit_stack)
 		lowest = f->stack ? -(int64_t)f->stack->n * 8 : 0;
-	bad = min < lowest || min > -1 || max > 0;
-	if (bad) {
+	bad = min < lowest || min > -1;
+	if (bad || max > 0) {
+		int err = bad ? -EACCES : -EINVAL;
+
 		if (fixed)
-			return refuse(v, -EACCES, write ? PROBLEM_STACK_WRITE : PROBLEM_STACK_READ,
+			return refuse(v, err, write ? PROBLEM_STACK_WRITE : PROBLEM_STACK_READ,
 				      "invalid%s stack R%u off=%lld size=%u", write ? " write to" : " read from", regno,
 				      (long long)min, size);
-		return refuse(v, -EACCES, write ? PROBLEM_STACK_WRITE : PROBLEM_STACK_READ,
+		return refuse(v, err, write ? PROBLEM_STACK_WRITE : PROBLEM_STACK_READ,
 			      "invalid variable-offset%s stack R%u var_off=(0x%llx; 0x%llx) off=%d size=%u",
 			      write ? " write to" : " read from", regno, (unsigned long long)r->var.bits.value,
 			      (unsigned long long)r->var.bits.mask, off, size);

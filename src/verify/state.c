@@ -231,7 +231,7 @@ int push_path(struct verifier *v, uint32_t insn, uint32_t prev, struct state **o
 	p->next = v->pending;
 	v->pending = p;
 	if (++v->n_pending > JMP_SEQ_LIMIT)
-		return refuse(v, -E2BIG, PROBLEM_TOO_COMPLEX, "the sequence of %u jumps is too complex", v->n_pending);
+		return refuse(v, -E2BIG, PROBLEM_TOO_COMPLEX, "The sequence of %u jumps is too complex.", v->n_pending);
 	if (v->failed_memory)
 		return -ENOMEM;
 	trace(v, TRACE_FORK, s);
