@@ -268,6 +268,27 @@ static int check_type(struct skep_hive *hive, const union bpf_attr *attr)
 	return check_attach_attrs(attr);
 }
 
+/* Where the kernel enters the program beside its beginning: the exception callback. Its records are looked at again when they are checked. */
+static uint32_t second_entry(struct skep_hive *hive, const union bpf_attr *attr)
+{
+	AUTO_FREE struct bpf_func_info *info = NULL;
+	struct hive_object *o;
+	uint32_t entry = 0;
+	int err = 0;
+
+	if (attr->func_info_cnt < 2 ||
+	    copy_records(attr->func_info, attr->func_info_cnt, attr->func_info_rec_size, sizeof(*info), (void **)&info))
+		return 0;
+	pthread_mutex_lock(&hive->lock);
+	o = hive_object_by_fd(hive, (int)attr->prog_btf_fd, HIVE_BTF, &err);
+	if (o) {
+		entry = exception_callback_insn(container_of(o, struct hive_btf, o)->btf, info, attr->func_info_cnt);
+		hive_object_put(o);
+	}
+	pthread_mutex_unlock(&hive->lock);
+	return entry;
+}
+
 /* Instructions, license and name as the caller gave them, checked for shape. */
 static int load_code(const union bpf_attr *attr, struct load *l)
 {
@@ -288,8 +309,9 @@ static int load_code(const union bpf_attr *attr, struct load *l)
 	if (user_read(p->code.insns, attr->insns, (size_t)attr->insn_cnt * sizeof(struct bpf_insn)))
 		return -EFAULT;
 	/* What depends on the path, such as which callbacks run in their own time, is for the verifier to tell. */
-	err = insn_check(p->code.insns, p->code.n_insns,
-			 INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE, &l->shape);
+	err = insn_check_entry(p->code.insns, p->code.n_insns,
+			       INSN_LOOSE_CALLBACKS | INSN_ALLOW_RFC_MATH | INSN_ALLOW_R10_WRITE,
+			       second_entry(l->hive, attr), &l->shape);
 	if (err) {
 		user_log_add(l->log, "%u: %s\n", l->shape.insn, l->shape.reason);
 		/* The kernel comes to these by walking: too many frames. */

@@ -12,7 +12,7 @@
  *               functions, which cut the program into consecutive ranges
  *   jumps       every jump stays within its function and lands on an instruction;
  *               every function's last instruction leaves it
- *   reach       a walk from instruction 0 over jumps, calls and callbacks meets every
+ *   reach       a walk from instruction 0, and from a second entry if there is one, over jumps, calls and callbacks meets every
  *               instruction
  *   calls       the call graph has no cycle, and no chain longer than the engines' frames
  *
@@ -37,6 +37,7 @@ enum mark {
 struct check {
 	const struct bpf_insn *insns;
 	uint32_t n, flags;
+	uint32_t entry; /* beside instruction 0; 0: none */
 	uint8_t *marks;
 	struct insn_shape *out;
 };
@@ -179,6 +180,14 @@ static int check_functions(struct check *c)
 	uint32_t count = 1;
 
 	c->marks[0] |= MARK_START;
+	if (c->entry) {
+		int err = check_target(c, 0, "entry", (int64_t)c->entry - 1, 0, c->n);
+
+		if (err)
+			return err;
+		c->marks[c->entry] |= MARK_START;
+		count++;
+	}
 	for (uint32_t i = 0; i < c->n; i = step(c, i)) {
 		const struct insn_desc *d = desc(c, i);
 		int32_t dist;
@@ -245,6 +254,10 @@ static int check_reach(struct check *c)
 		return -ENOMEM;
 	todo[n_todo++] = 0;
 	c->marks[0] |= MARK_REACHED;
+	if (c->entry) { /* n is at least 2 */
+		todo[n_todo++] = c->entry;
+		c->marks[c->entry] |= MARK_REACHED;
+	}
 	while (n_todo) {
 		uint32_t i = todo[--n_todo], to[2], n_to = 0;
 		const struct insn_desc *d = desc(c, i);
@@ -372,8 +385,13 @@ static int check_calls(struct check *c)
 
 int insn_check(const struct bpf_insn *insns, uint32_t n, uint32_t flags, struct insn_shape *out)
 {
+	return insn_check_entry(insns, n, flags, 0, out);
+}
+
+int insn_check_entry(const struct bpf_insn *insns, uint32_t n, uint32_t flags, uint32_t entry, struct insn_shape *out)
+{
 	*out = (struct insn_shape){};
-	struct check c = {.insns = insns, .n = n, .flags = flags, .out = out};
+	struct check c = {.insns = insns, .n = n, .flags = flags, .entry = entry, .out = out};
 
 	if (n == 0 || n > SKEP_MAX_INSNS) {
 		refuse(&c, 0, INSN_FAULT_SIZE, "program has %u instructions; 1 to %d are possible", n, SKEP_MAX_INSNS);

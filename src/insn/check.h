@@ -61,6 +61,9 @@ struct insn_shape {
  */
 int insn_check(const struct bpf_insn *insns, uint32_t n, uint32_t flags, struct insn_shape *out);
 
+/* insn_check_entry - the same for a program with a second way in: a function begins at slot @entry that nobody need call (0: none). */
+int insn_check_entry(const struct bpf_insn *insns, uint32_t n, uint32_t flags, uint32_t entry, struct insn_shape *out);
+
 /* insn_shape_free - free what insn_check() allocated; fine after a refusal. */
 void insn_shape_free(struct insn_shape *shape);
 

@@ -39,6 +39,25 @@ static int tagged_name(struct verifier *v, const char **name)
 	return 0;
 }
 
+uint32_t exception_callback_insn(const struct btf *btf, const struct bpf_func_info *info, uint32_t n)
+{
+	const char *name = NULL;
+	int32_t id;
+
+	for (uint32_t i = 1; n > 1 && i < btf__type_cnt(btf) && !name; i++) {
+		const struct btf_type *t = btf__type_by_id(btf, i);
+
+		if (btf_is_decl_tag(t) && t->type == info[0].type_id && btf_decl_tag(t)->component_idx == -1 &&
+		    !strncmp(btf__name_by_offset(btf, t->name_off), prefix, sizeof(prefix) - 1))
+			name = btf__name_by_offset(btf, t->name_off) + sizeof(prefix) - 1;
+	}
+	id = name ? btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) : -1;
+	for (uint32_t i = 1; id > 0 && i < n; i++)
+		if (info[i].type_id == (uint32_t)id)
+			return info[i].insn_off;
+	return 0;
+}
+
 int find_exception_callback(struct verifier *v)
 {
 	const char *name;

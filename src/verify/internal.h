@@ -147,7 +147,7 @@ void log_insn_end(struct verifier *v);
 void log_overview(struct verifier *v); /* at level 2: functions, live registers, loops */
 void log_touched(struct verifier *v);
 size_t log_place(const struct verifier *v); /* to go back to */
-void log_back(struct verifier *v, size_t len); /* at level 1: only what led to the refusal stays */
+void log_back(struct verifier *v, size_t len); /* but at level 2: only what led to the refusal stays */
 void log_state(struct verifier *v, const struct state *s, uint32_t frame, bool all);
 /* At level 2, the way back of precision.c: from where, past which instruction or state, looking for what. */
 void log_back_from(struct verifier *v, uint32_t frame, uint32_t last, uint32_t first, uint32_t after);

@@ -50,7 +50,7 @@ size_t log_place(const struct verifier *v)
 
 void log_back(struct verifier *v, size_t len)
 {
-	if (!v->in->log || !v->in->log_rewind || (v->log_level & 3) != 1)
+	if (!v->in->log || !v->in->log_rewind || !v->log_level || LOG_INSNS(v))
 		return;
 	log_insn_end(v);
 	v->in->log_rewind(v->in->log_arg, len);

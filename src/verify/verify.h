@@ -200,6 +200,12 @@ struct verify_result {
  * Return: out->err: 0, -EINVAL, -EACCES, -EPERM, -E2BIG, -ENOMEM, -EFAULT, -ENOTSUPP as the kernel's load.
  */
 int verify(const struct verify_input *in, struct verify_result *out);
+
+/*
+ * exception_callback_insn - where the function begins that a tag of the main one names as the exception callback: the kernel enters it, nobody
+ * need call it. @info, @n: the program's function records, not checked yet. Return: its instruction, 0: none; whether it is one that may be, verify() tells.
+ */
+uint32_t exception_callback_insn(const struct btf *btf, const struct bpf_func_info *info, uint32_t n);
 void verify_result_free(struct verify_result *out);
 
 #endif

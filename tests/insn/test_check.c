@@ -132,6 +132,37 @@ static void unreachable_instructions_are_refused_unless_allowed(void **state)
 	expect("exit\ncall f\nexit\nf: exit", 0, 1, "unreachable instruction");
 }
 
+static void a_second_entry_begins_a_function_that_nobody_calls(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t entry, n_subprogs;
+		const char *reason;
+	} cases[] = {
+		{"r0 = 0\nexit\nr0 = 1\nexit", 2, 2, NULL},
+		{"call f\nexit\nf: exit", 2, 2, NULL}, /* called as well */
+		{"r0 = 0\nexit\nr0 = 1\nexit", 0, 0, "unreachable instruction"},
+		{"r0 = 0\nexit\nr0 = 1\nexit\nexit", 2, 0, "unreachable instruction"},
+		{"goto +1\nexit\nr0 = 1\nexit", 2, 0, "jump to 2 leaves its function (0 to 1)"},
+		{"r0 = 0\nr0 = 0\nr0 = 1\nexit", 2, 0, "function at 0 must end in exit or an unconditional jump"},
+		{"r0 = 5 ll\nexit", 1, 0, "entry to 1 lands in the middle of a 64-bit immediate"},
+		{"exit", 1, 0, "entry to 1 is outside of the program (0 to 0)"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct insn_shape shape;
+		struct bpf_insn *insns;
+		uint32_t n = assemble(cases[i].text, &insns);
+		int err = insn_check_entry(insns, n, 0, cases[i].entry, &shape);
+
+		if (err != (cases[i].reason ? -EINVAL : 0) || shape.n_subprogs != cases[i].n_subprogs ||
+		    (cases[i].reason && strcmp(shape.reason, cases[i].reason)))
+			fail_msg("case %zu: %d: %s", i, err, shape.reason);
+		insn_shape_free(&shape);
+		free(insns);
+	}
+}
+
 static void recursion_and_chains_deeper_than_eight_frames_are_refused(void **state)
 {
 	char text[1024] = "";
@@ -323,6 +354,7 @@ int main(void)
 		cmocka_unit_test(constants_without_a_meaning_are_refused_unless_rfc_semantics_are_asked_for),
 		cmocka_unit_test(an_undecodable_slot_is_named_with_its_reason),
 		cmocka_unit_test(unreachable_instructions_are_refused_unless_allowed),
+		cmocka_unit_test(a_second_entry_begins_a_function_that_nobody_calls),
 		cmocka_unit_test(recursion_and_chains_deeper_than_eight_frames_are_refused),
 		cmocka_unit_test(functions_are_found_in_ascending_order),
 		cmocka_unit_test(limits_are_exact),
