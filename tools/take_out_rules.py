@@ -31,7 +31,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RULES = ROOT + '/tests/verify/rules'
 CALLS = re.compile(r'\b(refuse|refused|bad|outside|miss|refuse_alu|bad_tags|bad_read|too_many|bad_return)\(')
-REASON = re.compile(r'/\* (Not reached|Not a rule): (.*?) ?\*/', re.S)
+REASON = re.compile(r'/\*[\s*]*(Not reached|Not a rule): (.*?)\s*\*/', re.S)
 # They tell why; they do not judge.
 SKIP = {'explain.c', 'suggest.c', 'words.c', 'log.c', 'report.c', 'problem.c', 'follow.c', 'slice.c'}
 HEAD = 'int rule_off(int n);\n'
@@ -82,7 +82,7 @@ def reason_above(text, at):
     if 0 <= opened < start < closed:
         start = opened
     found = REASON.search(text, start, at)
-    return (found.group(1).lower(), ' '.join(found.group(2).replace(' * ', ' ').split())) if found else None
+    return (found.group(1).lower(), ' '.join(re.sub(r'\n\s*\*', ' ', found.group(2)).split())) if found else None
 
 
 def rewrite(name, text, sites):

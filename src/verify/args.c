@@ -232,6 +232,7 @@ int check_const_str(struct verifier *v, uint32_t regno)
 	int64_t at;
 	int err;
 
+	/* Not reached: who takes a constant string has refused what is no value of a map */
 	if (r->type != REG_MAP_VALUE)
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "R%u does not point to a map value", regno);
 	if (!(map->flags & BPF_F_RDONLY_PROG) || !map->frozen)
@@ -518,6 +519,7 @@ int check_func_arg(struct verifier *v, uint32_t arg, struct call *call, uint32_t
 	case ARG_CONST_MAP_PTR:
 		return note_map(v, r, call);
 	case ARG_MAP_KEY:
+		/* Not reached: a helper that takes a key takes the map before it */
 		if (!call->map)
 			return refuse(v, -EACCES, PROBLEM_MAP, "invalid map_ptr to access map->key");
 		err = check_helper_mem(v, regno, call->map->key_size, MEM_READ, false, NULL);
@@ -525,6 +527,7 @@ int check_func_arg(struct verifier *v, uint32_t arg, struct call *call, uint32_t
 	case ARG_MAP_VALUE:
 		if ((flags & HELPER_ARG_NULL) && reg_is_null(r))
 			return 0;
+		/* Not reached: a helper that takes a value takes the map before it */
 		if (!call->map)
 			return refuse(v, -EACCES, PROBLEM_MAP, "invalid map_ptr to access map->value");
 		call->raw_mode = flags & HELPER_ARG_UNINIT;
@@ -540,6 +543,7 @@ int check_func_arg(struct verifier *v, uint32_t arg, struct call *call, uint32_t
 		return check_mem_size(v, regno, h->args[arg - 1].flags & HELPER_ARG_WRITE ? MEM_WRITE : MEM_READ,
 				      type == ARG_SIZE_OR_ZERO, call);
 	case ARG_PERCPU_BTF_ID:
+		/* Not reached: a register that points to a per-CPU variable has its type */
 		if (!r->btf_id)
 			return refuse(v, -EACCES, PROBLEM_ARG_TYPE, "Helper has invalid btf_id in R%u", regno);
 		call->ret_btf = r->btf;

@@ -100,6 +100,10 @@ static int result(struct verifier *v, const struct access *a, struct reg *out)
 		return refused(v, a, "doesn't have such an argument");
 	}
 	if (t && !is_number(t)) {
+		/*
+		 * Not reached: check_proto() lets no other results pass, and nothing lies behind the arguments of a
+		 * function without one
+		 */
 		if (!btf_is_ptr(t))
 			return refused(v, a, "returns neither a number nor a pointer");
 		if (a->size != SLOT)
@@ -248,6 +252,7 @@ int check_btf_ctx(struct verifier *v, int32_t off, uint32_t size, int rw, struct
 	if (!h->proto)
 		return 0;
 	t = btf_strip(h->btf, btf_params(h->proto)[a.arg + h->tracepoint].type, NULL);
+	/* Not reached: BTF that was checked names a type for every parameter; that of no type is void */
 	if (!t)
 		return refused(v, &a, "has an argument without a type");
 	if (is_number(t))

@@ -121,6 +121,7 @@ static int member_step(struct verifier *v, struct walk *w)
 	const struct btf_type *t = btf_strip(w->btf, w->id, NULL), *next = NULL;
 
 again:
+	/* Not reached: whatever makes a register point to an object has seen that it is a struct or union */
 	if (!t || !btf_is_composite(t))
 		return w->quiet ? -EINVAL
 				: refuse(v, -EINVAL, PROBLEM_BTF_ACCESS, "access to a type that is no struct");
@@ -161,6 +162,7 @@ again:
 			continue;
 		mtype = btf_strip(w->btf, m->type, &mid);
 		mtype = element(w->btf, mtype, &mid, &n);
+		/* Not reached: a member of no bytes ends where it begins, and was passed over */
 		if (!mtype || !n)
 			return miss(v, w, -EFAULT, "an empty member in", t);
 		msize /= (int64_t)n;

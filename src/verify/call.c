@@ -104,6 +104,7 @@ static int note_lookup(struct verifier *v, const struct call *call)
 
 	if (!looks_up(id))
 		return 0;
+	/* Not reached: a helper that looks up takes the map as its first argument */
 	if (!call->map)
 		return refuse(v, -EINVAL, PROBLEM_MAP, "%s was given no map", call->name);
 	if ((call->map->flags & BPF_F_RDONLY_PROG) && changes_map(id))
@@ -285,6 +286,7 @@ static int do_func_ip(struct verifier *v, struct call *call)
 		return refuse(v, -ENOTSUPP, PROBLEM_HELPER,
 			      "func bpf_get_func_ip#173 supported only for fentry/fexit/fmod_ret programs");
 	default:
+		/* Not reached: the table of helpers gives it to kprobe and tracing programs only */
 		return refuse(v, -ENOTSUPP, PROBLEM_HELPER,
 			      "func bpf_get_func_ip#173 not supported for program type %u", v->prog_type);
 	}
@@ -355,6 +357,7 @@ static int release(struct verifier *v, const struct call *call)
 	} else if (reg_is_null(&cur_regs(v)[call->release_regno])) {
 		err = 0;
 	}
+	/* Not reached: check_func_arg() wants a reference there, and registers lose theirs when it is given back */
 	if (err == -EINVAL)
 		return refuse(v, err, PROBLEM_REF_LEAK, "func %s#%u reference has not been acquired before", h->name,
 			      h->id);
@@ -492,6 +495,7 @@ static int set_return(struct verifier *v, struct call *call, bool percpu_alloc)
 	case RET_VOID:
 		break;
 	case RET_MAP_VALUE:
+		/* Not reached: a helper that looks up takes the map as its first argument */
 		if (!call->map)
 			return refuse(v, -EINVAL, PROBLEM_MAP, "%s was given no map", call->name);
 		return_map_value(v, r0, call, flags);

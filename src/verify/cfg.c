@@ -461,6 +461,7 @@ int cfg_build(struct verifier *v)
 
 	for (uint32_t i = 0; i < v->n; i++) {
 		v->aux[i].desc = insn_decode_any(&v->insns[i]);
+		/* Not reached: insn_check() has decoded every instruction */
 		if (!v->aux[i].desc)
 			return refuse(v, -EINVAL, PROBLEM_SHAPE, "instruction %u does not decode", i);
 		if (v->aux[i].desc->op == INSN_CALL_KFUNC) {

@@ -92,6 +92,7 @@ int object_slot_written(struct verifier *v, struct frame *f, uint32_t n)
 		return 0;
 	if (!s->reg.first_slot)
 		s = slot_get(f, ++n);
+	/* Not reached: the halves of a dynptr are made and cleared together */
 	if (!s || s->kind[7] != SLOT_DYNPTR || !n)
 		return refuse(v, -EFAULT, PROBLEM_DYNPTR, "half a dynptr at fp-%u", (n + 1) * 8);
 	if (dynptr_is_refcounted(s->reg.dynptr))
@@ -127,6 +128,10 @@ static int make(struct verifier *v, uint32_t regno, enum dynptr_kind kind, uint3
 			return err;
 	}
 	n = slot_of_object(v, &cur_regs(v)[regno], "dynptr", SLOTS);
+	/*
+	 * Not reached: check_mem() has made the stack deep enough, and nothing else can be wrong with the place by
+	 * now
+	 */
 	if (n < 0)
 		return refuse(v, n, PROBLEM_DYNPTR, "Dynptr has to be an uninitialized dynptr");
 	if (!stack_mut(v, f))
@@ -186,12 +191,16 @@ int check_dynptr(struct verifier *v, uint32_t regno, enum dynptr_use use, enum d
 			      regno - 1);
 	if (use == DYNPTR_MAKE)
 		return make(v, regno, kind, clone_ref_id);
+	/*
+	 * Not reached: only arguments that are given back are changed, and check_func_arg() wants those on the stack
+	 */
 	if (r->type == REG_DYNPTR && use != DYNPTR_READ)
 		return refuse(v, -EINVAL, PROBLEM_DYNPTR,
 			      "cannot pass pointer to const bpf_dynptr, the helper mutates it");
 	err = find(v, regno, &d);
 	if (err || !d)
 		return err ? err : -EINVAL;
+	/* Not reached: only arguments that are given back want a kind, and only that kind holds a reference */
 	if (kind != DYNPTR_KIND_NONE && d->dynptr != kind)
 		return refuse(v, -EINVAL, PROBLEM_DYNPTR, "Expected a dynptr of type %s as arg #%u", kinds[kind].name,
 			      regno - 1);
@@ -213,6 +222,7 @@ int dynptr_release(struct verifier *v, uint32_t regno)
 	}
 	ref_id = d->ref_id;
 	err = ref_release(v, ref_id); /* and its slices */
+	/* Not reached: when a reference goes, its dynptr and all clones are cleared */
 	if (err)
 		return refuse(v, err, PROBLEM_DYNPTR, "arg %u is an unacquired reference", regno);
 	/* It and its clones, wherever they are. */

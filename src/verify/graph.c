@@ -39,6 +39,10 @@ int check_graph_root(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 	if (r->type != REG_MAP_VALUE && r->type != (REG_BTF | MEM_ALLOC))
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "arg#%u expected pointer to map value or allocated object",
 			      regno - 1);
+	/*
+	 * Not reached: an object that the program allocated and that is neither in a list or tree nor under RCU has a
+	 * reference
+	 */
 	if (r->type != REG_MAP_VALUE && !r->ref_id)
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "allocated object must be referenced");
 	if (kind == FIELD_LIST_HEAD ? !kfunc_is_list(kc->id) : !kfunc_is_rbtree(kc->id))
@@ -78,6 +82,10 @@ int check_graph_node(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 		if (r->type != (REG_BTF | MEM_ALLOC))
 			return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "arg#%u expected pointer to allocated object",
 				      regno - 1);
+		/*
+		 * Not reached: an object that the program allocated and that is neither in a list or tree nor under
+		 * RCU has a reference
+		 */
 		if (!r->ref_id)
 			return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "allocated object must be referenced");
 	} else {
@@ -90,6 +98,7 @@ int check_graph_node(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 	if (!kc->root)
 		return refuse(v, -EFAULT, PROBLEM_NOT_SUPPORTED, "%s takes a %s, which skep does not know",
 			      kc->call.name, name);
+	/* Not reached: check_arg_offset() has refused objects at offsets that vary */
 	if (!scalar_is_const(&r->var))
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE,
 			      "R%u doesn't have constant offset. %s has to be at the constant offset", regno, name);
@@ -121,6 +130,7 @@ int reg_non_owning(struct verifier *v, struct reg *r)
 
 	if (err)
 		return err;
+	/* Not reached: is_locked() was asked about the list or tree, and the object has a node of it */
 	if (!v->cur->n_locks || (r->type & NON_OWN_REF) || !rec)
 		return refuse(v, -EFAULT, PROBLEM_LOCK, "an object of a list or tree outside its lock");
 	r->type |= NON_OWN_REF | (rec->refcount_off >= 0 ? MEM_RCU : 0);
@@ -152,6 +162,7 @@ int graph_insert(struct verifier *v, struct kcall *kc)
 	struct disown d = {cur_regs(v)[BPF_REG_2].ref_id, 0};
 	int err;
 
+	/* Not reached: check_graph_node() wants a reference, and registers lose theirs when it is given back */
 	if (!d.ref_id || !ref_is_held(v->cur, d.ref_id))
 		return refuse(v, -EFAULT, PROBLEM_REF_LEAK, "kfunc %s reference has not been acquired before",
 			      kc->call.name);
@@ -187,6 +198,7 @@ int setup_rbtree_add(struct verifier *v, struct frame *caller, struct frame *cal
 	if (err)
 		return err;
 	root = rec ? btf_record_find(rec, (uint32_t)(r1->off + (int64_t)r1->var.bits.value), FIELD_RB_ROOT) : NULL;
+	/* Not reached: check_graph_root() has found the tree */
 	if (!root || !root->graph.value_btf_id)
 		return refuse(v, -EFAULT, PROBLEM_ARG_TYPE, "bpf_rbtree_add() without a tree");
 	reg_uninit(&callee->regs[BPF_REG_0]);

@@ -166,6 +166,7 @@ int check_iter_arg(struct verifier *v, struct kcall *kc, uint32_t regno)
 	if (!(kc->k->flags & KFUNC_ITER_DESTROY))
 		return 0;
 	err = ref_release(v, ref_id);
+	/* Not reached: the slots of an iterator are cleared with its reference */
 	if (err)
 		return refuse(v, err, PROBLEM_ITER, "%s has been destroyed already", name);
 	return clear_slots(v, f, (uint32_t)n, count);

@@ -177,6 +177,7 @@ static int fetch(struct verifier *v, const struct bpf_insn *insn, uint32_t at, s
 		return refuse(v, -EACCES, PROBLEM_HELPER, "calling kernel function %s is not allowed", kc->call.name);
 	if (kc->id == KF_BPF_TRAP)
 		return refuse(v, -EFAULT, PROBLEM_UNINIT, "unexpected __bpf_trap() due to uninitialized variable?");
+	/* Not reached: no kernel function of the table is destructive */
 	if ((kc->k->flags & KFUNC_DESTRUCTIVE) && !(v->in->caps & VERIFY_CAP_SYS_ADMIN))
 		return refuse(v, -EACCES, PROBLEM_HELPER, "destructive kfunc calls require CAP_SYS_BOOT capability");
 	if ((kc->k->flags & KFUNC_SLEEPABLE) && !in_sleepable(v))
@@ -266,6 +267,7 @@ static int check_rcu(struct verifier *v, const struct kcall *kc)
 
 	if (kc->id != KF_RCU_LOCK && kc->id != KF_RCU_UNLOCK)
 		return 0;
+	/* Not reached: such a callback runs under its lock, where these calls are refused before */
 	if (s->rcu_depth && in_rbtree_callback(v))
 		return refuse(v, -EACCES, PROBLEM_RCU,
 			      "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback");
@@ -309,6 +311,9 @@ static int release(struct verifier *v, struct kcall *kc)
 
 	if (kc->call.release_regno)
 		err = ref_release(v, cur_regs(v)[kc->call.release_regno].ref_id);
+	/*
+	 * Not reached: release_regno is a register with a reference, and registers lose theirs when it is given back
+	 */
 	if (err == -EINVAL)
 		return refuse(v, err, PROBLEM_REF_LEAK, "kfunc %s reference has not been acquired before",
 			      kc->call.name);

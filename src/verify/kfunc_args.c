@@ -184,6 +184,10 @@ static int check_alloc_arg(struct verifier *v, struct kcall *kc, struct karg *a)
 	} else {
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "arg#%u expected pointer to allocated object", a->i);
 	}
+	/*
+	 * Not reached: an object that the program allocated and that is neither in a list or tree nor under RCU has a
+	 * reference
+	 */
 	if (!r->ref_id)
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "allocated object must be referenced");
 	kc->arg_btf = r->btf;
@@ -388,6 +392,7 @@ static int check_memory_arg(struct verifier *v, struct kcall *kc, struct karg *a
 {
 	int64_t size = btf__resolve_size(kc->btf, a->target_id);
 
+	/* Not reached: classify() lets only numbers and structs of numbers pass, which have a size */
 	if (size < 0)
 		return refuse(v, -EINVAL, PROBLEM_BTF_ACCESS, "arg#%u reference type('%s') size cannot be determined",
 			      a->i, type_name(kc->btf, a->target));

@@ -302,6 +302,7 @@ static int check_sock(struct verifier *v, uint32_t regno, int32_t off, uint32_t 
 				      size);
 		return 0;
 	}
+	/* Not reached: no arithmetic is allowed with sockets, so the offset is 0 */
 	if (r->var.smin < 0)
 		return refuse(v, -EACCES, PROBLEM_MEM_RANGE,
 			      "R%u min value is negative, either use unsigned index or do a if (index >=0) check.",
@@ -699,6 +700,7 @@ int check_helper_mem(struct verifier *v, uint32_t regno, uint32_t size, int rw, 
 	case REG_CTX:
 		/* Only the context of a syscall program is memory of the caller's making. */
 		if (v->prog_type == BPF_PROG_TYPE_SYSCALL) {
+			/* Not reached: check_mem_size() has refused a size of 0 where it is not allowed */
 			if (!size)
 				return zero_ok ? 0
 					       : refuse(v, -EACCES, PROBLEM_CTX_ACCESS, "R%u invalid zero-sized access",

@@ -207,6 +207,7 @@ static int lock(struct verifier *v, enum ref_kind kind, uint32_t id, const void 
 
 	if (kind == REF_LOCK) {
 		for (uint32_t i = 0; i < s->n_refs; i++)
+			/* Not reached: under a lock the call itself is refused */
 			if (s->refs[i].kind == REF_LOCK)
 				return refuse(v, -EINVAL, PROBLEM_LOCK, "Locking two bpf_spin_locks are not allowed");
 	} else if (lock_find(s, 1u << REF_RES_LOCK | 1u << REF_RES_LOCK_IRQ, id, ptr) >= 0) {
@@ -301,6 +302,7 @@ int irq_release(struct verifier *v, uint32_t id)
 	struct state *s = v->cur;
 	int32_t at = ref_find(s, 1u << REF_IRQ, id);
 
+	/* Not reached: the slot with the flags is cleared when they are restored */
 	if (at < 0)
 		return refuse(v, -EINVAL, PROBLEM_LOCK, "these interrupt flags are not saved ones");
 	if (id != s->irq_id)

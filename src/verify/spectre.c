@@ -123,6 +123,7 @@ int check_pointer_spectre(struct verifier *v, const struct bpf_insn *insn, const
 	if (err)
 		return err;
 	err = limit_of(dst, left, &after);
+	/* Not reached: check_result() has seen that the sum lies in the object */
 	if (err)
 		return refuse_alu(v, insn, err == -1 ? "on this kind of pointer is" : "beyond pointer bounds is");
 	state = (negative ? MASK_NEG : 0u) | (imm ? MASK_IMM : 0u) |

@@ -171,6 +171,10 @@ int stack_write_var(struct verifier *v, uint32_t ptr_reg, int32_t off, uint32_t 
 		uint8_t *kind = &slot->kind[n % 8], new = SLOT_MISC;
 
 		v->touched_slots |= 1ull << (n / 8);
+		/*
+		 * Not reached: who may not leak pointers has no pointer into the stack at an offset that varies
+		 * (spectre.c)
+		 */
 		if (!v->allow_ptr_leaks && *kind != SLOT_MISC && *kind != SLOT_ZERO)
 			return refuse(v, -EINVAL, PROBLEM_STACK_WRITE,
 				      "spilled ptr in range of var-offset stack write; insn %u, ptr off: %d", insn, i);
@@ -190,6 +194,10 @@ int stack_write_var(struct verifier *v, uint32_t ptr_reg, int32_t off, uint32_t 
 			new = SLOT_ZERO;
 			zero_used = true;
 		}
+		/*
+		 * Not reached: who may not read what was never written has no pointer into the stack at an offset
+		 * that varies (spectre.c)
+		 */
 		if (*kind == SLOT_INVALID && !v->allow_uninit_stack)
 			return refuse(
 				v, -EINVAL, PROBLEM_STACK_WRITE,
@@ -276,6 +284,7 @@ static int read_fixed(struct verifier *v, struct frame *f, int32_t off, uint32_t
 	bool fill = true;
 	int err = 0;
 
+	/* Not reached: stack_bounds() has made all slots that an access can reach */
 	if (!slot)
 		return bad_read(v, off, 0, size);
 	v->touched_slots |= 1ull << n;
@@ -375,6 +384,7 @@ int check_stack_init(struct verifier *v, uint32_t regno, int32_t off, uint32_t s
 	int32_t min, max;
 	int err;
 
+	/* Not reached: check_mem_size() has refused a size of 0 where it is not allowed */
 	if (!size && !zero_ok)
 		return refuse(v, -EACCES, PROBLEM_STACK_READ, "invalid zero-sized read");
 	err = stack_bounds(v, regno, off, size, write);
@@ -384,6 +394,7 @@ int check_stack_init(struct verifier *v, uint32_t regno, int32_t off, uint32_t s
 	if (scalar_is_const(&r->var)) {
 		min = max = off + (int32_t)r->var.bits.value;
 	} else {
+		/* Not reached: spectre.c has refused the sum that the pointer came from */
 		if (!v->bypass_spec)
 			return refuse(v, -EACCES, PROBLEM_STACK_READ,
 				      "R%u variable offset stack access prohibited for !root", regno);

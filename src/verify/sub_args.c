@@ -150,6 +150,7 @@ static int find_tags(struct verifier *v, uint32_t func_id, uint32_t arg, bool gl
 		name = btf_type_name(btf, t);
 		if (strncmp(name, "arg:", 4) != 0)
 			continue;
+		/* Not reached: only global functions are asked, and exception callbacks, which must be global */
 		if (!global)
 			return refuse(v, -EOPNOTSUPP, PROBLEM_SHAPE,
 				      "arg#%u type tag is not supported in static functions", arg);
@@ -249,6 +250,7 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 			return 0;
 		}
 		err = kernel_object(v, arg, id, a);
+		/* Not reached: kernel_object() finds structs and unions only */
 		if (!err && !btf_is_composite(t))
 			return refuse(v, -EINVAL, PROBLEM_SHAPE,
 				      "arg#%u: only structs and numbers may be untrusted pointers' targets", arg);
@@ -259,6 +261,7 @@ static int pointer_arg(struct verifier *v, uint32_t arg, uint32_t id, uint32_t t
 		a->kind = SUB_ARG_ARENA;
 		return tags & ~(uint32_t)TAG_ARENA ? bad_tags(v, arg) : 0;
 	}
+	/* Not reached: only global functions are asked, and exception callbacks, which must be global */
 	if (!global)
 		return refuse(v, -EINVAL, PROBLEM_SHAPE, "arg#%u of a static function is a pointer", arg);
 	if (tags & TAG_NULLABLE)
@@ -285,6 +288,7 @@ int sub_args(struct verifier *v, uint32_t subprog)
 
 	if (sub->args_known)
 		return 0;
+	/* Not reached: what makes a function global is its record in BTF */
 	if (!v->in->func_info)
 		return refuse(v, -EFAULT, PROBLEM_SHAPE, "function #%u has no BTF", subprog);
 	func_id = v->in->func_info[subprog].type_id;

@@ -93,6 +93,7 @@ int check_sub_args(struct verifier *v, uint32_t subprog, struct reg *regs)
 			err = check_btf_arg(v, regno, a->btf, a->btf_id, a->flags);
 			break;
 		default:
+			/* Not reached: sub_args() gives no other kinds */
 			return refuse(v, -EINVAL, PROBLEM_NOT_SUPPORTED,
 				      "arg#%u of '%s' is of a kind that skep does not know", i, sub->name);
 		}
@@ -120,6 +121,7 @@ static int call_global(struct verifier *v, uint32_t subprog)
 			sub->name);
 	err = check_sub_args(v, subprog, regs);
 	if (err) {
+		/* Not a rule: the argument was refused already; this is the kernel's second line about it */
 		refuse(v, err, PROBLEM_ARG_TYPE, "Caller passes invalid args into func#%u ('%s')", subprog, sub->name);
 		return err;
 	}
@@ -139,6 +141,7 @@ int check_sub_call(struct verifier *v, const struct bpf_insn *insn, uint32_t *ne
 	struct frame *caller = cur_frame(v), *callee = NULL;
 	int err;
 
+	/* Not reached: insn_check() has made every target of a call the beginning of a function */
 	if (subprog < 0)
 		return refuse(v, -EFAULT, PROBLEM_SHAPE, "no function begins where instruction %u calls", v->insn);
 	if (v->subprogs[subprog].global)
@@ -361,6 +364,7 @@ static int set_arg(struct verifier *v, struct frame *f, uint32_t regno, const st
 		reg_unknown(r);
 		return 0;
 	default:
+		/* Not reached: sub_args() gives no other kinds */
 		return refuse(v, -EINVAL, PROBLEM_NOT_SUPPORTED,
 			      "an argument of '%s' is of a kind that skep does not know", v->subprogs[f->subprog].name);
 	}
@@ -563,6 +567,7 @@ static int depth_from(struct verifier *v, uint32_t root, bool private_stack, str
 				"tail_calls are not allowed when call stack of previous frames is %u bytes. Too large",
 				depth[s]);
 		own[s] = private_stack && mine >= PRIVATE_MIN;
+		/* Not reached: a function of its own has at most 512 bytes, as each access was checked */
 		if (own[s] && mine > MAX_STACK)
 			return refuse(v, -EACCES, PROBLEM_STACK_DEPTH, "stack size of subprog %u is %u. Too large", s,
 				      mine);

@@ -196,6 +196,7 @@ int verify(const struct verify_input *in, struct verify_result *out)
 	set_rights(&v);
 	if (out->insns && out->subprog_stack && v.aux && v.subprogs)
 		err = judge(&v);
+	/* Not a rule: the allocation that failed has decided; this words it */
 	if (err == -ENOMEM)
 		refuse(&v, err, PROBLEM_MEMORY, "out of memory after %u instructions", v.insns_processed);
 	if (err && in->explain)

@@ -329,6 +329,7 @@ int walk(struct verifier *v)
 		int err;
 
 		v->hist_last = NULL;
+		/* Not reached: insn_check() lets every function end in an exit or a jump */
 		if (v->insn >= v->n || !a->desc)
 			return refuse(v, -EFAULT, PROBLEM_SHAPE, "the program runs past its end");
 		if (++v->insns_processed > limit)

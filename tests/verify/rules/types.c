@@ -156,10 +156,11 @@ struct btf *rules_odd_kernel(void)
 	two[0] = two[1] = task_ptr;
 	func(b, "bpf_task_release", 0, plain, two, 2);
 	func(b, "bpf_cgroup_release", 0, plain, &task_ptr, 1);
+	func(b, "bpf_strcasecmp", i, plain, &task_ptr, 1);
 	return b;
 }
 
-/* The cases' BTF with one struct more, which no kernel would load. */
+/* The cases' BTF with a struct and a function more, which no kernel would load. */
 struct btf *rules_odd_types(void)
 {
 	uint32_t size;
@@ -173,6 +174,7 @@ struct btf *rules_odd_types(void)
 	btf__add_struct(b, "two_locks", 8);
 	btf__add_field(b, "a", lock, 0, 0);
 	btf__add_field(b, "b", lock, 32, 0);
+	btf__add_func(b, "no_proto", BTF_FUNC_GLOBAL, btf__find_by_name_kind(b, "int", BTF_KIND_INT));
 	return b;
 }
 
