@@ -79,6 +79,7 @@ struct hive_map {
 	bool owner_jited;
 	bool filled; /* object maps: something was put in, so there may be something to take out */
 	atomic_uint write_maps; /* writable mappings made through the seam: freezing is refused */
+	atomic_bool was_mapped; /* through the seam, at any time: an arena's place in user space is settled by it */
 	struct hive_map *inner; /* map-in-map: the template, held */
 	bool unprivileged; /* made without CAP_PERFMON (hive->caps) */
 	struct btf_record *record; /* special fields of its value, owned; NULL: none */

@@ -44,6 +44,7 @@ static void describe(const struct hive_map *m, struct verify_map *out, uint32_t 
 		.record = m->record,
 		.index = index,
 		.unprivileged = m->unprivileged,
+		.unplaced = map->type->type == SKEP_MAP_TYPE_ARENA && !map->extra && !atomic_load(&m->was_mapped),
 	};
 	memcpy(out->name, map->name, sizeof(out->name));
 }

@@ -147,6 +147,8 @@ static void *map_memory(struct hive_map *m, void *addr, size_t len, int prot, in
 		return MAP_FAILED;
 	}
 	p = mmap(addr, len, prot, flags, fd, off);
+	if (p != MAP_FAILED)
+		atomic_store(&m->was_mapped, true);
 	if (p == MAP_FAILED || !write)
 		return p;
 	err = note_mapping(m->o.hive, m, p, len);

@@ -13,6 +13,7 @@
 	}
 
 #define SKB sizeof(struct __sk_buff)
+enum { SOCK_OPS_SIZE = 224 }; /* up to skb_hwtstamp, which came with 6.2: Debian 12's header ends before it */
 
 /*
  * Names as bpftool prints them; versions from the kernel's history. Whether a test run's frame begins at layer 2 or 3
@@ -32,7 +33,7 @@ const struct prog_type_desc prog_types[] = {
 	ROW(LWT_IN, "lwt_in", "4.10", CTX_SKB_L3, SKB),
 	ROW(LWT_OUT, "lwt_out", "4.10", CTX_SKB_L3, SKB),
 	ROW(LWT_XMIT, "lwt_xmit", "4.10", CTX_SKB_L3, SKB),
-	ROW(SOCK_OPS, "sock_ops", "4.13", CTX_NONE, sizeof(struct bpf_sock_ops)),
+	ROW(SOCK_OPS, "sock_ops", "4.13", CTX_NONE, SOCK_OPS_SIZE),
 	ROW(SK_SKB, "sk_skb", "4.14", CTX_NONE, SKB),
 	ROW(CGROUP_DEVICE, "cgroup_device", "4.15", CTX_NONE, sizeof(struct bpf_cgroup_dev_ctx)),
 	ROW(SK_MSG, "sk_msg", "4.17", CTX_NONE, sizeof(struct sk_msg_md)),

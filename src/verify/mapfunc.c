@@ -166,6 +166,8 @@ static int check_map(struct verifier *v, const struct verify_map *map)
 			      "Sleepable programs can only use array, hash, ringbuf and local storage maps");
 	if (map->type == SKEP_MAP_TYPE_ARENA && !(v->allow_ptr_leaks && v->bpf_capable))
 		return refuse(v, -EPERM, PROBLEM_MAP, "CAP_BPF and CAP_PERFMON are required to use arena");
+	if (map->unplaced)
+		return refuse(v, -EINVAL, PROBLEM_MAP, "arena's user address must be set via map_extra or mmap()");
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct verify_map {
 	const struct verify_map *inner; /* template of a map-in-map */
 	uint32_t index; /* in verify_input.maps; an inner template has its outer map's */
 	bool unprivileged; /* made by a user without CAP_PERFMON */
+	bool unplaced; /* an arena that nobody has mapped and whose map_extra is 0: addresses in it mean nothing yet */
 };
 
 enum verify_caps {

@@ -3,6 +3,7 @@
  * A hive that only checks (SKEP_CHECK_ONLY): maps of types that skep does not have are made without contents, the kernel's BTF is
  * the one that is asked for, and nothing runs. That shells are refused as the kernel's maps are is compared in tests/selftests.
  */
+#include "bpf/seam_calls.h"
 #include "util.h"
 
 #include <bpf/btf.h>
@@ -89,6 +90,44 @@ static void the_kernels_btf_has_the_first_id_and_is_no_maps_btf(void **state)
 	close(fd);
 }
 
+static int use_arena(int fd, char *log, uint32_t size)
+{
+	const struct bpf_insn insns[] = {LD_MAP(1, fd), MOV_IMM(0, 0), EXIT()};
+
+	return call(BPF_PROG_LOAD, .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insns = PTR(insns),
+		    .insn_cnt = ARRAY_SIZE(insns), .license = PTR("GPL"), .log_buf = PTR(log), .log_size = size,
+		    .log_level = 1);
+}
+
+/* As Linux 6.18: once an arena was mapped, its addresses are settled, whether it still is or not. */
+static void programs_use_an_arena_only_when_its_place_is_known(void **state)
+{
+	enum { MMAPABLE = 1 << 10, ARENA = 33, LEN = 8192 };
+	int prots[] = {PROT_READ, PROT_READ | PROT_WRITE};
+	char log[512] = "";
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(prots); i++) {
+		struct skep_hive *before;
+		void *p;
+
+		fd = call(BPF_MAP_CREATE, .map_type = ARENA, .max_entries = 2, .map_flags = MMAPABLE);
+		assert_true(fd >= 0);
+		assert_int_equal(use_arena(fd, log, sizeof(log)), -EINVAL);
+		assert_non_null(strstr(log, "arena's user address must be set via map_extra or mmap()"));
+		before = seam_enter(hive);
+		p = skep_seam_mmap(NULL, LEN, prots[i], MAP_SHARED, fd, 0);
+		assert_ptr_not_equal(p, MAP_FAILED);
+		assert_int_equal(skep_seam_munmap(p, LEN), 0);
+		seam_enter(before);
+		assert_true(use_arena(fd, log, sizeof(log)) >= 0);
+		close(fd);
+	}
+	fd = call(BPF_MAP_CREATE, .map_type = ARENA, .max_entries = 2, .map_flags = MMAPABLE, .map_extra = 1ull << 44);
+	assert_true(use_arena(fd, log, sizeof(log)) >= 0);
+	close(fd);
+}
+
 static void what_is_no_btf_makes_no_hive(void **state)
 {
 	static const char *const bad[] = {"/nonexistent", "/proc/self/exe", "/dev/null"};
@@ -119,6 +158,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(arrays_hold_values_for_libbpf_fills_them, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_kernels_btf_has_the_first_id_and_is_no_maps_btf, setup, teardown),
+		cmocka_unit_test_setup_teardown(programs_use_an_arena_only_when_its_place_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_btf_makes_no_hive, setup, teardown),
 		cmocka_unit_test_setup_teardown(checking_and_not_verifying_exclude_each_other, setup, teardown),
 	};
