@@ -58,6 +58,11 @@ enum skep_hive_flags {
 	SKEP_CHECK_ONLY = 1 << 2,
 	/* Verify programs by the stricter rules that the kernel has for users without capabilities. */
 	SKEP_AS_USER = 1 << 3,
+	/*
+	 * Addresses that are given to bpf(2) are good: they are not tried by system calls first, which is most of what an operation on a
+	 * map costs from C. A bad one crashes instead of being EFAULT.
+	 */
+	SKEP_TRUST_ADDRESSES = 1 << 4,
 };
 
 struct skep_hive_opts {

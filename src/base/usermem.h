@@ -3,12 +3,30 @@
  * Copies through addresses that a caller of bpf(2) gave. A bad address is -EFAULT,
  * as in the kernel, never a crash: the copies are made by the kernel
  * (man 2 process_vm_readv; where that call is closed, through a pipe).
+ *
+ * A thread may say that its caller's memory is reached in another way: user_enter().
  */
 #ifndef SKEP_BASE_USERMEM_H
 #define SKEP_BASE_USERMEM_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Ways to reach the caller's memory. Both return 0 or -EFAULT. */
+struct usermem {
+	int (*read)(void *arg, void *to, uint64_t from, size_t len);
+	int (*write)(void *arg, uint64_t to, const void *from, size_t len);
+	void *arg;
+};
+
+/* This process, whose addresses are known to be good: a plain copy, some hundred times as fast. A bad address crashes. */
+extern const struct usermem user_direct;
+
+/*
+ * user_enter - reach the caller's memory that way from now on, in this thread. NULL: this process, by system calls.
+ * Return: what it was before.
+ */
+const struct usermem *user_enter(const struct usermem *way);
 
 /* user_read - copy @len bytes from the address @from to @to. Return: 0 or -EFAULT. */
 int user_read(void *to, uint64_t from, size_t len);

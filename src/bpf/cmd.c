@@ -50,7 +50,7 @@ int call_write_field(struct bpf_call *call, size_t off, const void *from, size_t
 	return user_write(call->uattr + off, from, len);
 }
 
-int skep_bpf(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int size)
+static int dispatch(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int size)
 {
 	struct bpf_call call = {.hive = hive, .uattr = (uintptr_t)attr, .usize = size};
 	const struct bpf_command *c;
@@ -75,4 +75,17 @@ int skep_bpf(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int
 	if (!all_zero((uint8_t *)&call.attr + c->end, sizeof(call.attr) - c->end))
 		return -EINVAL;
 	return c->fn(&call, (uint32_t)cmd);
+}
+
+int skep_bpf(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	const struct usermem *before;
+	int ret;
+
+	if (!(hive->flags & SKEP_TRUST_ADDRESSES))
+		return dispatch(hive, cmd, attr, size);
+	before = user_enter(&user_direct);
+	ret = dispatch(hive, cmd, attr, size);
+	user_enter(before);
+	return ret;
 }

@@ -36,7 +36,7 @@ static int check_opts(const struct skep_hive_opts *opts)
 	for (size_t i = sizeof(*opts); i < opts->sz; i++)
 		if (((const uint8_t *)opts)[i])
 			return -E2BIG;
-	if (opts->flags & ~(uint32_t)(SKEP_INTERPRET | SKEP_CHECK_ONLY | SKEP_AS_USER))
+	if (opts->flags & ~(uint32_t)(SKEP_INTERPRET | SKEP_CHECK_ONLY | SKEP_AS_USER | SKEP_TRUST_ADDRESSES))
 		return -EINVAL;
 	return 0;
 }

@@ -155,7 +155,8 @@ int source_read(struct source *s, const char *name)
 
 int source_open(struct source *s, const char *name, uint32_t flags)
 {
-	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .log = log_line, .trace = trace_text);
+	struct skep_hive_opts opts =
+		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_TRUST_ADDRESSES, .log = log_line, .trace = trace_text);
 	const char *base = strrchr(name, '/');
 	int err = source_read(s, name);
 

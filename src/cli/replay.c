@@ -2,7 +2,7 @@
 /*
  * skep replay: every frame of a capture through a program.
  *
- * Frames are read in batches; a batch is copied into memory, run, then accounted for. Only the run is timed. After every 64 frames ring
+ * Frames are read in batches; a batch is run, then accounted for. Only the run is timed. After every 64 frames ring
  * and perf buffers are emptied, so that they fill up no sooner than in a live run.
  */
 #include "base/clock.h"
@@ -67,8 +67,6 @@ struct replay {
 	struct events *events;
 	struct replay_frame batch[BATCH];
 	struct frame frames[BATCH];
-	uint8_t *room; /* the batch's bytes */
-	size_t room_len;
 	/* What came out. */
 	struct verdict verdicts[MAX_VERDICTS];
 	uint32_t n_verdicts;
@@ -134,14 +132,10 @@ static void write_out(struct replay *r, const struct frame *f, const struct repl
 static int run_batch(struct replay *r, uint32_t n)
 {
 	uint64_t ns;
-	size_t at = 0;
 	int err;
 
-	for (uint32_t i = 0; i < n; i++) {
-		r->batch[i] = (struct replay_frame){.data = r->room + at, .len = r->frames[i].len};
-		r->frames[i].data = r->room + at;
-		at += r->frames[i].len;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		r->batch[i] = (struct replay_frame){.data = r->frames[i].data, .len = r->frames[i].len};
 	/* Timed in small pieces: the fastest is the one that the machine disturbed least. */
 	for (uint32_t i = 0; i < n; i += TIMED) {
 		uint32_t part = MIN(n - i, (uint32_t)TIMED);
@@ -187,51 +181,23 @@ static void show_progress(struct replay *r, bool end)
 	fprintf(stderr, "\rskep: %s frames ...", number(n, r->total));
 }
 
-/* Keeps a copy of a frame's bytes until its batch has run. */
-static int keep(struct replay *r, const struct frame *f, size_t *used)
-{
-	if (*used + f->len > r->room_len) {
-		size_t len = MAX(r->room_len * 2, ALIGN_UP(*used + f->len, (size_t)65536));
-		uint8_t *room = realloc(r->room, len);
-
-		if (!room)
-			return fail("out of memory");
-		r->room = room;
-		r->room_len = len;
-	}
-	memcpy(r->room + *used, f->data, f->len);
-	*used += f->len;
-	return EXIT_OK;
-}
-
 static int run_frames(struct replay *r)
 {
 	char why[WHY];
-	int more = 1, ret = EXIT_OK;
+	int n = 1, ret = EXIT_OK;
 
 	r->started = clock_ns(CLOCK_MONOTONIC);
-	while (more == 1 && ret == EXIT_OK && !stop) {
-		uint32_t n = 0;
-		size_t used = 0;
-
-		while (n < BATCH && !stop && !(r->limit && r->total + n >= r->limit)) {
-			more = capture_next(r->cap, &r->frames[n], why);
-			if (more != 1)
-				break;
-			ret = keep(r, &r->frames[n], &used);
-			if (ret != EXIT_OK)
-				break;
-			n++;
-		}
-		if (n && ret == EXIT_OK)
-			ret = run_batch(r, n);
-		show_progress(r, false);
-		if (n < BATCH && more == 1)
+	while (ret == EXIT_OK && !stop && !(r->limit && r->total >= r->limit)) {
+		n = capture_batch(r->cap, r->frames,
+				  r->limit ? (uint32_t)MIN(r->limit - r->total, (uint64_t)BATCH) : BATCH, why);
+		if (n <= 0)
 			break;
+		ret = run_batch(r, (uint32_t)n);
+		show_progress(r, false);
 	}
 	show_progress(r, true);
 	/* What came before the broken place has been run and is reported all the same. */
-	if (more < 0)
+	if (n < 0)
 		ret = fail("%s: after frame %" PRIu64 ": %s", r->capture, r->total, why);
 	if (stop)
 		note("interrupted; this is what was done so far");
@@ -523,7 +489,6 @@ static int replay_all(struct replay *r)
 	seam_enter(NULL);
 	capture_close(r->cap);
 	source_close(&r->src);
-	free(r->room);
 	return ret;
 }
 

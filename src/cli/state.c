@@ -31,15 +31,39 @@ static const char *update_error(int err, const struct map_view *v)
 	}
 }
 
-static int restore_line(struct source *s, const char *text, char *why)
+/* The map that the last line was for: lines of one map stand together. */
+struct restored {
+	struct bpf_map *map;
+	struct map_view v;
+	uint8_t *key, *value; /* room for one */
+};
+
+static int find_map(struct source *s, const char *name, struct restored *r, char *why)
+{
+	if (r->map && !strcmp(bpf_map__name(r->map), name))
+		return 0;
+	free(STEAL_PTR(r->key));
+	free(STEAL_PTR(r->value));
+	r->map = bpf_object__find_map_by_name(object_libbpf(s->obj), name);
+	if (!r->map) {
+		snprintf(why, WHY, "%s has no map '%.60s'", s->name, name);
+		return -EINVAL;
+	}
+	map_view(object_libbpf(s->obj), r->map, &r->v);
+	r->key = calloc(1, MAX(r->v.key_size, 1u));
+	r->value = calloc(1, MAX(r->v.user_size, 8u));
+	if (r->key && r->value)
+		return 0;
+	r->map = NULL;
+	snprintf(why, WHY, "out of memory");
+	return -ENOMEM;
+}
+
+static int restore_line(struct source *s, struct restored *r, const char *text, char *why)
 {
 	enum json_tokener_error perr;
 	struct json_object *o = json_tokener_parse_verbose(text, &perr);
 	struct json_object *name, *k;
-	AUTO_FREE uint8_t *value = NULL;
-	AUTO_FREE uint8_t *key = NULL;
-	struct bpf_map *map;
-	struct map_view v;
 	int err = -EINVAL;
 
 	if (!o || !json_object_is_type(o, json_type_object)) {
@@ -50,24 +74,18 @@ static int restore_line(struct source *s, const char *text, char *why)
 		snprintf(why, WHY, "an element needs \"map\", \"key\" and \"value\"");
 		goto out;
 	}
-	map = bpf_object__find_map_by_name(object_libbpf(s->obj), json_object_get_string(name));
-	if (!map) {
-		snprintf(why, WHY, "%s has no map '%.60s'", s->name, json_object_get_string(name));
+	err = find_map(s, json_object_get_string(name), r, why);
+	if (err)
 		goto out;
-	}
-	map_view(object_libbpf(s->obj), map, &v);
-	key = calloc(1, MAX(v.key_size, 1u));
-	value = calloc(1, MAX(v.user_size, 8u));
-	if (!key || !value) {
-		snprintf(why, WHY, "out of memory");
-		goto out;
-	}
-	err = value_from_json(v.btf, v.key_type, k, key, v.key_size, why);
+	/* What a line does not say is zero. */
+	memset(r->key, 0, r->v.key_size);
+	memset(r->value, 0, MAX(r->v.user_size, 8u));
+	err = value_from_json(r->v.btf, r->v.key_type, k, r->key, r->v.key_size, why);
 	if (!err)
-		err = map_value_into(&v, o, value, why);
-	if (!err && bpf_map_update_elem(v.fd, key, value, BPF_ANY)) {
+		err = map_value_into(&r->v, o, r->value, why);
+	if (!err && bpf_map_update_elem(r->v.fd, r->key, r->value, BPF_ANY)) {
 		err = -errno;
-		snprintf(why, WHY, "map '%s': %s", v.name, update_error(errno, &v));
+		snprintf(why, WHY, "map '%s': %s", r->v.name, update_error(errno, &r->v));
 	}
 out:
 	json_object_put(o);
@@ -77,6 +95,7 @@ out:
 int state_restore(struct source *s, const char *path)
 {
 	AUTO_FREE char *line = NULL;
+	struct restored r = {0};
 	char why[WHY];
 	size_t room = 0;
 	int n = 0, ret = EXIT_OK;
@@ -88,11 +107,13 @@ int state_restore(struct source *s, const char *path)
 		n++;
 		if (line[strspn(line, " \t\r\n")] == 0 || line[0] == '#')
 			continue;
-		if (restore_line(s, line, why))
+		if (restore_line(s, &r, line, why))
 			ret = fail("%s:%d: %s", path, n, why);
 	}
 	if (ret == EXIT_OK && ferror(f))
 		ret = fail("%s: read: %s", path, strerror(errno));
+	free(r.key);
+	free(r.value);
 	fclose(f);
 	return ret;
 }

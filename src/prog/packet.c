@@ -66,7 +66,8 @@ void packet_free(struct packet *pkt)
 	free(pkt);
 }
 
-void packet_sync(struct packet *pkt)
+/* The context's fields, from the pointers. */
+static void show(struct packet *pkt)
 {
 	uint32_t data = (uint32_t)(uintptr_t)pkt->data;
 	uint32_t end = (uint32_t)(uintptr_t)pkt->data_end;
@@ -84,6 +85,13 @@ void packet_sync(struct packet *pkt)
 	}
 }
 
+void packet_sync(struct packet *pkt)
+{
+	/* After a move a program may have written in front of the frame. */
+	pkt->clean = 0;
+	show(pkt);
+}
+
 /* A buffer of the kernel's shape, or a larger one of the same shape for a longer frame. */
 static void set_room(struct packet *pkt, uint32_t headroom, uint32_t len, uint32_t frame, uint32_t reserved)
 {
@@ -93,7 +101,9 @@ static void set_room(struct packet *pkt, uint32_t headroom, uint32_t len, uint32
 	pkt->data_end = pkt->data + len;
 	pkt->hard_end = pkt->hard_start + MAX(frame, ALIGN_UP(headroom + len + reserved, 64u)) - reserved;
 	/* A program can see what is in front of the frame: never a frame before this one. */
-	memset(pkt->hard_start, 0, headroom);
+	if (pkt->clean < headroom)
+		memset(pkt->hard_start, 0, headroom);
+	pkt->clean = headroom;
 }
 
 int packet_set_xdp(struct packet *pkt, const void *data, uint32_t len, uint32_t meta_len)
@@ -105,7 +115,7 @@ int packet_set_xdp(struct packet *pkt, const void *data, uint32_t len, uint32_t 
 	memcpy(pkt->data, data, len);
 	pkt->data += meta_len;
 	memset(&pkt->ctx.xdp, 0, sizeof(pkt->ctx.xdp));
-	packet_sync(pkt);
+	show(pkt);
 	return 0;
 }
 

@@ -46,6 +46,7 @@ struct packet {
 	uint8_t *mem; /* below 4 GiB, with a guard page on either side */
 	size_t mem_size;
 	uint8_t *hard_start, *data_meta, *data, *data_end, *hard_end;
+	uint32_t clean; /* bytes from the first hard_start on that are known to be zero: packet_sync() forgets them */
 	union {
 		struct xdp_md xdp;
 		struct __sk_buff skb;

@@ -92,7 +92,7 @@ static int add_capture(struct corpus *c, const char *path, char *why)
 
 	if (err)
 		return err;
-	while ((err = capture_next(cap, &f, why)) == 1)
+	while ((err = capture_batch(cap, &f, 1, why)) == 1)
 		if (add(c, f.data, f.len)) {
 			err = -ENOMEM;
 			break;

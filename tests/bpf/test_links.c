@@ -206,7 +206,7 @@ static int make_slow_prog(int32_t ret)
 	const struct bpf_insn insns[] = {
 		MOV_IMM(1, 0),
 		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, 1),
-		INSN(BPF_JMP | BPF_JLT | BPF_K, 1, 0, -2, 20000),
+		INSN(BPF_JMP | BPF_JLT | BPF_K, 1, 0, -2, 2000),
 		MOV_IMM(0, ret),
 		EXIT(),
 	};

@@ -62,6 +62,8 @@ write("none.pcap", pcap([]))
 write("empty.pcap", b"")
 write("text.pcap", b"this is no capture\n" * 10)
 write("broken.pcap", pcap(ten)[:-20])
+write("short-header.pcap", pcap(ten)[: 24 + 3 * (16 + 42) + 7])
+write("too-long.pcap", pcap(ten[:4]) + struct.pack("<IIII", START, 0, 300000, 300000) + bytes(300000))
 write("cut.pcap", pcap(ten, snap=40))
 sizes = [0, 1, 13, 14, 15, 60, 1514, 9000, 65535]
 write("sizes.pcap", pcap([(ether(b"") + bytes(n))[:n] for n in sizes], snap=262144))

@@ -41,6 +41,18 @@ from_stdin() {
 	expect 0 sh -c "cat '$caps/ten.pcap' | '$skep' replay '$ports' - --prog by_limit --json" &&
 		json "o[-1]['frames'] == 10"
 }
+# A plain file is read by skep itself, stdin and pcapng by libpcap: frames, times and lengths are the same, and so is where a broken one ends.
+both_ways() {
+	local name a b
+	for name in ten ten-be ten-nano cut sizes many broken short-header too-long none; do
+		"$skep" replay "$ports" "$caps/$name.pcap" --prog by_limit -o "$tmp/file.pcapng" >"$tmp/file.out" 2>"$tmp/file.err"
+		a=$?
+		"$skep" replay "$ports" - --prog by_limit -o "$tmp/stdin.pcapng" <"$caps/$name.pcap" >"$tmp/stdin.out" 2>"$tmp/stdin.err"
+		b=$?
+		cmp "$tmp/file.pcapng" "$tmp/stdin.pcapng" && [ $a = $b ] || { echo "# $name: $a $b"; return 1; }
+		[ "$(grep -o 'after frame [0-9]*' "$tmp/file.err")" = "$(grep -o 'after frame [0-9]*' "$tmp/stdin.err")" ] || return 1
+	done
+}
 broken() {
 	expect 1 "$skep" replay "$ports" "$caps/broken.pcap" --prog by_limit --json && complains "after frame 9" &&
 		json "o[-1]['frames'] == 9"
@@ -99,6 +111,7 @@ ok "frames that the capture cut off are run and counted" cut
 ok "--limit stops after so many frames" limit
 ok "300,000 frames are all run and counted" many
 ok "- reads the capture from stdin" from_stdin
+ok "a file is read as stdin is: same frames, same times, same end" both_ways
 ok "a broken capture is reported after what was good in it" broken
 if command -v tshark >/dev/null; then
 	ok "the pcapng output opens in tshark, verdicts as comments, times and lengths as they were" comments

@@ -15,7 +15,7 @@
 struct capture;
 
 struct frame {
-	const uint8_t *data; /* valid until the next call */
+	const uint8_t *data; /* valid until the next batch */
 	uint32_t len; /* bytes that the capture has of it, an Ethernet header that was made up included */
 	uint32_t wire_len; /* bytes that it had on the wire */
 	uint64_t time_ns; /* since 1970 */
@@ -28,8 +28,12 @@ struct frame {
  */
 int capture_open(const char *path, struct capture **out, char *why);
 
-/* capture_next - 1 and a frame; 0 at the end; -EIO with *why for a broken file. */
-int capture_next(struct capture *c, struct frame *f, char *why);
+/*
+ * capture_batch - the next frames, one or more of them.
+ * @max: room in @frames
+ * Return: how many; 0 at the end; -EIO with *why, once the frames before what is broken have been given out.
+ */
+int capture_batch(struct capture *c, struct frame *frames, uint32_t max, char *why);
 
 /* capture_made_up - the link type's name when Ethernet headers are made up, else NULL. */
 const char *capture_made_up(const struct capture *c);
