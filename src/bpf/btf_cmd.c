@@ -67,7 +67,7 @@ int hive_kernel_btf(struct skep_hive *hive)
 	if (err) {
 		hive_log(hive, SKEP_LOG_ERROR, "%s: read the kernel's BTF: %s", path, strerror(-err));
 	} else {
-		err = btf_check(b->data, b->size, BTF_LOADED, &why);
+		err = btf_check(b->data, b->size, BTF_OF_KERNEL, &why);
 		if (err)
 			hive_log(hive, SKEP_LOG_ERROR, "%s: not raw BTF of a kernel: type %u: %s", path, why.type,
 				 why.reason);

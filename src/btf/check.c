@@ -140,6 +140,35 @@ static int check_members(struct checker *c, uint32_t id, const struct btf_type *
 	return 0;
 }
 
+static struct btf_type type_at(const struct checker *c, uint32_t id, struct cursor *body)
+{
+	struct btf_type t;
+
+	*body = cursor_part(&c->types, c->where[id], c->types.len - c->where[id]);
+	cursor_get(body, &t, sizeof(t));
+	return t;
+}
+
+/* What a function is of: a prototype whose parameters have names, but for the end of one that takes any number. */
+static int check_func(struct checker *c, uint32_t id, uint32_t proto)
+{
+	struct cursor body;
+	struct btf_param p;
+	struct btf_type t;
+
+	if (!proto || proto >= c->n)
+		return fault(c, id, "it refers to a type that does not exist");
+	t = type_at(c, proto, &body);
+	if (BTF_INFO_KIND(t.info) != BTF_KIND_FUNC_PROTO)
+		return fault(c, id, "a function's type is no prototype");
+	for (uint32_t i = 0; i < BTF_INFO_VLEN(t.info); i++) {
+		cursor_get(&body, &p, sizeof(p));
+		if (!p.name_off && p.type)
+			return fault(c, id, "a function's parameter has no name");
+	}
+	return 0;
+}
+
 static int check_type(struct checker *c, uint32_t id)
 {
 	struct cursor body = cursor_part(&c->types, c->where[id], c->types.len - c->where[id]);
@@ -186,13 +215,15 @@ static int check_type(struct checker *c, uint32_t id)
 			cursor_get(&body, pair, 12);
 			if (!pair[0] || pair[0] >= c->n)
 				return fault(c, id, "a data section has a variable that does not exist");
-			if (c->origin == BTF_LOADED && (pair[1] > t.size || pair[2] > t.size - pair[1]))
+			if (c->origin != BTF_OF_OBJECT && (pair[1] > t.size || pair[2] > t.size - pair[1]))
 				return fault(c, id, "a variable lies outside its data section");
 		}
 		return is_named(c, t.name_off) ? 0 : fault(c, id, "a data section has no name");
 	case BTF_KIND_FUNC:
 		if (!is_named(c, t.name_off) || BTF_INFO_VLEN(t.info) > BTF_FUNC_EXTERN)
 			return fault(c, id, "a function has no name or an unknown linkage");
+		if (c->origin == BTF_LOADED)
+			return check_func(c, id, t.type);
 		break;
 	case BTF_KIND_VAR:
 		cursor_get(&body, pair, 4);
@@ -286,15 +317,6 @@ static uint32_t contained(const struct checker *c, uint32_t id, uint32_t i)
 	default:
 		return 0;
 	}
-}
-
-static struct btf_type type_at(const struct checker *c, uint32_t id, struct cursor *body)
-{
-	struct btf_type t;
-
-	*body = cursor_part(&c->types, c->where[id], c->types.len - c->where[id]);
-	cursor_get(body, &t, sizeof(t));
-	return t;
 }
 
 /* Is it an integer or an enum, past typedefs and modifiers? Only called once there are no circles below @id. */

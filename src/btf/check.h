@@ -11,7 +11,8 @@ struct btf_fault {
 };
 
 enum btf_origin {
-	BTF_LOADED, /* as BPF_BTF_LOAD gets it: complete */
+	BTF_LOADED, /* as BPF_BTF_LOAD gets it: complete, and functions' parameters have names */
+	BTF_OF_KERNEL, /* the kernel's own: complete */
 	BTF_OF_OBJECT, /* as clang writes it: sizes and offsets in data sections are the loader's to fill in */
 };
 

@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: fuzz-btf RUNS OBJECT...\n");
 		return 2;
 	}
-	if (btf_check(kernel_btf, kernel_btf_len, BTF_LOADED, &why) &&
+	if (btf_check(kernel_btf, kernel_btf_len, BTF_OF_KERNEL, &why) &&
 	    btf_check(kernel_btf, kernel_btf_len, BTF_OF_OBJECT, &why)) {
 		fprintf(stderr, "skep's own BTF is refused: type %u: %s\n", why.type, why.reason);
 		return 1;

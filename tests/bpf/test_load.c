@@ -245,6 +245,15 @@ static void btf_that_would_mislead_its_readers_is_refused(void **state)
 	assert_int_equal(TYPES(INT, 1, KIND(BTF_KIND_STRUCT, 1, 0), 4, 1, 2, 0), -EINVAL);
 	assert_int_equal(TYPES(INT, 1, KIND(BTF_KIND_TYPEDEF, 0, 0), 2), -EINVAL);
 	assert_non_null(strstr(why.reason, "itself"));
+	/* A function of a prototype whose parameters have names; one more, of type 0, ends a list of any length. Functions of no prototype. */
+	assert_int_equal(TYPES(INT, 0, KIND(BTF_KIND_FUNC_PROTO, 2, 0), 1, 1, 1, 0, 0, 1, KIND(BTF_KIND_FUNC, 1, 0), 2),
+			 0);
+	assert_int_equal(TYPES(INT, 0, KIND(BTF_KIND_FUNC_PROTO, 2, 0), 1, 1, 1, 0, 1, 1, KIND(BTF_KIND_FUNC, 1, 0), 2),
+			 -EINVAL);
+	assert_non_null(strstr(why.reason, "parameter has no name"));
+	assert_int_equal(TYPES(INT, 1, KIND(BTF_KIND_FUNC, 1, 0), 1), -EINVAL);
+	assert_non_null(strstr(why.reason, "no prototype"));
+	assert_int_equal(TYPES(INT, 1, KIND(BTF_KIND_FUNC, 1, 0), 0), -EINVAL);
 }
 
 int main(void)
