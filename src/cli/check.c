@@ -8,6 +8,8 @@
 #include <bpf/btf.h>
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -118,61 +120,149 @@ static int make_hive(const struct options *o, struct skep_hive **hive, int *fd)
 	return err ? fail("cannot make a hive: %s", strerror(-err)) : EXIT_OK;
 }
 
-static int check_one(const struct options *o, struct skep_hive *hive, const char *name)
-{
-	const struct check_opts opts = {
-		.prog = o->prog, .log_level = o->verbose ? (o->verbose > 1 ? 2 : 1) | 4 : 0, .explain = true};
-	const struct check_show show = {
-		.object = name, .json = o->json, .verbose = o->verbose, .versions = o->versions};
-	const char *base = strrchr(name, '/');
+/* One of the objects, from its name to what is known of it. */
+struct item {
+	const char *name;
 	struct source src;
+	struct skep_hive *hive;
+	int fd; /* that the hive reads; -1: none */
 	struct check c;
-	int err, ret = source_read(&src, name);
+	bool read, checked; /* src and c are to be given back */
+	int ret; /* an exit code; EXIT_OK: c can be printed */
+	bool done;
+};
 
-	if (ret)
-		return ret;
-	err = check_object(hive, src.data, src.len, base ? base + 1 : name, &opts, &c);
-	if (err == -ENOENT) {
-		ret = fail("%s: it has no program '%s'", name, o->prog);
-	} else if (err) {
-		ret = fail("%s: %s", name, strerror(-err));
-	} else {
-		check_print(&c, &show);
-		if (c.cause)
-			ret = EXIT_FAILED;
-		for (uint32_t i = 0; i < c.n_progs; i++)
-			if (c.progs[i].verdict != CHECK_ACCEPT)
-				ret = EXIT_FAILED;
+/*
+ * Objects are checked by a few threads and printed by the first, in the order in which they were named. Each has a hive: what one object leaves
+ * behind, names and pins, does not reach the next.
+ */
+struct objects {
+	const struct options *o;
+	struct check_opts opts;
+	struct item *items;
+	int n, next; /* next: to be taken */
+	pthread_mutex_t lock;
+	pthread_cond_t one_done;
+};
+
+static void check_item(const struct objects *all, struct item *item)
+{
+	const struct options *o = all->o;
+	const char *base = strrchr(item->name, '/');
+	int err;
+
+	if (!item->hive)
+		item->ret = make_hive(o, &item->hive, &item->fd);
+	if (item->ret != EXIT_OK)
+		return;
+	item->ret = source_read(&item->src, item->name);
+	if (item->ret != EXIT_OK)
+		return;
+	item->read = true;
+	err = check_object(item->hive, item->src.data, item->src.len, base ? base + 1 : item->name, &all->opts,
+			   &item->c);
+	item->checked = true;
+	if (err == -ENOENT)
+		item->ret = fail("%s: it has no program '%s'", item->name, o->prog);
+	else if (err)
+		item->ret = fail("%s: %s", item->name, strerror(-err));
+}
+
+static void *check_items(void *arg)
+{
+	struct objects *all = arg;
+
+	pthread_mutex_lock(&all->lock);
+	while (all->next < all->n) {
+		struct item *item = &all->items[all->next++];
+
+		pthread_mutex_unlock(&all->lock);
+		check_item(all, item);
+		pthread_mutex_lock(&all->lock);
+		item->done = true;
+		pthread_cond_broadcast(&all->one_done);
 	}
-	check_free(&c);
-	source_close(&src);
-	return ret;
+	pthread_mutex_unlock(&all->lock);
+	return NULL;
+}
+
+static void show_item(const struct options *o, struct item *item)
+{
+	const struct check_show show = {
+		.object = item->name, .json = o->json, .verbose = o->verbose, .versions = o->versions};
+
+	if (item->checked && item->ret == EXIT_OK) {
+		check_print(&item->c, &show);
+		if (item->c.cause)
+			item->ret = EXIT_FAILED;
+		for (uint32_t i = 0; i < item->c.n_progs; i++)
+			if (item->c.progs[i].verdict != CHECK_ACCEPT)
+				item->ret = EXIT_FAILED;
+	}
+	if (item->checked)
+		check_free(&item->c);
+	if (item->read)
+		source_close(&item->src);
+	if (item->hive)
+		skep_hive_free(item->hive);
+	if (item->fd >= 0)
+		close(item->fd);
 }
 
 static int check_all(const struct options *o, char **objects, int n)
 {
+	enum { THREADS_MAX = 16 };
+	struct objects all = {.o = o, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER, .one_done = PTHREAD_COND_INITIALIZER};
+	pthread_t threads[THREADS_MAX];
 	struct rlimit files;
-	int ret = EXIT_OK;
+	cpu_set_t cpus;
+	int ret = EXIT_OK, want, started = 0;
 
 	/* Every program and map of an object is an fd. */
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	for (int i = 0; i < n; i++) {
-		/* A hive each: what one object leaves behind, names and pins, does not reach the next. */
-		struct skep_hive *hive = NULL;
-		int fd, one = make_hive(o, &hive, &fd);
-
-		if (one != EXIT_OK)
-			return one;
-		one = check_one(o, hive, objects[i]);
-		skep_hive_free(hive);
-		if (fd >= 0)
-			close(fd);
-		if (one != EXIT_OK)
-			ret = one;
+	want = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
+	want = MIN(MIN(want, n), THREADS_MAX);
+	/* One object shares the CPUs among its programs, several share them among themselves. */
+	all.opts = (struct check_opts){.prog = o->prog,
+				       .log_level = o->verbose ? (o->verbose > 1 ? 2 : 1) | 4 : 0,
+				       .explain = true,
+				       .threads = want > 1 ? 1 : 0};
+	all.items = calloc((size_t)n, sizeof(*all.items));
+	if (!all.items)
+		return fail("out of memory");
+	for (int i = 0; i < n; i++)
+		all.items[i] = (struct item){.name = objects[i], .fd = -1};
+	/* What is wrong with the kernel's types is wrong for all objects, and said once. */
+	ret = make_hive(o, &all.items[0].hive, &all.items[0].fd);
+	if (ret != EXIT_OK) {
+		free(all.items);
+		return ret;
 	}
+	while (want > 1 && started < want && !pthread_create(&threads[started], NULL, check_items, &all))
+		started++;
+	for (int i = 0; i < n; i++) {
+		struct item *item = &all.items[i];
+
+		pthread_mutex_lock(&all.lock);
+		if (!started) {
+			pthread_mutex_unlock(&all.lock);
+			check_item(&all, item);
+			pthread_mutex_lock(&all.lock);
+			item->done = true;
+		}
+		while (!item->done)
+			pthread_cond_wait(&all.one_done, &all.lock);
+		pthread_mutex_unlock(&all.lock);
+		show_item(o, item);
+		if (item->ret != EXIT_OK)
+			ret = item->ret;
+	}
+	while (started)
+		pthread_join(threads[--started], NULL);
+	free(all.items);
 	return ret;
 }
 

@@ -47,6 +47,16 @@ malformed() {
 		json "o[0]['programs'][0]['report']['at'] == {'file': None, 'line': None, 'source': None, 'function': None, 'insn': 2,
 			'text': 'r1 = 1'}" && expect 1 "$skep" check "$tmp/bare.bpf.o" && says "instruction 2: r1 = 1"
 }
+# Objects are checked side by side: what is printed is the same, in the order of the command line.
+in_order() {
+	local names
+	names=$(cd "$here" && ls ./*.bpf.o)
+	no_times() { sed 's/"time_us":[0-9.]*//g'; }
+	(cd "$here" && taskset -c "$(taskset -pc $$ | sed 's/.*: \([0-9]*\).*/\1/')" "$skep" check --json $names) | no_times >"$tmp/one"
+	(cd "$here" && "$skep" check --json $names) | no_times >"$tmp/many"
+	[ "$(wc -l <"$tmp/one")" = "$(wc -w <<<"$names")" ] && cmp "$tmp/one" "$tmp/many" &&
+		refused 1 "/nonexistent: read the kernel's types" check --btf /nonexistent $several $several $several
+}
 lines_add_up() {
 	json "all(sum(l['insns_processed'] for l in p['lines']) == p['insns_processed'] for p in o[0]['programs'] if p['verdict'] != 'unloadable')"
 }
@@ -134,5 +144,6 @@ ok "what is no object, and the next one all the same" broken
 ok "--kernel names what is missing and the first version" kernels
 ok "--kernel looks at what can be reached, and for loops" kernels_by_paths
 ok "a program that is not well formed has a report" malformed
+ok "many objects at a time, printed in their order" in_order
 ok "wrong command lines" misuse
 tap_end
