@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Changes one decision of the verifier at a time and asks whether a test notices.
 
-usage: mutate.py [--list] [--quick] [--sample N] [--seed N] [--part N/M] [--tree DIR] [--out FILE] [--only FILE[:LINE]]
+usage: mutate.py [--list] [--quick] [--again FILE] [--sample N] [--seed N] [--part N/M] [--tree DIR] [--out FILE] [--only FILE[:LINE]]
        mutate.py --report FILE
 
 A mutant is one change in src/verify: a comparison that is off by one or the other way round, a sign, a minimum for a maximum, && for ||, an
@@ -126,6 +126,8 @@ class Runner:
             with open(known) as f:
                 self.baseline = json.load(f)
             return
+        if self.quick:
+            return
         for stage, command in self.stages("scalar_btf"):
             begin = time.time()
             if command is None:
@@ -207,17 +209,17 @@ class Runner:
         yield "unit record", [f"{t}/helper/test-record"]
         yield "conclusions", [f"{t}/verify/conclusions", f"{self.tree}/tests/verify/conclusions.tsv", *rules]
         yield "out of memory", [f"{t}/verify/verify-rules-whole", *rules]
+        if self.quick:
+            return
         yield "fuzz", fuzz + ["--seed", "1", "--runs", "1000"]
         found = sorted(glob.glob(f"{self.tree}/tests/fuzz/found/*.txt"))
         yield "fuzz found", fuzz + found
+        for more in ("helpers", "kfuncs"):
+            yield "fuzz " + more, [f"{t}/fuzz/fuzz-{more}", "--runs", "3000"]
         if os.path.isdir(os.path.join(ROOT, "build/selftests/objects")):
             yield "selftests raw", None
             yield "selftests", None
             yield "selftests of users", None
-        for more in ("helpers", "kfuncs"):
-            yield "fuzz " + more, [f"{t}/fuzz/fuzz-{more}", "--runs", "3000"]
-        if self.quick:
-            return
         if re.match("btf|attach|hook|sub_args|kfunc|object|record|graph|scalar_btf", name):
             yield "arguments, kernel", [f"{t}/verify/kernel-args"]
             yield "btf, kernel", [f"{t}/verify/kernel-btf"]
@@ -274,6 +276,11 @@ def report(path):
         print(f"{r['file']}:{r['line']}: {r['what']}: {r['text']}")
 
 
+def text_at(tree, m):
+    with open(os.path.join(tree, "src/verify", m[0])) as f:
+        return f.read().splitlines()[m[1] - 1].strip()
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the changed file is put back
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -283,25 +290,31 @@ def main():
     p.add_argument("--tree", default="/tmp/mut/tree")
     p.add_argument("--out", default="/tmp/mut/results.jsonl")
     p.add_argument("--only")
-    p.add_argument("--quick", action="store_true", help="without the tests that take long; survivors may be fewer than they say")
+    p.add_argument("--quick", action="store_true", help="without the stages that take long; give the survivors to a second run with --again")
+    p.add_argument("--again", metavar="FILE", help="only the mutants that survive in the results FILE")
     p.add_argument("--part", default="1/1", metavar="N/M", help="every Mth of the sample, from the Nth on: for several at once")
     p.add_argument("--report", metavar="FILE")
     a = p.parse_args()
     if a.report:
         return report(a.report)
     runner = Runner(a.tree, a.quick)
+    if not a.list:
+        runner.prepare()
     global ROOT
+    here = ROOT
     if os.path.isdir(a.tree):
-        here, ROOT = ROOT, a.tree  # places are those of the copy
-        every = mutants()
-        ROOT = here
-    else:
-        every = mutants()
+        ROOT = a.tree  # places are those of the copy
+    every = mutants()
+    ROOT = here
     if a.only:
         file, _, line = a.only.partition(":")
         sample = [m for m in every if m[0] == file and (not line or m[1] == int(line))]
     else:
         sample = random.Random(a.seed).sample(every, min(a.sample, len(every)))
+    if a.again:
+        with open(a.again) as f:
+            alive = {(r["file"], r["start"], r["what"]) for r in map(json.loads, f) if r["by"] == "SURVIVES"}
+        sample = [m for m in every if (m[0], m[2], m[5]) in alive]
     part, parts = map(int, a.part.split("/"))
     sample = sample[part - 1::parts]
     if a.list:
@@ -312,12 +325,11 @@ def main():
     done = set()
     if os.path.exists(a.out):
         done = {(r["file"], r["line"], r["start"], r["what"]) for r in map(json.loads, open(a.out))}
-    runner.prepare()
     for i, m in enumerate(sample):
         if (m[0], m[1], m[2], m[5]) in done:
             continue
         begin = time.time()
-        text = open(os.path.join(a.tree, "src/verify", m[0])).read().splitlines()[m[1] - 1].strip()
+        text = text_at(a.tree, m)
         by = runner.mutate(m)
         with open(a.out, "a") as f:
             f.write(json.dumps({"file": m[0], "line": m[1], "start": m[2], "what": m[5], "text": text, "by": by,
