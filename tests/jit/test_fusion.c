@@ -281,47 +281,34 @@ static void operations_take_their_operand_from_memory(void **state)
 	}
 }
 
-/* "r3 = load; r3 op= x; store r3" is one instruction when it is the same place, and nobody asks for r3. */
-static void counters_are_changed_in_place(void **state)
+/* "r0 = r2; r0 <<= n; r0 >>= m" by every n and m, signed or not, also where the source is the register itself. */
+static void shift_pairs_become_extensions(void **state)
 {
-	static const struct {
-		enum insn_op load, op, store;
-		int off; /* of the store; the load's is 8 */
-		bool live, fused;
-	} cases[] = {
-		{INSN_LDXDW, INSN_ADD64_K, INSN_STXDW, 8, false, true},
-		{INSN_LDXW, INSN_ADD64_K, INSN_STXW, 8, false, true},
-		{INSN_LDXH, INSN_SUB32_X, INSN_STXH, 8, false, true},
-		{INSN_LDXB, INSN_XOR32_X, INSN_STXB, 8, false, true},
-		{INSN_LDXDW, INSN_ADD32_K, INSN_STXDW, 8, false, false}, /* clears the upper half */
-		{INSN_LDXDW, INSN_ADD64_K, INSN_STXDW, 16, false, false},
-		{INSN_LDXDW, INSN_ADD64_K, INSN_STXW, 8, false, false},
-		{INSN_LDXW, INSN_ADD64_K, INSN_STXDW, 8, false, false},
-		{INSN_LDXDW, INSN_ADD64_K, INSN_STXDW, 8, true, false},
-		{INSN_LDXDW, INSN_MUL64_K, INSN_STXDW, 8, false, false},
-		{INSN_LDXSW, INSN_ADD64_K, INSN_STXW, 8, false, false},
-	};
+	static const uint64_t values[] = {
+		0, 1, 0x80, 0x8000, 0x80000000, UINT64_MAX, 0x123456789abcdef0, 1ull << 63, 0x7fffffff};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct builder b = {0};
-		struct both p = {0};
-		uint32_t op;
+	for (int n = 0; n < 64; n++) {
+		for (int m = 0; m < 64; m++) {
+			for (int how = 0; how < 4; how++) {
+				struct builder b = {0};
+				struct both p = {0};
+				uint32_t back;
 
-		build(&b, cases[i].load, 3, 1, 8, 0);
-		op = build(&b, cases[i].op, 3, insn_descs[cases[i].op].src == FORM_READ ? 2 : 0, 0,
-			   insn_descs[cases[i].op].imm == FORM_IMM ? 300 : 0);
-		build(&b, cases[i].store, 1, 3, cases[i].off, 0);
-		build(&b, INSN_MOV64_K, 0, 0, 0, 0);
-		if (cases[i].live)
-			build(&b, INSN_MOV64_X, 0, 3, 0, 0);
-		build(&b, INSN_EXIT, 0, 0, 0, 0);
-		assert_int_equal(both_make(&p, &b), 0);
-		if ((code_size(&p, op) == 0) != cases[i].fused)
-			fail_msg("case %zu", i);
-		run_all(&p, 0, 5, (uint64_t[4]){1, 0xfffffffffffffff0, 2, 3});
-		run_all(&p, 0, 0xff, (uint64_t[4]){1, 0xfffffff0, 2, 3});
-		both_free(&p);
-		build_free(&b);
+				build(&b, INSN_MOV64_X, 0, 2, 0, 0);
+				if (how & 1)
+					build(&b, INSN_XOR64_X, 0, 1, 0, 0); /* no copy next to the shift */
+				build(&b, INSN_LSH64_K, 0, 0, 0, n);
+				back = build(&b, how & 2 ? INSN_ARSH64_K : INSN_RSH64_K, 0, 0, 0, m);
+				build(&b, INSN_EXIT, 0, 0, 0, 0);
+				assert_int_equal(both_make(&p, &b), 0);
+				if ((n == 32 || n == 48 || n == 56) && m)
+					assert_int_equal(code_size(&p, back), 0);
+				for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+					run_all(&p, 0, values[i], NULL);
+				both_free(&p);
+				build_free(&b);
+			}
+		}
 	}
 }
 
@@ -455,7 +442,7 @@ int main(void)
 		cmocka_unit_test(a_tree_of_both_orders_stays_branches),
 		cmocka_unit_test(sparse_constants_make_no_table),
 		cmocka_unit_test(operations_take_their_operand_from_memory),
-		cmocka_unit_test(counters_are_changed_in_place),
+		cmocka_unit_test(shift_pairs_become_extensions),
 		cmocka_unit_test(sums_are_part_of_the_accesses),
 		cmocka_unit_test(programs_that_cannot_end_early_are_called_directly),
 		cmocka_unit_test(loops_begin_on_a_line),

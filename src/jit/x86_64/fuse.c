@@ -88,30 +88,32 @@ static bool is_scale(const struct bpf_insn *in)
 }
 
 /*
- * fuse_extend - "dst <<= n; dst >>= m", which is how code without 32-bit operations spells an
- * extension of the low 64 - n bits, scaled by n - m.
+ * fuse_extend - "dst <<= n; dst >>= m" at @at, where dst has just become @src: how code without 32-bit operations, or without sign
+ * extension, spells an extension of the low 64 - n bits, shifted by n - m.
  */
-static bool fuse_extend(struct jx *j, const struct bpf_insn *in)
+static bool fuse_extend(struct jx *j, uint32_t at, unsigned reg, enum x86_reg src)
 {
-	const struct bpf_insn *back = &in[1];
+	const struct bpf_insn *in = &j->code->insns[at], *back = in + 1;
 	enum x86_width from = (enum x86_width)((64 - in->imm) / 8);
-	enum x86_reg dst = jx_reg(in->dst_reg);
-	unsigned op = jx_peek(j, j->next);
-	unsigned scale;
+	enum x86_reg dst = jx_reg(reg);
+	unsigned op = jx_peek(j, at + 1), scale;
+	bool is_signed = op == INSN_ARSH64_K;
 
 	if (in->imm != 32 && in->imm != 48 && in->imm != 56)
 		return false;
-	if ((op != INSN_RSH64_K && op != INSN_ARSH64_K) || back->dst_reg != in->dst_reg)
+	if ((op != INSN_RSH64_K && !is_signed) || back->dst_reg != reg || back->imm < 1 || back->imm > 63)
 		return false;
-	if (back->imm < 1 || back->imm > in->imm)
-		return false;
-	if (op == INSN_RSH64_K)
-		emit_movzx(&j->e, from, dst, dst);
+	if (is_signed)
+		emit_movsx(&j->e, W64, from, dst, src);
 	else
-		emit_movsx(&j->e, W64, from, dst, dst);
-	j->next++;
+		emit_movzx(&j->e, from, dst, src);
+	j->next = at + 2;
+	if (back->imm > in->imm) {
+		emit_shift_ri(&j->e, W64, is_signed ? SHIFT_SAR : SHIFT_SHR, dst, (uint8_t)(back->imm - in->imm));
+		return true;
+	}
 	scale = (unsigned)(in->imm - back->imm);
-	if (scale && !(scale <= 3 && fuse_scaled(j, j->next, in->dst_reg, dst, scale)))
+	if (scale && !(scale <= 3 && fuse_scaled(j, j->next, reg, dst, scale)))
 		emit_shift_ri(&j->e, W64, SHIFT_SHL, dst, (uint8_t)scale);
 	return true;
 }
@@ -140,7 +142,7 @@ bool jx_fuse_shift(struct jx *j, const struct bpf_insn *in, enum x86_width w)
 		return fuse_extend32(j, in);
 	if (is_scale(in))
 		return fuse_scaled(j, j->next, in->dst_reg, jx_reg(in->dst_reg), (unsigned)in->imm);
-	return fuse_extend(j, in);
+	return fuse_extend(j, j->at, in->dst_reg, jx_reg(in->dst_reg));
 }
 
 /* Shifts by a constant, and what opposes them. */
@@ -362,6 +364,8 @@ static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width c
 			return false;
 		break;
 	case FUSE_SCALE_K:
+		if (fuse_extend(j, j->next, in->dst_reg, src))
+			return true;
 		return is_scale(then) && fuse_scaled(j, j->next + 1, in->dst_reg, src, (unsigned)then->imm);
 	case FUSE_SHIFT_X:
 		if (!(j->features & JIT_FEATURE_BMI2))

@@ -7,9 +7,11 @@
  *
  *     r = load; x op= r               op x, [mem]
  *     r = load; if x cond r goto      cmp x, [mem]; jcc     and the other way round, and with a constant
- *     r = load; r op= y; store r      op [mem], y           when it is stored where it came from
  *
  *     r = load; s = load; either      as above, the loads the other way round
+ *
+ * What is loaded, changed and stored again stays three instructions: processors hand a stored value to the next load of the same place for
+ * nothing, but not to an operation on memory, and a counter in a loop takes twice as long that way (measured on Zen 5).
  *
  * The rules of fuse.c hold. An operation as wide as the load, or narrower (the low bytes come first in memory), sees what it would have
  * seen; a wider one would want the zeroes above.
@@ -18,15 +20,14 @@
 
 /* What an operation does with memory. @op: enum x86_alu; @cc: enum x86_cond. */
 struct mem_op {
-	enum { MEM_NONE, MEM_ALU_X, MEM_ALU_K, MEM_MUL_X, MEM_JUMP_X, MEM_JUMP_K } how : 8;
+	enum { MEM_NONE, MEM_ALU_X, MEM_MUL_X, MEM_JUMP_X, MEM_JUMP_K } how : 8;
 	uint8_t width;
 	uint8_t op;
 };
 
 /* clang-format off */
 #define ALU(name, alu) \
-	[INSN_##name##64_X] = {MEM_ALU_X, W64, alu}, [INSN_##name##32_X] = {MEM_ALU_X, W32, alu}, \
-	[INSN_##name##64_K] = {MEM_ALU_K, W64, alu}, [INSN_##name##32_K] = {MEM_ALU_K, W32, alu}
+	[INSN_##name##64_X] = {MEM_ALU_X, W64, alu}, [INSN_##name##32_X] = {MEM_ALU_X, W32, alu}
 #define JUMP(name, cc) \
 	[INSN_##name##64_X] = {MEM_JUMP_X, W64, cc}, [INSN_##name##32_X] = {MEM_JUMP_X, W32, cc}, \
 	[INSN_##name##64_K] = {MEM_JUMP_K, W64, cc}, [INSN_##name##32_K] = {MEM_JUMP_K, W32, cc}
@@ -40,37 +41,6 @@ static const struct mem_op mem_ops[INSN_OP_COUNT] = {
 #undef ALU
 #undef JUMP
 /* clang-format on */
-
-/* The size of a plain store, 0 for other operations. */
-static unsigned store_size(unsigned op)
-{
-	return op == INSN_STXB ? W8 : op == INSN_STXH ? W16 : op == INSN_STXW ? W32 : op == INSN_STXDW ? W64 : 0;
-}
-
-/*
- * fuse_update - "reg op= y" at @at, then a store of it to where it was loaded from.
- * All five operations carry from low to high only, so the low bits of the result come from the low bits of the operands, and
- * an operation that is wider than the access does not matter. A narrower one clears what is above.
- */
-static bool fuse_update(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, struct x86_sib mem,
-			const struct mem_op *m)
-{
-	const struct bpf_insn *op = &j->code->insns[at], *load = op - 1, *store = op + 1;
-	bool by_reg = m->how == MEM_ALU_X;
-
-	if (op->dst_reg != reg || (by_reg && op->src_reg == reg) || load->src_reg == reg ||
-	    (enum x86_width)m->width < size)
-		return false;
-	if (store_size(jx_peek(j, at + 1)) != (unsigned)size || store->src_reg != reg ||
-	    store->dst_reg != load->src_reg || store->off != load->off || !jx_dead(j, at + 2, reg))
-		return false;
-	if (by_reg)
-		emit_rsib(&j->e, size, (uint32_t)m->op << 3 | (size != W8), jx_reg(op->src_reg), mem);
-	else
-		emit_alu_sib_imm(&j->e, size, (enum x86_alu)m->op, mem, op->imm);
-	j->next = at + 2;
-	return true;
-}
 
 /* Whether a comparison of @size zero-extended bytes with @imm is one of that many bytes, the operation being @width wide. */
 static bool compares(enum x86_width size, enum x86_width width, uint8_t cc, int32_t imm)
@@ -173,8 +143,6 @@ bool jx_fuse_load(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, 
 	if (op == JX_NO_OP)
 		return false;
 	m = &mem_ops[op];
-	if ((m->how == MEM_ALU_X || m->how == MEM_ALU_K) && fuse_update(j, at, size, reg, mem, m))
-		return true;
 	if (!takes(j, at, size, reg, m))
 		return fuse_second(j, at, size, reg, mem);
 	take(j, at, MIN(size, (enum x86_width)m->width), reg, mem, m);
