@@ -63,9 +63,10 @@ int push_speculative(struct verifier *v, uint32_t insn)
 	struct state *s;
 	int err = push_path(v, insn, v->insn, &s);
 
-	if (!err)
-		s->speculative = true;
-	return err;
+	if (err)
+		return err == -E2BIG ? -EFAULT : err; /* as check_jump() */
+	s->speculative = true;
+	return 0;
 }
 
 /* The masked offset may come out as zero: the pointer as it was goes on from here, too. */
