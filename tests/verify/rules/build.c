@@ -149,7 +149,9 @@ static int make_map(struct build *b, struct rule_map *m)
 				     .value_size = m->value_size,
 				     .max_entries = m->max_entries,
 				     .flags = m->flags,
-				     .extra = m->extra};
+				     .extra = m->extra,
+				     /* no case maps its arena */
+				     .unplaced = m->type == SKEP_MAP_TYPE_ARENA && !m->extra};
 	snprintf(m->map.name, sizeof(m->map.name), "rule");
 	if (m->frozen)
 		m->map.frozen = m->bytes = frozen_bytes(m);
