@@ -14,6 +14,7 @@ where it stopped. --report prints what is in such a file.
 """
 import argparse
 import collections
+import functools
 import glob
 import hashlib
 import json
@@ -276,9 +277,14 @@ def report(path):
         print(f"{r['file']}:{r['line']}: {r['what']}: {r['text']}")
 
 
+@functools.lru_cache
+def lines_of(path):
+    with open(path) as f:
+        return f.read().splitlines()
+
+
 def text_at(tree, m):
-    with open(os.path.join(tree, "src/verify", m[0])) as f:
-        return f.read().splitlines()[m[1] - 1].strip()
+    return lines_of(os.path.join(tree, "src/verify", m[0]))[m[1] - 1].strip()
 
 
 def main():
@@ -304,6 +310,7 @@ def main():
     here = ROOT
     if os.path.isdir(a.tree):
         ROOT = a.tree  # places are those of the copy
+    source = ROOT
     every = mutants()
     ROOT = here
     if a.only:
@@ -311,10 +318,16 @@ def main():
         sample = [m for m in every if m[0] == file and (not line or m[1] == int(line))]
     else:
         sample = random.Random(a.seed).sample(every, min(a.sample, len(every)))
+    count = collections.Counter()
+    nth = {}
+    for m in every:
+        key = m[0], text_at(source, m), m[5]
+        nth[m[:3] + (m[5],)] = count[key]
+        count[key] += 1
     if a.again:
         with open(a.again) as f:
-            alive = {(r["file"], r["start"], r["what"]) for r in map(json.loads, f) if r["by"] == "SURVIVES"}
-        sample = [m for m in every if (m[0], m[2], m[5]) in alive]
+            alive = {(r["file"], r["text"], r["what"], r["nth"]) for r in map(json.loads, f) if r["by"] == "SURVIVES"}
+        sample = [m for m in every if (m[0], text_at(source, m), m[5], nth[m[:3] + (m[5],)]) in alive]
     part, parts = map(int, a.part.split("/"))
     sample = sample[part - 1::parts]
     if a.list:
@@ -329,10 +342,10 @@ def main():
         if (m[0], m[1], m[2], m[5]) in done:
             continue
         begin = time.time()
-        text = text_at(a.tree, m)
+        text = text_at(source, m)
         by = runner.mutate(m)
         with open(a.out, "a") as f:
-            f.write(json.dumps({"file": m[0], "line": m[1], "start": m[2], "what": m[5], "text": text, "by": by,
+            f.write(json.dumps({"file": m[0], "line": m[1], "start": m[2], "what": m[5], "text": text, "nth": nth[m[:3] + (m[5],)], "by": by,
                                 "seconds": round(time.time() - begin, 1)}) + "\n")
         print(f"{i + 1}/{len(sample)} {m[0]}:{m[1]}: {m[5]}: {by} ({time.time() - begin:.0f} s)", flush=True)
     report(a.out)
