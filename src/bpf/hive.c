@@ -203,6 +203,11 @@ void skep_hive_free(struct skep_hive *hive)
 
 struct hive_worker *hive_worker_get(struct skep_hive *hive)
 {
+	return hive_worker_take(hive, HIVE_ANY_WORKER);
+}
+
+struct hive_worker *hive_worker_take(struct skep_hive *hive, uint32_t number)
+{
 	struct hive_worker *w = NULL;
 
 	pthread_mutex_lock(&hive->lock);
@@ -210,6 +215,8 @@ struct hive_worker *hive_worker_get(struct skep_hive *hive)
 		bool mine = false;
 
 		for (uint32_t i = 0; i < hive->n_cpus && !w; i++) {
+			if (number != HIVE_ANY_WORKER && i != number)
+				continue;
 			if (!hive->workers[i].busy)
 				w = &hive->workers[i];
 			else if (pthread_equal(hive->workers[i].thread, pthread_self()))
@@ -238,7 +245,8 @@ void hive_worker_put(struct skep_hive *hive, struct hive_worker *w)
 	pthread_mutex_lock(&hive->lock);
 	w->busy = false;
 	quiesce_run(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]));
-	pthread_cond_signal(&hive->worker_free);
+	/* All: one of them may wait for this worker, another for any. */
+	pthread_cond_broadcast(&hive->worker_free);
 	pthread_mutex_unlock(&hive->lock);
 }
 

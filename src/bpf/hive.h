@@ -256,6 +256,9 @@ int hive_kernel_btf(struct skep_hive *hive);
  * program): threads that wait while they hold could wait for each other for ever.
  */
 struct hive_worker *hive_worker_get(struct skep_hive *hive);
+/* hive_worker_take - the same for the worker of one number, below n_cpus, so that several runs use one CPU's slots. */
+struct hive_worker *hive_worker_take(struct skep_hive *hive, uint32_t number);
+#define HIVE_ANY_WORKER UINT32_MAX
 void hive_worker_put(struct skep_hive *hive, struct hive_worker *w);
 
 /* hive_open_perf - what perf_event_open(2) with PERF_COUNT_SW_BPF_OUTPUT gives: a new buffer's fd. @cpu: the worker it serves. */

@@ -59,6 +59,7 @@ struct source {
 	bool owned;
 	struct skep_hive *hive;
 	struct skep_object *obj;
+	uint32_t workers; /* set before source_open(): that the hive must have at least */
 };
 
 enum source_flags {

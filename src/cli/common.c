@@ -162,6 +162,8 @@ int source_open(struct source *s, const char *name, uint32_t flags)
 
 	if (err)
 		return err;
+	if (s->workers > (uint32_t)MAX(libbpf_num_possible_cpus(), 1))
+		opts.n_cpus = s->workers;
 	if (flags & SOURCE_INTERPRET)
 		opts.flags |= SKEP_INTERPRET;
 	if (flags & SOURCE_NO_TRACE)

@@ -37,6 +37,22 @@ many() {
 		json "o[-1]['frames'] == 300000 and o[-1]['verdicts'] == {'XDP_PASS': 150000, 'XDP_DROP': 150000}" &&
 		json "sum(sum(e['values']) for e in o if e.get('map') == 'by_port') == 300000"
 }
+jobs() {
+	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --jobs 2 --json &&
+		json "o[-1]['frames'] == 300000 and o[-1]['verdicts'] == {'XDP_PASS': 150000, 'XDP_DROP': 150000}" &&
+		json "sum(sum(e['values']) for e in o if e.get('map') == 'by_port') == 300000" &&
+		json "any(e['values'][0] for e in o if e.get('map') == 'by_port') and any(e['values'][1] for e in o if e.get('map') == 'by_port')" &&
+		json "all(min(e['values'][:2]) == 0 for e in o if e.get('map') == 'by_port')" || return 1
+	expect 0 "$skep" replay "$ports" "$caps/many.pcap" --prog by_limit --jobs 2 --limit 777 --json &&
+		json "o[-1]['frames'] == 777" || return 1
+	expect 1 "$skep" replay "$ports" "$caps/broken.pcap" --prog by_limit --jobs 2 --json && complains "after frame 9" &&
+		json "o[-1]['frames'] == 9"
+}
+jobs_refused() {
+	expect 2 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --jobs 2 -o "$tmp/o.pcapng" && grep -q "order" "$tmp/err" &&
+		expect 2 "$skep" replay "$ports" - --prog by_limit --jobs 2 && grep -q "stdin" "$tmp/err" &&
+		expect 2 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --jobs 0 && grep -q "1 to 256" "$tmp/err"
+}
 from_stdin() {
 	expect 0 sh -c "cat '$caps/ten.pcap' | '$skep' replay '$ports' - --prog by_limit --json" &&
 		json "o[-1]['frames'] == 10"
@@ -111,6 +127,8 @@ ok "frames that the capture cut off are run and counted" cut
 ok "--limit stops after so many frames" limit
 ok "300,000 frames are all run and counted" many
 ok "- reads the capture from stdin" from_stdin
+ok "--jobs runs each flow on one of several workers, and nothing is lost" jobs
+ok "--jobs is refused with -o, from stdin, and for none" jobs_refused
 ok "a file is read as stdin is: same frames, same times, same end" both_ways
 ok "a broken capture is reported after what was good in it" broken
 if command -v tshark >/dev/null; then

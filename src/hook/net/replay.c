@@ -57,10 +57,10 @@ static void run_skb(struct hive_worker *w, const struct hive_prog *prog, struct 
 	f->new_len = packet_len(pkt) + (l2 ? 0 : ETH_HLEN);
 }
 
-int replay_run(struct skep_hive *hive, const struct hive_prog *prog, struct replay_frame *frames, uint32_t n,
-	       uint64_t *ns)
+int replay_run(struct skep_hive *hive, const struct hive_prog *prog, uint32_t worker, struct replay_frame *frames,
+	       uint32_t n, uint64_t *ns)
 {
-	struct hive_worker *w = hive_worker_get(hive);
+	struct hive_worker *w = hive_worker_take(hive, worker);
 	int err = !w ? -EBUSY : w->pkt ? 0 : packet_new(&w->pkt);
 	bool l2 = prog->type != BPF_PROG_TYPE_CGROUP_SKB;
 	uint64_t start;

@@ -21,11 +21,12 @@ struct replay_frame {
 bool replay_can(uint32_t prog_type);
 
 /*
- * replay_run - run a program once over each of @n frames, in a worker of its own.
+ * replay_run - run a program once over each of @n frames.
+ * @worker: the number of the worker to use, or HIVE_ANY_WORKER
  * @ns:  the time it took, from the first frame's bytes in memory to the last verdict
  * Return: 0, or -ENOMEM.
  */
-int replay_run(struct skep_hive *hive, const struct hive_prog *prog, struct replay_frame *frames, uint32_t n,
-	       uint64_t *ns);
+int replay_run(struct skep_hive *hive, const struct hive_prog *prog, uint32_t worker, struct replay_frame *frames,
+	       uint32_t n, uint64_t *ns);
 
 #endif
