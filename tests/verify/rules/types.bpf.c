@@ -159,6 +159,23 @@ union u {
 	u32 b;
 };
 
+/* Structs in structs: four are few enough for an object for each CPU. */
+struct in_one {
+	u64 v;
+};
+struct in_two {
+	struct in_one in;
+};
+struct in_three {
+	struct in_two in;
+};
+struct in_four {
+	struct in_three in;
+};
+struct in_five {
+	struct in_four in;
+};
+
 struct all {
 	struct plain a;
 	struct lock_value b;
@@ -185,6 +202,7 @@ struct all {
 	union u w;
 	struct two_nodes x;
 	struct two_nodes_value y;
+	struct in_five z;
 };
 USED static int keep(struct all *a)
 {
