@@ -180,6 +180,7 @@ int load_resolve(struct load *l)
 	}
 	code->refs = l->prog->refs;
 	code->n_refs = l->prog->n_refs;
+	code->map_lookup = l->hive->helpers[BPF_FUNC_map_lookup_elem];
 	code->helpers = l->hive->helpers;
 	code->n_helpers = SKEP_HELPER_MAX + 1;
 	return err;

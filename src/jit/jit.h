@@ -18,6 +18,7 @@ struct jit_reloc {
 		RELOC_REF, /* refs[index].addr + addend */
 		RELOC_HELPER, /* helpers[index] */
 		RELOC_TEXT, /* address of bytes[index] itself */
+		RELOC_LOOKUP, /* map_lookup_of() the map refs[index] */
 		RELOC_RUNTIME, /* a routine of the JIT's own: enum jit_runtime, target.h */
 	} kind;
 	uint32_t index;

@@ -12,6 +12,7 @@
 #include "jit/target.h"
 
 #include "base/util.h"
+#include "map/map.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +54,11 @@ static int reloc_value(const struct jit_reloc *rel, const struct skep_code *code
 		if (rel->index < code->n_helpers)
 			fn = code->helpers[rel->index];
 		*value = (uintptr_t)(fn ? fn : jit_target_no_helper);
+		return 0;
+	case RELOC_LOOKUP:
+		if (rel->index >= code->n_refs || code->refs[rel->index].kind != REF_MAP)
+			return -EINVAL;
+		*value = (uintptr_t)map_lookup_of((const struct skep_map *)(uintptr_t)code->refs[rel->index].addr);
 		return 0;
 	case RELOC_TEXT:
 		*value = (uintptr_t)text + rel->index;

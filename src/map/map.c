@@ -276,6 +276,11 @@ void *map_lookup(struct skep_map *map, const void *key, uint32_t cpu)
 	return map->ops->lookup ? map->ops->lookup(map, key, cpu) : NULL;
 }
 
+void *(*map_lookup_of(const struct skep_map *map))(struct skep_map *map, const void *key, uint32_t cpu)
+{
+	return map->ops->lookup ? map->ops->lookup : map_lookup;
+}
+
 void *map_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu)
 {
 	return map->type->percpu && cpu < map->n_cpus ? map_lookup(map, key, cpu) : NULL;

@@ -143,6 +143,8 @@ uint32_t map_user_value_size(const struct skep_map *map);
  * the map lives.
  */
 void *map_lookup(struct skep_map *map, const void *key, uint32_t cpu);
+/* map_lookup_of - what map_lookup() does for this map: the family's own function, to be called with the same arguments. */
+void *(*map_lookup_of(const struct skep_map *map))(struct skep_map *map, const void *key, uint32_t cpu);
 void *map_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu); /* NULL when cpu is none */
 int map_update(struct skep_map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu);
 int map_delete(struct skep_map *map, const void *key);

@@ -54,6 +54,7 @@ struct skep_code {
 	uint32_t n_helpers;
 	const uint32_t *subprogs; /* first instruction of each function, ascending; subprogs[0] is 0 */
 	uint32_t n_subprogs;
+	skep_fn map_lookup; /* the helper that is map_lookup() and nothing else: calls may go to the map's own; NULL: none is */
 };
 
 /* What a slot of a prog array holds, and what a link runs: one program, for either engine. */

@@ -65,7 +65,7 @@ static void bench_compile(void)
 	struct builder b = {0};
 
 	build_mixed(&b, N);
-	struct skep_code code = {b.insns, b.n, NULL, 0, helpers, ARRAY_SIZE(helpers), b.subprogs, 1};
+	struct skep_code code = {b.insns, b.n, NULL, 0, helpers, ARRAY_SIZE(helpers), b.subprogs, 1, NULL};
 	for (int round = 0; round < ROUNDS; round++) {
 		struct jit_object *objs[REPEAT];
 		struct jit_text texts[REPEAT];

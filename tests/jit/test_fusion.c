@@ -411,6 +411,58 @@ static void programs_that_cannot_end_early_are_called_directly(void **state)
 	}
 }
 
+/* r1 is the map when the call comes, whichever way was taken: then the map's own look-up is called, and the helper is not. */
+static void look_ups_in_a_known_map_go_to_the_map(void **state)
+{
+	enum what { KNOWN, OVERWRITTEN, JOINED, OTHER_REGISTER, NOT_THE_HELPER };
+	const struct map_attr attr = {
+		.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 4, .n_cpus = 1};
+	struct skep_map *map;
+	const uint32_t key = 5;
+	const uint64_t value = 99;
+
+	assert_int_equal(map_create(&attr, &map), 0);
+	assert_int_equal(map_update(map, &key, &value, BPF_ANY, 0), 0);
+	for (enum what what = KNOWN; what <= NOT_THE_HELPER; what++) {
+		const struct code_ref ref = {.kind = REF_MAP, .addr = (uintptr_t)map};
+		struct builder b = {0};
+		struct both p = {.code.helpers = helpers,
+				 .code.n_helpers = ARRAY_SIZE(helpers),
+				 .code.refs = &ref,
+				 .code.n_refs = 1};
+		uint32_t jump = 0;
+
+		p.code.map_lookup = what == NOT_THE_HELPER ? NULL : helper_seven;
+		build(&b, INSN_STW, 10, 0, -4, 5);
+		build(&b, INSN_MOV64_X, 2, 10, 0, 0);
+		build(&b, INSN_ADD64_K, 2, 0, 0, -4);
+		build(&b, INSN_MOV64_X, 6, 1, 0, 0);
+		if (what == JOINED)
+			jump = build(&b, INSN_JEQ64_K, 1, 0, 0, 1);
+		build_wide(&b, INSN_LD_MAP_FD, what == OTHER_REGISTER ? 3 : 1, 0);
+		if (what == OVERWRITTEN)
+			build(&b, INSN_MOV64_X, 1, 6, 0, 0);
+		if (what == JOINED)
+			build_land(&b, jump);
+		build(&b, INSN_CALL_HELPER, 0, 0, 0, 1);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		assert_int_equal(both_make(&p, &b), 0);
+		for (int e = ENGINE_JIT_PLAIN; e < ENGINES; e++) {
+			const uint64_t args[5] = {1};
+			struct skep_env env = {0};
+			uint64_t got = both_run(&p, e, args, &env);
+
+			if (what == KNOWN)
+				assert_int_equal(*(const uint64_t *)(uintptr_t)got, value);
+			else
+				assert_int_equal(got, 7);
+		}
+		both_free(&p);
+		build_free(&b);
+	}
+	map_destroy(map);
+}
+
 static void loops_begin_on_a_line(void **state)
 {
 	struct builder b = {0};
@@ -445,6 +497,7 @@ int main(void)
 		cmocka_unit_test(shift_pairs_become_extensions),
 		cmocka_unit_test(sums_are_part_of_the_accesses),
 		cmocka_unit_test(programs_that_cannot_end_early_are_called_directly),
+		cmocka_unit_test(look_ups_in_a_known_map_go_to_the_map),
 		cmocka_unit_test(loops_begin_on_a_line),
 	};
 

@@ -135,7 +135,7 @@ static void one_object_links_against_different_code(void **state)
 	build_wide(&b, INSN_LD_MAP_FD, 1, 0);
 	build(&b, INSN_ADD64_X, 0, 1, 0, 0);
 	build(&b, INSN_EXIT, 0, 0, 0, 0);
-	struct skep_code code = {b.insns, b.n, &ref_a, 1, one, 2, b.subprogs, 1};
+	struct skep_code code = {b.insns, b.n, &ref_a, 1, one, 2, b.subprogs, 1, NULL};
 	assert_int_equal(jit_compile(&code, &obj), 0);
 	assert_int_equal(jit_link(obj, &code, &text_a), 0);
 	code.helpers = two;
@@ -254,7 +254,7 @@ static void running_out_of_memory_anywhere_is_enomem(void **state)
 		build_land(&b, jump);
 	}
 	build(&b, INSN_EXIT, 0, 0, 0, 0);
-	const struct skep_code code = {b.insns, b.n, &ref, 1, helpers, 2, b.subprogs, 1};
+	const struct skep_code code = {b.insns, b.n, &ref, 1, helpers, 2, b.subprogs, 1, NULL};
 	for (;; failures++) {
 		obj = NULL;
 		fail_in = failures;

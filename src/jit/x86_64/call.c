@@ -70,12 +70,51 @@ static void tail_call(struct jx *j)
 		emit_land(e, out[i]);
 }
 
+/*
+ * known_map - the ref of the map that r1 holds at the call, where that was put there on the same straight line.
+ * Return: the ref, or -1.
+ */
+static int64_t known_map(const struct jx *j)
+{
+	enum { LOOK_BACK = 12 };
+
+	for (uint32_t i = 1; i <= LOOK_BACK && j->at - i >= j->fn->start && j->at >= i; i++) {
+		uint32_t at = j->at - i;
+
+		/* A jump to the instruction behind would come with another r1. */
+		if ((j->flags[at + 1] & JX_TARGET) || (j->flags[at] & JX_ENDS))
+			return -1;
+		if (j->ops[at] == INSN_LD_MAP_FD && j->code->insns[at].dst_reg == BPF_REG_1)
+			return j->code->insns[at].imm;
+		if (j->ops[at] != JX_NO_OP && (j->effects[at].writes & 1u << BPF_REG_1))
+			return -1;
+	}
+	return -1;
+}
+
+/* A look-up in a map that is known goes straight to the map's family: lookup(map, key, cpu). */
+static bool call_lookup(struct jx *j, uint32_t id)
+{
+	int64_t ref;
+
+	if (!j->code->map_lookup || id >= j->code->n_helpers || j->code->helpers[id] != j->code->map_lookup)
+		return false;
+	ref = known_map(j);
+	if (ref < 0)
+		return false;
+	emit_load(&j->e, W32, RDX, REG_ENV, offsetof(struct skep_env, cpu));
+	call_c(j, RELOC_LOOKUP, (uint32_t)ref);
+	return true;
+}
+
 void jx_call_helper(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
 	if (in->imm == BPF_FUNC_tail_call) {
 		tail_call(j);
 		return;
 	}
+	if (call_lookup(j, (uint32_t)in->imm))
+		return;
 	emit_mov_rr(&j->e, W64, R9, REG_ENV);
 	call_c(j, RELOC_HELPER, (uint32_t)in->imm);
 	check_fault(j);
