@@ -4,6 +4,7 @@
  * used and kept for the rest of the walk.
  */
 #include "verify/call.h"
+#include "verify/btf_util.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -16,11 +17,25 @@ struct object_type {
 	struct btf_record *rec; /* NULL: no special fields */
 };
 
+/* Nothing but numbers and plain pointers is in it: no special fields, and bitfields do no harm. */
+static bool only_numbers(const struct btf *btf, const struct btf_type *t)
+{
+	for (uint32_t i = 0; i < btf_vlen(t); i++) {
+		const struct btf_type *m = btf_strip(btf, btf_members(t)[i].type, NULL);
+
+		if (m && btf_is_ptr(m))
+			m = btf__type_by_id(btf, m->type);
+		if (!m || !(btf_is_int(m) || btf_is_any_enum(m) || btf_is_void(m)))
+			return false;
+	}
+	return true;
+}
+
 int struct_record(struct verifier *v, const struct btf *btf, uint32_t btf_id, const struct btf_record **out)
 {
 	const struct btf_type *t = btf__type_by_id(btf, btf_id);
 	struct object_type *o;
-	int err;
+	int err = 0;
 
 	*out = NULL;
 	for (o = v->objects; o; o = o->next)
@@ -35,8 +50,9 @@ int struct_record(struct verifier *v, const struct btf *btf, uint32_t btf_id, co
 		return -ENOMEM;
 	o->btf = btf;
 	o->btf_id = btf_id;
-	err = btf_record_parse(btf, btf_id, t->size, BTF_FIELDS_OF_OBJECT, v->in->n_btfs ? v->in->btfs[0] : NULL,
-			       &o->rec);
+	if (!only_numbers(btf, t))
+		err = btf_record_parse(btf, btf_id, t->size, BTF_FIELDS_OF_OBJECT,
+				       v->in->n_btfs ? v->in->btfs[0] : NULL, &o->rec);
 	if (err) {
 		v_free(v, o, sizeof(*o));
 		return refuse(v, err, PROBLEM_SHAPE,

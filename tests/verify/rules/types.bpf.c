@@ -176,6 +176,11 @@ struct in_five {
 	struct in_four in;
 };
 
+struct bits {
+	u32 low : 12;
+	u32 high : 20;
+};
+
 struct all {
 	struct plain a;
 	struct lock_value b;
@@ -203,6 +208,7 @@ struct all {
 	struct two_nodes x;
 	struct two_nodes_value y;
 	struct in_five z;
+	struct bits z2;
 };
 USED static int keep(struct all *a)
 {
