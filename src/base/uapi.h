@@ -42,6 +42,11 @@ enum {
 	SKEP_FUNC_CGRP_STORAGE_DELETE = 211,
 };
 
+/* Flags of helpers and kfuncs after 6.1. */
+enum {
+	SKEP_F_PAD_ZEROS = 1 << 0, /* bpf_copy_from_user_str() */
+};
+
 /* Program types after 6.1 (enum bpf_prog_type). */
 enum {
 	SKEP_PROG_TYPE_NETFILTER = 32,

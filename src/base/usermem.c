@@ -89,21 +89,38 @@ int user_write(uint64_t to, const void *from, size_t len)
 	return copy((void *)(uintptr_t)to, from, len, true);
 }
 
-int user_read_string(char *to, uint64_t from, size_t size)
+int self_read(void *to, uint64_t from, size_t len)
 {
+	return copy(to, (const void *)(uintptr_t)from, len, false);
+}
+
+static int read_string(int (*read)(void *to, uint64_t from, size_t len), char *to, uint64_t from, size_t size)
+{
+	char piece[256]; /* divides a page */
 	size_t done = 0;
 
-	/* Not past a page at a time: the string may end right before memory that is not there. */
+	/* What stands behind the string's end stays out of @to. And not past a page at a time: it may end right before memory that is not there. */
 	while (done < size) {
-		size_t part = MIN(size - done, 4096 - (size_t)((from + done) & 4095));
+		size_t part = MIN(size - done, sizeof(piece) - (size_t)((from + done) & (sizeof(piece) - 1)));
 		const char *end;
 
-		if (user_read(to + done, from + done, part))
+		if (read(piece, from + done, part))
 			return -EFAULT;
-		end = memchr(to + done, 0, part);
+		end = memchr(piece, 0, part);
+		memcpy(to + done, piece, end ? (size_t)(end - piece) + 1 : part);
 		if (end)
-			return (int)(end - to);
+			return (int)(done + (size_t)(end - piece));
 		done += part;
 	}
 	return -EINVAL;
+}
+
+int user_read_string(char *to, uint64_t from, size_t size)
+{
+	return read_string(user_read, to, from, size);
+}
+
+int self_read_string(char *to, uint64_t from, size_t size)
+{
+	return read_string(self_read, to, from, size);
 }

@@ -40,4 +40,11 @@ int user_write(uint64_t to, const void *from, size_t len);
  */
 int user_read_string(char *to, uint64_t from, size_t size);
 
+/*
+ * self_read, self_read_string - the same from this process's own memory, whatever the thread's way is: for addresses that no
+ * caller vouches for, such as those that a program hands to bpf_probe_read().
+ */
+int self_read(void *to, uint64_t from, size_t len);
+int self_read_string(char *to, uint64_t from, size_t size);
+
 #endif

@@ -41,7 +41,7 @@ static const struct hint {
 	{"legacy map definitions", "define maps in SEC(\".maps\")", NULL},
 	{"unrecognized extern section '.maps'",
 	 "a map is only declared here: define it, or link with bpftool gen object", NULL},
-	{"extern (func ksym)", "skep has no kernel functions (kfuncs) yet; __weak lets the program test for them",
+	{"extern (func ksym)", "skep does not have this kernel function; __weak lets the program test for it",
 	 "__weak lets the program test for it"},
 	{"failed to find kernel BTF type ID", "it attaches to what skep's own BTF does not have",
 	 "it attaches to what the kernel's BTF does not have"},

@@ -57,6 +57,9 @@ static int give_xlated(const struct hive_prog *p, struct bpf_prog_info *info)
 		return -ENOMEM;
 	memcpy(insns, p->code.insns, len);
 	for (uint32_t i = 0; i < p->code.n_insns; i++) {
+		if (insns[i].code == (BPF_JMP | BPF_CALL) && insns[i].src_reg == BPF_PSEUDO_KFUNC_CALL &&
+		    !(p->o.hive->flags & SKEP_CHECK_ONLY))
+			insns[i].imm = (int32_t)p->refs[insns[i].imm].id;
 		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
 		if (insns[i].src_reg == BPF_PSEUDO_MAP_FD || insns[i].src_reg == BPF_PSEUDO_MAP_VALUE)

@@ -12,9 +12,11 @@
 #include "base/util.h"
 #include "bpf/fd.h"
 #include "helper/helper.h"
+#include "helper/kfunc.h"
 #include "insn/insn.h"
 #include "prog/types.h"
 
+#include <bpf/btf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -135,7 +137,10 @@ static int resolve_map(struct load *l, uint32_t at, uint32_t op)
 	return err;
 }
 
-/* Names of the kernel's BTF: the verifier reads them as they are, and only a hive that checks has them. */
+/*
+ * Names of the kernel's BTF: the verifier reads them as they are. In a hive that runs programs functions are linked when it is done
+ * (load_link_kfuncs()); variables there are none.
+ */
 static int resolve_kernel(struct load *l, uint32_t at, bool variable)
 {
 	struct bpf_insn *insn = &l->prog->code.insns[at];
@@ -143,12 +148,43 @@ static int resolve_kernel(struct load *l, uint32_t at, bool variable)
 
 	if (!variable && poison_kfunc(insn))
 		return 0;
-	if (!(l->hive->flags & SKEP_CHECK_ONLY))
+	if (variable && !(l->hive->flags & SKEP_CHECK_ONLY))
 		return refuse(l, at, -EINVAL, what, "skep has none yet that programs could run with");
 	if (variable ? insn[1].imm : insn->off)
 		return refuse(l, at, -EINVAL, what,
 			      "it is a module's, and skep reads the BTF of the kernel itself only");
 	return 0;
+}
+
+int load_link_kfuncs(struct load *l)
+{
+	struct skep_code *code = &l->prog->code;
+	int err = 0;
+
+	for (uint32_t i = 0; i < code->n_insns && !err; i++) {
+		struct bpf_insn *insn = &code->insns[i];
+		const struct btf_type *t;
+		const char *name;
+		const struct kfunc_desc *k;
+
+		if (insn_is_wide(insn))
+			i++;
+		else if (insn_decode_any(insn)->op == INSN_CALL_KFUNC) {
+			t = btf__type_by_id(l->hive->presented, (uint32_t)insn->imm);
+			name = t ? btf__name_by_offset(l->hive->presented, t->name_off) : "?";
+			k = kfunc_find(name);
+			if (!k || !k->fn)
+				err = refuse(l, i, -EINVAL, name, "skep does not have this kernel function");
+			else
+				err = load_add_ref(
+					l->prog,
+					(struct code_ref){REF_KFUNC, (uint32_t)insn->imm, (uint64_t)(uintptr_t)k->fn},
+					&insn->imm);
+		}
+	}
+	code->refs = l->prog->refs;
+	code->n_refs = l->prog->n_refs;
+	return err;
 }
 
 int load_resolve(struct load *l)

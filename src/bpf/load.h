@@ -23,6 +23,12 @@ struct load {
  */
 int load_resolve(struct load *l);
 
+/*
+ * load_link_kfuncs - turn calls of kernel functions, which name BTF types until the verifier is done, into references.
+ * Not for a hive that only checks. Return: 0, -ENOMEM, -EINVAL for a function that skep does not have.
+ */
+int load_link_kfuncs(struct load *l);
+
 /* load_add_ref - the index of a reference in prog->refs, added when it is new. 0 or -ENOMEM. */
 int load_add_ref(struct hive_prog *p, struct code_ref ref, int32_t *index);
 

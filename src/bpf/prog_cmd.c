@@ -459,6 +459,8 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	if (!err && facts.insns)
 		err = improve(p, &facts);
 	if (!err && !(hive->flags & SKEP_CHECK_ONLY))
+		err = load_link_kfuncs(&l);
+	if (!err && !(hive->flags & SKEP_CHECK_ONLY))
 		err = compile(hive, p);
 	p->verified_insns = facts.insns_processed;
 	p->verify_memory = facts.peak_memory;

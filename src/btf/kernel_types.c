@@ -17,6 +17,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <linux/version.h>
 
 typedef _Bool bool;
 typedef __u8 u8;
@@ -171,6 +172,58 @@ struct trace_event_raw_sys_exit {
 	char __data[0];
 };
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+struct bpf_iter_num {
+	__u64 __opaque[1];
+} __attribute__((aligned(8)));
+#endif
+
+/*
+ * The kernel functions that programs may call: those of src/helper/kfunc.c that have an implementation, with the prototypes of Linux 6.18, whose
+ * parameters' names mean something to the verifier. Only the prototypes count; the bodies are there because a declaration alone leaves nothing in BTF.
+ */
+#define KFUNC(type, name, ...)                                                                                         \
+	__attribute__((noinline, used)) type name(__VA_ARGS__)                                                         \
+	{                                                                                                              \
+		return (type)0;                                                                                        \
+	}
+KFUNC(int, bpf_dynptr_from_skb, struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)
+KFUNC(int, bpf_dynptr_from_xdp, struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit)
+KFUNC(void *, bpf_dynptr_slice, const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
+KFUNC(void *, bpf_dynptr_slice_rdwr, const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
+KFUNC(int, bpf_dynptr_adjust, const struct bpf_dynptr *p, u32 start, u32 end)
+KFUNC(bool, bpf_dynptr_is_null, const struct bpf_dynptr *p)
+KFUNC(bool, bpf_dynptr_is_rdonly, const struct bpf_dynptr *p)
+KFUNC(__u32, bpf_dynptr_size, const struct bpf_dynptr *p)
+KFUNC(int, bpf_dynptr_clone, const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit)
+KFUNC(int, bpf_dynptr_copy, struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, u32 src_off, u32 size)
+KFUNC(int, bpf_dynptr_memset, struct bpf_dynptr *p, u32 offset, u32 size, u8 val)
+
+KFUNC(int, bpf_iter_num_new, struct bpf_iter_num *it, int start, int end)
+KFUNC(int *, bpf_iter_num_next, struct bpf_iter_num *it)
+KFUNC(void, bpf_iter_num_destroy, struct bpf_iter_num *it)
+
+KFUNC(void, bpf_rcu_read_lock, void)
+KFUNC(void, bpf_rcu_read_unlock, void)
+KFUNC(void, bpf_preempt_disable, void)
+KFUNC(void, bpf_preempt_enable, void)
+KFUNC(void, bpf_local_irq_save, unsigned long *flags__irq_flag)
+KFUNC(void, bpf_local_irq_restore, unsigned long *flags__irq_flag)
+
+KFUNC(int, bpf_copy_from_user_str, void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)
+KFUNC(int, bpf_strcmp, const char *s1__ign, const char *s2__ign)
+KFUNC(int, bpf_strcasecmp, const char *s1__ign, const char *s2__ign)
+KFUNC(int, bpf_strchr, const char *s__ign, char c)
+KFUNC(int, bpf_strnchr, const char *s__ign, size_t count, char c)
+KFUNC(int, bpf_strchrnul, const char *s__ign, char c)
+KFUNC(int, bpf_strrchr, const char *s__ign, int c)
+KFUNC(int, bpf_strlen, const char *s__ign)
+KFUNC(int, bpf_strnlen, const char *s__ign, size_t count)
+KFUNC(int, bpf_strspn, const char *s__ign, const char *accept__ign)
+KFUNC(int, bpf_strcspn, const char *s__ign, const char *reject__ign)
+KFUNC(int, bpf_strstr, const char *s1__ign, const char *s2__ign)
+KFUNC(int, bpf_strnstr, const char *s1__ign, const char *s2__ign, size_t len)
+
 /* One variable of each type keeps it, whole, in the BTF. */
 #define KEEP(type, name) type keep_##name
 KEEP(struct xdp_md, xdp_md);
@@ -203,6 +256,7 @@ KEEP(struct bpf_perf_event_data, bpf_perf_event_data);
 KEEP(struct bpf_spin_lock, bpf_spin_lock);
 KEEP(struct bpf_timer, bpf_timer);
 KEEP(struct bpf_dynptr, bpf_dynptr);
+KEEP(struct bpf_iter_num, bpf_iter_num);
 KEEP(struct bpf_pidns_info, bpf_pidns_info);
 KEEP(enum bpf_func_id, func_id);
 KEEP(enum bpf_map_type, map_type);

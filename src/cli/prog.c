@@ -105,6 +105,17 @@ static bool name_ref(void *arg, const struct bpf_insn insn[2], char *buf, size_t
 	return true;
 }
 
+static bool name_kfunc(void *arg, const struct bpf_insn *insn, char *buf, size_t size)
+{
+	const struct hive_prog *p = arg;
+	const struct btf *btf = p->o.hive->presented;
+	const struct btf_type *t = btf ? btf__type_by_id(btf, p->refs[insn->imm].id) : NULL;
+
+	if (t)
+		snprintf(buf, size, "%s", btf__name_by_offset(btf, t->name_off));
+	return t != NULL;
+}
+
 static bool name_subprog(void *arg, uint32_t slot, char *buf, size_t size)
 {
 	const struct hive_prog *p = arg;
@@ -173,8 +184,12 @@ static void print_insn(const struct hive_prog *p, uint32_t at, uint32_t slots, c
 static int dump(const struct skep_program *prog, bool jited, bool json)
 {
 	struct hive_prog *p = program_loaded(prog);
-	const struct insn_text_opts opts = {
-		.flags = INSN_TEXT_OPCODE, .arg = p, .helper = name_helper, .subprog = name_subprog, .ref = name_ref};
+	const struct insn_text_opts opts = {.flags = INSN_TEXT_OPCODE,
+					    .arg = p,
+					    .helper = name_helper,
+					    .kfunc = name_kfunc,
+					    .subprog = name_subprog,
+					    .ref = name_ref};
 
 	if (jited && !p->target.jit)
 		return fail("program '%s' has no machine code: skep has no JIT for this CPU", skep_program_name(prog));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The implementations, by family: map.c, time.c, task.c, trace.c, ringbuf.c, csum.c, skb.c, skb_hash.c, skb_room.c, tunnel.c, xdp.c,
- * redirect.c, string.c. What each does is written in linux/bpf.h at its name; comments in the files tell what is not.
+ * redirect.c, string.c, dynptr.c; kfuncs: dynptr.c, iter.c, kstring.c, section.c. What each does is written in linux/bpf.h at its name; comments in the files tell what is not.
  *
  * Arguments arrive as 64-bit registers: a parameter that the kernel declares narrower is cut by a cast here, too.
  */
@@ -20,6 +20,10 @@
 
 #define HELPER(name)                                                                                                   \
 	uint64_t h_##name(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, struct skep_env *env)
+
+/* A kfunc by its whole name: the same shape. */
+#define KFUNC(name)                                                                                                    \
+	uint64_t k_##name(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, struct skep_env *env)
 
 /* helper_result - a signed result in r0. */
 static inline uint64_t helper_result(int64_t value)
@@ -132,5 +136,50 @@ HELPER(redirect);
 HELPER(redirect_map);
 HELPER(redirect_neigh);
 HELPER(redirect_peer);
+
+HELPER(dynptr_from_mem);
+HELPER(dynptr_read);
+HELPER(dynptr_write);
+HELPER(dynptr_data);
+HELPER(ringbuf_reserve_dynptr);
+HELPER(ringbuf_submit_dynptr);
+HELPER(ringbuf_discard_dynptr);
+
+KFUNC(bpf_dynptr_from_skb);
+KFUNC(bpf_dynptr_from_xdp);
+KFUNC(bpf_dynptr_slice);
+KFUNC(bpf_dynptr_slice_rdwr);
+KFUNC(bpf_dynptr_adjust);
+KFUNC(bpf_dynptr_is_null);
+KFUNC(bpf_dynptr_is_rdonly);
+KFUNC(bpf_dynptr_size);
+KFUNC(bpf_dynptr_clone);
+KFUNC(bpf_dynptr_copy);
+KFUNC(bpf_dynptr_memset);
+
+KFUNC(bpf_iter_num_new);
+KFUNC(bpf_iter_num_next);
+KFUNC(bpf_iter_num_destroy);
+
+KFUNC(bpf_rcu_read_lock);
+KFUNC(bpf_rcu_read_unlock);
+KFUNC(bpf_preempt_disable);
+KFUNC(bpf_preempt_enable);
+KFUNC(bpf_local_irq_save);
+KFUNC(bpf_local_irq_restore);
+
+KFUNC(bpf_copy_from_user_str);
+KFUNC(bpf_strcmp);
+KFUNC(bpf_strcasecmp);
+KFUNC(bpf_strchr);
+KFUNC(bpf_strnchr);
+KFUNC(bpf_strchrnul);
+KFUNC(bpf_strrchr);
+KFUNC(bpf_strlen);
+KFUNC(bpf_strnlen);
+KFUNC(bpf_strspn);
+KFUNC(bpf_strcspn);
+KFUNC(bpf_strstr);
+KFUNC(bpf_strnstr);
 
 #endif

@@ -12,6 +12,8 @@
 #ifndef SKEP_HELPER_KFUNC_H
 #define SKEP_HELPER_KFUNC_H
 
+#include "prog/code.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,6 +42,7 @@ struct kfunc_desc {
 	uint32_t flags; /* enum kfunc_flags */
 	uint64_t prog_types; /* bit n: programs of type n may call it */
 	uint64_t attach_types; /* bit n: with attach type n; 0: with any */
+	skep_fn fn; /* NULL: skep does not have it */
 };
 
 /* Sorted by name. */

@@ -5,7 +5,7 @@
  * The current task is the thread that runs the program: a test run or a replay runs in the hive's own process. There is no
  * struct task_struct, so bpf_get_current_task() is 0.
  *
- * Reads by address go through user_read() (base/usermem.h), never through a pointer: a bad address is -EFAULT and
+ * Reads by address go through self_read() (base/usermem.h), never through a pointer: a bad address is -EFAULT and
  * leaves zeroes. "Kernel" memory and user memory are both this process's; a kernel read near NULL is -ERANGE, as it is
  * for any address of user space in the kernel.
  */
@@ -80,7 +80,7 @@ enum { NULL_PAGE = 4096 };
 
 static uint64_t read_bytes(uint64_t to, uint64_t size, uint64_t from)
 {
-	int err = user_read(helper_ptr(to), from, (uint32_t)size);
+	int err = self_read(helper_ptr(to), from, (uint32_t)size);
 
 	if (err)
 		memset(helper_ptr(to), 0, (uint32_t)size);
@@ -96,7 +96,7 @@ static uint64_t read_str(uint64_t to_reg, uint64_t size_reg, uint64_t from)
 
 	if (!size)
 		return 0;
-	len = user_read_string(to, from, size);
+	len = self_read_string(to, from, size);
 	if (len == -EINVAL) {
 		to[size - 1] = 0;
 		return size;

@@ -5,7 +5,7 @@
  * Every argument is a 64-bit word. What a format may hold is the kernel's subset (bpf_bprintf_prepare()): a conversion is
  * flags out of "0+- ", a width, and one of d i u x X with up to two l, c, s, p, pK px ps pS pB, pks pus, pi4 pI4 pi6
  * pI6; nothing but printable ASCII and white space stands around them. All else is -EINVAL.
- * Pointers are followed with user_read(): what cannot be read is an empty string or zeroes.
+ * Pointers are followed with self_read(): what cannot be read is an empty string or zeroes.
  */
 #include "base/usermem.h"
 #include "base/util.h"
@@ -73,7 +73,7 @@ static void add_number(struct text *t, const struct spec *spec, char letter, int
 static void add_string(struct text *t, const struct spec *spec, uint64_t from)
 {
 	char s[STRING_MAX];
-	int len = user_read_string(s, from, sizeof(s));
+	int len = self_read_string(s, from, sizeof(s));
 
 	if (len == -EINVAL)
 		len = sizeof(s) - 1;
@@ -96,7 +96,7 @@ static void add_address(struct text *t, char letter, char version, uint64_t from
 	char s[64] = "";
 	size_t len = 0;
 
-	if (user_read(ip, from, version == '4' ? 4 : 16))
+	if (self_read(ip, from, version == '4' ? 4 : 16))
 		memset(ip, 0, sizeof(ip));
 	if (version == '4') {
 		/* i4: leading zeroes */

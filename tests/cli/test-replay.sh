@@ -156,7 +156,7 @@ ok "an object without BTF: compile with -g" wrong no-g "BTF is required, but is 
 ok "a map type that skep lacks is named" wrong bloom "load: map 'tested': type bloom_filter exists in Linux since 5.16, but skep does not have it"
 ok "a map without room" wrong no-entries "load: map 'tested': max_entries is 0"
 ok "a map that is only declared" wrong extern-map "a map is only declared here"
-ok "a kernel function: skep has none" wrong kfunc "'bpf_no_such_kfunc': not found in kernel or module BTFs (skep has no kernel functions (kfuncs) yet"
+ok "a kernel function that skep does not have" wrong kfunc "'bpf_no_such_kfunc': not found in kernel or module BTFs (skep does not have this kernel function"
 ok "what is attached to does not exist" wrong fentry "'no_such_function': -3 (it attaches to what skep's own BTF does not have)"
 core() {
 	refused 1 "failed to resolve CO-RE relocation <byte_off>" replay "$here/wrong-core.bpf.o" "$caps/ten.pcap" &&

@@ -5,6 +5,7 @@
  * refused to others. "--print" lists what the kernel says: name, program types, and attach types where they decide.
  */
 #include "../prog/oracle.h"
+#include "btf/kernel.h"
 #include "helper/kfunc.h"
 #include "prog/rules.h"
 #include "prog/types.h"
@@ -199,6 +200,76 @@ static uint32_t fields_of_trust(void)
 	return n;
 }
 
+/* A type as text: qualifiers, pointers and the name; typedefs by their own name. */
+static void spell(const struct btf *btf, uint32_t id, char *buf, size_t size)
+{
+	const struct btf_type *t = btf__type_by_id(btf, id);
+	char inner[128];
+
+	if (!id) {
+		snprintf(buf, size, "void");
+	} else if (btf_is_ptr(t) || btf_is_const(t)) {
+		spell(btf, t->type, inner, sizeof(inner));
+		snprintf(buf, size, btf_is_ptr(t) ? "%s *" : "const %s", inner);
+	} else {
+		const char *name = btf__name_by_offset(btf, t->name_off);
+
+		/* Two compilers, two names. */
+		snprintf(buf, size, "%s", strcmp(name, "long unsigned int") ? name : "unsigned long");
+	}
+}
+
+static void spell_proto(const struct btf *btf, uint32_t func, char *buf, size_t size)
+{
+	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, func)->type);
+	char type[160];
+	size_t n;
+
+	spell(btf, proto->type, type, sizeof(type));
+	n = (size_t)snprintf(buf, size, "%s(", type);
+	for (uint32_t i = 0; i < btf_vlen(proto) && n < size; i++) {
+		spell(btf, btf_params(proto)[i].type, type, sizeof(type));
+		n += (size_t)snprintf(buf + n, size - n, "%s%s %s", i ? ", " : "", type,
+				      btf__name_by_offset(btf, btf_params(proto)[i].name_off));
+	}
+}
+
+/* Programs in the hive find exactly the functions that have an implementation, with the kernel's prototypes. */
+static void what_is_presented(void)
+{
+	struct btf *presented = btf__new(kernel_btf, (uint32_t)kernel_btf_len);
+	uint32_t funcs = 0, have = 0;
+
+	for (uint32_t id = 1; presented && id < btf__type_cnt(presented); id++)
+		funcs += btf_is_func(btf__type_by_id(presented, id));
+	for (uint32_t i = 0; presented && i < kfuncs_n; i++) {
+		int here = btf__find_by_name_kind(presented, kfuncs[i].name, BTF_KIND_FUNC);
+		int there = btf__find_by_name_kind(vmlinux, kfuncs[i].name, BTF_KIND_FUNC);
+		char a[512] = "", b[512] = "";
+
+		have += kfuncs[i].fn != NULL;
+		asked++;
+		if ((here > 0) != (kfuncs[i].fn != NULL)) {
+			wrong++;
+			printf("%s: %s\n", kfuncs[i].name,
+			       here > 0 ? "presented, and nothing implements it" : "implemented, and not presented");
+		}
+		if (here <= 0 || there <= 0)
+			continue;
+		spell_proto(presented, (uint32_t)here, a, sizeof(a));
+		spell_proto(vmlinux, (uint32_t)there, b, sizeof(b));
+		if (strcmp(a, b) != 0) {
+			wrong++;
+			printf("%s: presented as %s, in the kernel %s\n", kfuncs[i].name, a, b);
+		}
+	}
+	if (!presented || funcs != have) {
+		wrong++;
+		printf("%u functions are presented, %u are implemented\n", funcs, have);
+	}
+	btf__free(presented);
+}
+
 int main(int argc, char **argv)
 {
 	bool print = argc > 1 && !strcmp(argv[1], "--print");
@@ -238,6 +309,7 @@ int main(int argc, char **argv)
 		wrong++;
 		printf("the table of trusted fields has rows that the kernel has not\n");
 	}
+	what_is_presented();
 	btf__free(vmlinux);
 	printf("%u kfuncs, %u ways, %u questions, %u differences\n", found, n_ways, asked, wrong);
 	return wrong != 0 || !found;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "expect.h"
+
+#include <bpf/btf.h>
+#include <string.h>
+
+int64_t word(const char s[8])
+{
+	int64_t w;
+
+	memcpy(&w, s, sizeof(w));
+	return w;
+}
+
+/* Where a variable is in its section. */
+static uint32_t offset_of(const struct bpf_object *obj, const char *section, const char *name)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+	int id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
+	const struct btf_type *sec = btf__type_by_id(btf, (uint32_t)id);
+
+	for (uint32_t i = 0; id > 0 && i < btf_vlen(sec); i++) {
+		const struct btf_var_secinfo *v = &btf_var_secinfos(sec)[i];
+
+		if (!strcmp(btf__name_by_offset(btf, btf__type_by_id(btf, v->type)->name_off), name))
+			return v->offset;
+	}
+	fail_msg("no variable %s in %s", name, section);
+	return 0;
+}
+
+static struct bpf_map *section_of(struct bpf_object *obj, const char *name)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj)
+	{
+		const char *dot = strrchr(bpf_map__name(map), '.');
+
+		if (dot && !strcmp(dot, name))
+			return map;
+	}
+	fail_msg("no section %s", name);
+	return NULL;
+}
+
+struct section *bss_of(struct bpf_object *obj, size_t *len)
+{
+	struct bpf_map *map = section_of(obj, ".bss");
+	void *bytes = malloc(bpf_map__value_size(map));
+	uint32_t zero = 0;
+
+	assert_non_null(bytes);
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(map), &zero, bytes), 0);
+	*len = bpf_map__value_size(map);
+	return bytes;
+}
+
+void put_bss(struct bpf_object *obj, struct section *bss)
+{
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(section_of(obj, ".bss")), &zero, bss, 0), 0);
+	free(bss);
+}
+
+void out_of(struct bpf_object *obj, int64_t out[OUT_WORDS])
+{
+	uint32_t at = offset_of(obj, ".bss", "out");
+	size_t len;
+	uint8_t *bss = (uint8_t *)bss_of(obj, &len);
+
+	memcpy(out, bss + at, OUT_WORDS * sizeof(*out));
+	free(bss);
+}
+
+void expect_out(struct bpf_object *obj, const int64_t *want, size_t n, const char *file, int line)
+{
+	int64_t out[OUT_WORDS];
+	bool wrong = false;
+
+	assert_true(n <= OUT_WORDS);
+	out_of(obj, out);
+	for (size_t i = 0; i < n; i++)
+		if (want[i] != SAME && out[i] != want[i]) {
+			printf("%s:%d: out[%zu] is %lld (%#llx), not %lld (%#llx)\n", file, line, i, (long long)out[i],
+			       (unsigned long long)out[i], (long long)want[i], (unsigned long long)want[i]);
+			wrong = true;
+		}
+	if (wrong)
+		fail();
+}
+
+void set_constant(struct bpf_object *obj, const char *name, uint64_t value)
+{
+	struct bpf_map *map = section_of(obj, ".rodata");
+	uint32_t at = offset_of(obj, ".rodata", name);
+	size_t len;
+	const uint8_t *initial = bpf_map__initial_value(map, &len);
+	uint8_t *copy = malloc(len);
+
+	assert_non_null(copy);
+	memcpy(copy, initial, len);
+	memcpy(copy + at, &value, sizeof(value));
+	assert_int_equal(bpf_map__set_initial_value(map, copy, len), 0);
+	free(copy);
+}
