@@ -11,6 +11,8 @@ the tests until one fails: rules, units, the recorded conclusions (tests/verify/
 selftests and Debian's objects when build/selftests and build/debian are there (what is concluded of each program is compared with the unchanged
 verifier's: verdict, errno, instructions, states, all claims). Results go to --out, one JSON line each, and a run that was broken off goes on
 where it stopped. --report prints what is in such a file.
+
+First --quick (seconds each), then look at the survivors and write rules for them, then --again with the results of the first run, in a new --tree.
 """
 import argparse
 import collections
