@@ -13,7 +13,7 @@
 #define __uint(name, val) int(*name)[val]
 #define __type(name, val) typeof(val) *name
 #undef __always_inline
-#define __always_inline   inline __attribute__((always_inline))
+#define __always_inline inline __attribute__((always_inline))
 
 void *native_hash_lookup(void *map, const void *key);
 long native_hash_update(void *map, const void *key, const void *value, unsigned long long flags);
@@ -22,10 +22,9 @@ long native_hash_update(void *map, const void *key, const void *value, unsigned 
 #define MAP_STRIDE(map)       ((sizeof(*(map)->value) + 7) / 8 * 8)
 
 #define bpf_map_lookup_elem(map, key_)                                                                                 \
-	((typeof((map)->value))(MAP_NUMBER(map, type) == BPF_MAP_TYPE_HASH                                              \
-					? native_hash_lookup((map)->value, key_)                                        \
-				: *(const unsigned int *)(key_) < MAP_NUMBER(map, max_entries)                          \
-					? (char *)(map)->value + *(const unsigned int *)(key_) * MAP_STRIDE(map)        \
+	((typeof((map)->value))(MAP_NUMBER(map, type) == BPF_MAP_TYPE_HASH ? native_hash_lookup((map)->value, key_)    \
+				: *(const unsigned int *)(key_) < MAP_NUMBER(map, max_entries)                         \
+					? (char *)(map)->value + *(const unsigned int *)(key_)*MAP_STRIDE(map)         \
 					: (void *)0))
 #define bpf_map_update_elem(map, key_, value_, flags_) native_hash_update((map)->value, key_, value_, flags_)
 

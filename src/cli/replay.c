@@ -669,7 +669,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 		r->object = argv[optind];
 		r->capture = argv[optind + 1];
 		r->n_jobs = (uint32_t)n_jobs;
-		r->jobs = calloc(n_jobs, sizeof(*r->jobs));
+		r->jobs = calloc(MAX(r->n_jobs, 1u), sizeof(*r->jobs));
 		pthread_mutex_init(&r->draining, NULL);
 		signal(SIGINT, on_interrupt);
 		ret = r->jobs ? replay_all(r) : fail("out of memory");

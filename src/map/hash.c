@@ -122,10 +122,10 @@ uint64_t hash_bytes(const struct hash_table *t, const uint8_t *key, uint32_t siz
 	uint32_t left = size;
 
 	for (; left > 16; left -= 16, key += 16)
-		h = hash_mix(load_u64(key) ^ t->k1, load_u64(key + 8) ^ h);
+		h = hash_mix(key_u64(key) ^ t->k1, key_u64(key + 8) ^ h);
 	if (left >= 8) {
-		a = load_u64(key);
-		b = load_u64(key + left - 8);
+		a = key_u64(key);
+		b = key_u64(key + left - 8);
 	} else if (left >= 4) {
 		a = load_u32(key);
 		b = load_u32(key + left - 4);

@@ -32,7 +32,7 @@ esac'
 tool ninja '
 if [ -d build/tests ]; then
 	mkdir -p build/bench build/tests/fuzz build/tests/conformance build/tests/jit build/tests/objects
-	for made in bench/bench-map bench/bench-engine bench/bench-sample bench/bench-verify tests/fuzz/fuzz-verify tests/fuzz/fuzz-helpers tests/fuzz/fuzz-kfuncs tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
+	for made in bench/bench-map bench/bench-engine bench/bench-sample bench/bench-maps bench/bench-verify tests/fuzz/fuzz-verify tests/fuzz/fuzz-helpers tests/fuzz/fuzz-kfuncs tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
 		printf "#!/bin/sh\necho \"$made \$*\" >>\"\$LOG\"\n" >build/$made && chmod +x build/$made
 	done
 fi

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an operation on a map costs a compiled program, in skep and in the kernel, in one run.
+ *
+ * maps.bpf.c has a program for each operation. Both sides load it by the same libbpf, get the same elements, and run by turns; the fastest round of
+ * each counts, and the time of a program that only loops is taken off. Without the right to load, skep's side stands alone.
+ */
+#include "base/clock.h"
+#include "base/util.h"
+#include "bpf/hive.h"
+#include "bpf/seam.h"
+#include "jit/jit.h"
+#include "prog/packet.h"
+#include "skep/skep.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS = 25, RUNS = 800, OPS = 256, KEYS = 8192, ELEMENTS = 12000, ENTRIES = 16384 };
+
+struct keys {
+	uint32_t at, key[KEYS];
+};
+
+struct side {
+	const char *name;
+	struct skep_hive *hive; /* NULL: the kernel */
+	struct bpf_object *obj;
+	struct ring_buffer *ring;
+	struct hive_worker *w;
+};
+
+static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return 0;
+}
+
+static int ignore(void *ctx, void *data, size_t len)
+{
+	return 0;
+}
+
+static int fill(struct bpf_object *obj)
+{
+	static const struct {
+		const char *name;
+		uint32_t n;
+	} maps[] = {{"array", ENTRIES}, {"percpu_array", ENTRIES}, {"hash", ELEMENTS},   {"percpu_hash", ELEMENTS},
+		    {"lru", ELEMENTS},  {"hash_churn", ELEMENTS},  {"lru_full", ENTRIES}};
+	int n_cpus = libbpf_num_possible_cpus();
+	uint64_t *values = calloc((size_t)n_cpus, sizeof(*values)), x = 1;
+	struct keys *keys = calloc(1, sizeof(*keys));
+	int err = values && keys ? 0 : -ENOMEM, fd;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(maps); i++) {
+		fd = bpf_object__find_map_fd_by_name(obj, maps[i].name);
+		for (uint32_t key = 0; !err && key < maps[i].n; key++)
+			err = bpf_map_update_elem(fd, &key, values, BPF_ANY);
+	}
+	fd = bpf_object__find_map_fd_by_name(obj, "hash16");
+	for (uint32_t key = 0; !err && key < ELEMENTS; key++)
+		err = bpf_map_update_elem(fd, (uint32_t[4]){key}, values, BPF_ANY);
+	/* Prefixes of 16 to 32 bits over all addresses that are looked up. */
+	fd = bpf_object__find_map_fd_by_name(obj, "lpm");
+	for (uint32_t key = 0; !err && key < ELEMENTS; key++) {
+		uint32_t len = 16 + key % 17, addr = key * 0x9e3779b1;
+
+		err = bpf_map_update_elem(fd, (uint32_t[2]){len, addr}, values, BPF_ANY);
+	}
+	for (uint32_t i = 0; keys && i < KEYS; i++) {
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		keys->key[i] = (uint32_t)(x >> 33) % ELEMENTS;
+	}
+	fd = bpf_object__find_map_fd_by_name(obj, "keys");
+	if (!err)
+		err = bpf_map_update_elem(fd, &(uint32_t){0}, keys, BPF_ANY);
+	free(values);
+	free(keys);
+	return err;
+}
+
+static bool open_side(struct side *s, const char *path)
+{
+	struct skep_hive *before = seam_enter(s->hive);
+	bool ok;
+
+	s->obj = bpf_object__open_file(path, NULL);
+	ok = s->obj && !bpf_object__load(s->obj) && !fill(s->obj);
+	if (ok)
+		s->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(s->obj, "ring"), ignore, NULL, NULL);
+	seam_enter(before);
+	return ok && s->ring;
+}
+
+/* Nanoseconds of one run. */
+static double round_of(struct side *s, const char *name)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(s->obj, name);
+	static uint8_t frame[64];
+	struct skep_hive *before = seam_enter(s->hive);
+	double ns = 0;
+
+	if (!s->hive) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .repeat = RUNS, .data_in = frame, .data_size_in = sizeof(frame));
+
+		if (!bpf_prog_test_run_opts(bpf_program__fd(p), &opts))
+			ns = opts.duration;
+	} else {
+		struct hive_object *o;
+		struct hive_prog *prog;
+		uint64_t start;
+		int why;
+
+		pthread_mutex_lock(&s->hive->lock);
+		o = hive_object_by_fd(s->hive, bpf_program__fd(p), HIVE_PROG, &why);
+		pthread_mutex_unlock(&s->hive->lock);
+		prog = container_of(o, struct hive_prog, o);
+		packet_set_xdp(s->w->pkt, frame, sizeof(frame), 0);
+		s->w->env.ctx = &s->w->pkt->ctx.xdp;
+		start = clock_ns(CLOCK_MONOTONIC);
+		for (int i = 0; i < RUNS; i++)
+			jit_run(prog->target.jit, &s->w->pkt->ctx.xdp, &s->w->env);
+		ns = (double)(clock_ns(CLOCK_MONOTONIC) - start) / RUNS;
+		pthread_mutex_lock(&s->hive->lock);
+		hive_object_put(o);
+		pthread_mutex_unlock(&s->hive->lock);
+	}
+	/* What the ring holds is discarded records only. */
+	ring_buffer__consume(s->ring);
+	seam_enter(before);
+	return ns;
+}
+
+static void bench(struct side *sides, int n, const char *name, double best[2])
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < n; i++) {
+			double ns = round_of(&sides[i], name);
+
+			if (ns > 0 && (best[i] == 0 || ns < best[i]))
+				best[i] = ns;
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	/* Operation, and the goal in ns; 0: none but to be inlined. */
+	static const struct {
+		const char *name;
+		double goal;
+	} rows[] = {
+		{"array_lookup", 0},
+		{"percpu_array_lookup", 0},
+		{"hash_lookup", 7},
+		{"hash_miss", 4},
+		{"hash16_lookup", 9},
+		{"hash_update", 25},
+		{"hash_insert_delete", 50},
+		{"percpu_hash_lookup", 8},
+		{"lru_lookup", 8},
+		{"lru_update", 40},
+		{"lru_insert_evict", 60},
+		{"lpm_lookup", 40},
+		{"ringbuf_reserve_discard", 18},
+	};
+	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_TRUST_ADDRESSES);
+	struct side sides[2] = {{.name = "skep"}, {.name = "kernel"}};
+	double loop[2] = {0};
+	int n = 1;
+
+	libbpf_set_print(silent);
+	if (argc != 2) {
+		fprintf(stderr, "usage: bench-maps OBJECT\n");
+		return 2;
+	}
+	if (skep_hive_new(&opts, &sides[0].hive) || !open_side(&sides[0], argv[1])) {
+		fprintf(stderr, "bench-maps: %s does not load\n", argv[1]);
+		return 1;
+	}
+	sides[0].w = hive_worker_get(sides[0].hive);
+	if (!sides[0].w->pkt && packet_new(&sides[0].w->pkt))
+		return 1;
+	sides[0].w->env.pkt = sides[0].w->pkt;
+	sides[0].w->env.prog_type = BPF_PROG_TYPE_XDP;
+	if (open_side(&sides[1], argv[1]))
+		n = 2;
+	bench(sides, n, "loop", loop);
+	printf("%-26s %8s %8s %8s %8s\n", "ns an operation", "skep", "kernel", "ratio", "goal");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		double best[2] = {0};
+
+		bench(sides, n, rows[i].name, best);
+		for (int k = 0; k < n; k++)
+			best[k] = MAX(best[k] - loop[k], 0.0) / OPS;
+		printf("%-26s %8.1f ", rows[i].name, best[0]);
+		if (n == 2)
+			printf("%8.1f %8.2f ", best[1], best[0] / best[1]);
+		else
+			printf("%8s %8s ", "-", "-");
+		if (rows[i].goal > 0)
+			printf("%8.0f\n", rows[i].goal);
+		else
+			printf("%8s\n", "");
+		fflush(stdout);
+	}
+	hive_worker_put(sides[0].hive, sides[0].w);
+	return 0;
+}
