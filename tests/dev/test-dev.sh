@@ -43,6 +43,9 @@ tree() {
 	rm -rf "$tmp/tree"
 	mkdir "$tmp/tree" "$tmp/tree/vectors"
 	cp "$source/dev" "$tmp/tree/dev"
+	mkdir "$tmp/tree/bench"
+	printf '#!/bin/sh\necho "bench/replay.sh $*" >>"$LOG"\n' >"$tmp/tree/bench/replay.sh"
+	chmod +x "$tmp/tree/bench/replay.sh"
 	printf '%s\n' "$@" >"$HAVE"
 }
 dev() {
