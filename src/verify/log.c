@@ -73,7 +73,8 @@ int refuse(struct verifier *v, int err, enum verify_problem problem, const char 
 	/* What are lines in the log is one line elsewhere. */
 	while ((line = strchr(v->out->message, '\n')) && strlen(v->out->message) + 2 < sizeof(v->out->message)) {
 		memmove(line + 2, line + 1, strlen(line));
-		memcpy(line, ": ", 2);
+		line[0] = ':';
+		line[1] = ' ';
 	}
 	return err;
 }

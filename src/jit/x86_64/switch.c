@@ -164,7 +164,7 @@ static bool gather(struct jx *j, struct jx_switch *s, uint32_t end, uint32_t *to
 	todo[n_todo++] = s->root;
 	while (n_todo) {
 		uint32_t at = todo[--n_todo];
-		const struct bpf_insn *in = &j->code->insns[at];
+		const struct bpf_insn *in;
 		int loads = 0;
 
 		while (at < end && loads <= MAX_LOADS) {
