@@ -132,6 +132,14 @@ SKEP_API int skep_hive_add_helper(struct skep_hive *hive, uint32_t id, const cha
 SKEP_API int skep_hive_add_prog_type(struct skep_hive *hive, const char *section, uint32_t ctx_size);
 
 /*
+ * skep_hive_set_routes - give programs a network to look up routes in: what bpf_fib_lookup() answers from.
+ * @text, @len: links, addresses, routes, neighbours and rules (docs/routes.md); copied. NULL: no network, where every
+ *              look-up is -ENODEV, as in a new hive.
+ * It holds for runs that begin afterwards, and replaces what was there. Return: 0, -ENOMEM, -EINVAL with the line and the reason logged.
+ */
+SKEP_API int skep_hive_set_routes(struct skep_hive *hive, const char *text, size_t len);
+
+/*
  * skep_object_open_file, skep_object_open_mem - open an eBPF object and load everything in it.
  * @path:       an ELF file that clang -target bpf wrote
  * @data, @len: the same in memory; copied

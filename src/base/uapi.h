@@ -45,6 +45,14 @@ enum {
 /* Flags of helpers and kfuncs after 6.1. */
 enum {
 	SKEP_F_PAD_ZEROS = 1 << 0, /* bpf_copy_from_user_str() */
+	SKEP_F_TIMER_ABS = 1 << 0, /* bpf_timer_start() */
+	SKEP_F_TIMER_CPU_PIN = 1 << 1,
+	SKEP_FIB_LOOKUP_SKIP_NEIGH = 1 << 2, /* bpf_fib_lookup() */
+	SKEP_FIB_LOOKUP_TBID = 1 << 3,
+	SKEP_FIB_LOOKUP_SRC = 1 << 4,
+	SKEP_FIB_LOOKUP_MARK = 1 << 5,
+	SKEP_FIB_LOOKUP_ALL = (1 << 6) - 1,
+	SKEP_FIB_LKUP_RET_NO_SRC_ADDR = 9,
 };
 
 /* Program types after 6.1 (enum bpf_prog_type). */

@@ -7,6 +7,7 @@
 #include "bpf/pin.h"
 #include "btf/kernel.h"
 #include "btf/types.h"
+#include "helper/fib.h"
 #include "helper/helper.h"
 #include "prog/packet.h"
 #include "prog/types.h"
@@ -192,6 +193,7 @@ void skep_hive_free(struct skep_hive *hive)
 		free(t);
 	}
 	free(hive->btf_path);
+	fib_free(hive->fib);
 	kernel_types_free(hive->kernel_types);
 	btf__free(hive->presented);
 	free(hive->workers);
@@ -231,11 +233,13 @@ struct hive_worker *hive_worker_take(struct skep_hive *hive, uint32_t number)
 	}
 	w->busy = true;
 	w->thread = pthread_self();
+	/* Under the lock: a table that is replaced waits for those who begin before that. */
+	quiesce_begin(&hive->quiesce, &w->reader);
+	w->env.fib = hive->fib;
 	pthread_mutex_unlock(&hive->lock);
 	w->env.pkt = NULL;
 	w->env.user = NULL;
 	memset(&w->env.redirect, 0, sizeof(w->env.redirect));
-	quiesce_begin(&hive->quiesce, &w->reader);
 	return w;
 }
 
@@ -309,6 +313,39 @@ const struct hive_prog_type *hive_own_type(const struct skep_hive *hive, uint32_
 	while (t && t->type != type)
 		t = t->next;
 	return t;
+}
+
+static void free_fib(void *fib)
+{
+	fib_free(fib);
+}
+
+int hive_set_routes(struct skep_hive *hive, const char *text, size_t len, char *why, size_t size)
+{
+	struct fib *fib = NULL, *old;
+	int err = text ? fib_parse(text, len, &fib, why, size) : 0;
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&hive->lock);
+	old = hive->fib;
+	hive->fib = fib;
+	/* Runs that have begun go by the old one to their end. */
+	if (old)
+		quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]),
+			       free_fib, old);
+	pthread_mutex_unlock(&hive->lock);
+	return 0;
+}
+
+int skep_hive_set_routes(struct skep_hive *hive, const char *text, size_t len)
+{
+	char why[256] = "";
+	int err = hive_set_routes(hive, text, len, why, sizeof(why));
+
+	if (err == -EINVAL)
+		hive_log(hive, SKEP_LOG_ERROR, "routes: %s", why);
+	return err;
 }
 
 void *skep_env_user(const struct skep_env *env)

@@ -42,6 +42,7 @@
 
 struct btf; /* libbpf's */
 struct btf_record; /* verify/record.h */
+struct fib; /* helper/fib.h */
 struct kernel_types; /* btf/types.h */
 struct hive_hook; /* link.h */
 struct check; /* check.h */
@@ -201,6 +202,7 @@ struct skep_hive {
 		struct hive_poll *next;
 	} * polls;
 
+	struct fib *fib; /* the routing table of runs that begin now; NULL: none */
 	struct check *check; /* loads whose verification is put off; NULL: none (check.h) */
 
 	struct quiesce quiesce;
@@ -260,6 +262,9 @@ struct hive_worker *hive_worker_get(struct skep_hive *hive);
 struct hive_worker *hive_worker_take(struct skep_hive *hive, uint32_t number);
 #define HIVE_ANY_WORKER UINT32_MAX
 void hive_worker_put(struct skep_hive *hive, struct hive_worker *w);
+
+/* hive_set_routes - skep_hive_set_routes(), with the reason of -EINVAL in @why. */
+int hive_set_routes(struct skep_hive *hive, const char *text, size_t len, char *why, size_t size);
 
 /* hive_open_perf - what perf_event_open(2) with PERF_COUNT_SW_BPF_OUTPUT gives: a new buffer's fd. @cpu: the worker it serves. */
 int hive_open_perf(struct skep_hive *hive, uint32_t cpu);

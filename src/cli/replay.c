@@ -43,6 +43,7 @@ static const char help[] =
 	"\n"
 	"  --prog NAME          the program to run, where the object has several\n"
 	"  --state FILE         fill maps from a state file before the first frame\n"
+	"  --routes FILE        the network that bpf_fib_lookup() answers from (docs/routes.md)\n"
 	"  --save FILE          write maps to a state file after the last\n"
 	"  -o, --output FILE    write the frames as pcapng, each with its verdict as a comment\n"
 	"  --limit N            stop after N frames\n"
@@ -88,7 +89,7 @@ struct job {
 
 struct replay {
 	/* What was asked for. */
-	const char *object, *capture, *prog_name, *state, *save, *output;
+	const char *object, *capture, *prog_name, *state, *routes, *save, *output;
 	uint64_t limit;
 	bool json, verbose, interpret;
 	uint32_t n_jobs;
@@ -535,6 +536,19 @@ static void print_result_json(struct replay *r)
 	print_json(o);
 }
 
+static int read_routes(struct replay *r)
+{
+	AUTO_FREE void *text = NULL;
+	char why[WHY] = "";
+	size_t len;
+	int err = object_read(r->routes, &text, &len);
+
+	if (err)
+		return fail("%s: read: %s", r->routes, strerror(-err));
+	err = hive_set_routes(r->src.hive, text, len, why, sizeof(why));
+	return err ? fail("%s: %s", r->routes, err == -EINVAL ? why : strerror(-err)) : EXIT_OK;
+}
+
 static int open_all(struct replay *r)
 {
 	struct skep_program *prog;
@@ -560,6 +574,11 @@ static int open_all(struct replay *r)
 		note("%s: link type %s: every packet gets an Ethernet header of zero addresses", r->capture,
 		     capture_made_up(r->jobs[0].cap));
 	seam_enter(r->src.hive);
+	if (r->routes) {
+		ret = read_routes(r);
+		if (ret != EXIT_OK)
+			return ret;
+	}
 	if (r->state) {
 		ret = state_restore(&r->src, r->state);
 		if (ret != EXIT_OK)
@@ -609,13 +628,19 @@ static int replay_all(struct replay *r)
 
 static int run(const struct verb *verb, int argc, char **argv)
 {
-	enum { OPT_PROG = 256, OPT_STATE, OPT_SAVE, OPT_LIMIT, OPT_JOBS, OPT_INTERPRET, OPT_JSON };
+	enum { OPT_PROG = 256, OPT_STATE, OPT_ROUTES, OPT_SAVE, OPT_LIMIT, OPT_JOBS, OPT_INTERPRET, OPT_JSON };
 	static const struct option options[] = {
-		{"prog", required_argument, NULL, OPT_PROG},     {"state", required_argument, NULL, OPT_STATE},
-		{"save", required_argument, NULL, OPT_SAVE},     {"output", required_argument, NULL, 'o'},
-		{"limit", required_argument, NULL, OPT_LIMIT},   {"jobs", required_argument, NULL, OPT_JOBS},
-		{"interpret", no_argument, NULL, OPT_INTERPRET}, {"verbose", no_argument, NULL, 'v'},
-		{"json", no_argument, NULL, OPT_JSON},           {0},
+		{"prog", required_argument, NULL, OPT_PROG},
+		{"state", required_argument, NULL, OPT_STATE},
+		{"routes", required_argument, NULL, OPT_ROUTES},
+		{"save", required_argument, NULL, OPT_SAVE},
+		{"output", required_argument, NULL, 'o'},
+		{"limit", required_argument, NULL, OPT_LIMIT},
+		{"jobs", required_argument, NULL, OPT_JOBS},
+		{"interpret", no_argument, NULL, OPT_INTERPRET},
+		{"verbose", no_argument, NULL, 'v'},
+		{"json", no_argument, NULL, OPT_JSON},
+		{0},
 	};
 	struct replay *r = calloc(1, sizeof(*r));
 	uint64_t n_jobs = 1;
@@ -631,6 +656,9 @@ static int run(const struct verb *verb, int argc, char **argv)
 			break;
 		case OPT_STATE:
 			r->state = optarg;
+			break;
+		case OPT_ROUTES:
+			r->routes = optarg;
 			break;
 		case OPT_SAVE:
 			r->save = optarg;

@@ -262,7 +262,7 @@ const struct helper_desc helpers[] = {
 	LACKS(66, skb_get_xfrm_state, "4.18", TC, INT, 0, CTX, ANY, MEM(W), SIZE, ANY),
 	LACKS(67, get_stack, "4.18", TRACE, INT, GPL, CTX, MEM(W), SIZE0, ANY),
 	HAS(68, skb_load_bytes_relative, "4.18", SF | TC | CG_SKB | REUSE, INT, UNPRIV, CTX, ANY, MEM(W), SIZE, ANY),
-	LACKS(69, fib_lookup, "4.18", TC | XDP, INT, GPL, CTX, MEM(HELPER_ARG_WRITE), SIZE, ANY),
+	HAS(69, fib_lookup, "4.18", TC | XDP, INT, GPL, CTX, MEM(HELPER_ARG_WRITE), SIZE, ANY),
 	LACKS(70, sock_hash_update, "4.18", SOCK_OPS, INT, PKT, CTX, MAP, KEY, ANY),
 	LACKS(71, msg_redirect_hash, "4.18", SK_MSG, INT, 0, CTX, MAP, KEY, ANY),
 	LACKS(72, sk_redirect_hash, "4.18", SK_SKB, INT, 0, CTX, MAP, KEY, ANY),

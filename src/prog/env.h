@@ -10,6 +10,7 @@
 
 #include "prog/code.h"
 
+struct fib;
 struct packet;
 
 /* Why a run ended early. The run's return value is 0 then. */
@@ -49,6 +50,7 @@ struct skep_env {
 		void (*write)(void *arg, const char *text, size_t len);
 		void *arg;
 	} trace;
+	const struct fib *fib; /* what bpf_fib_lookup() asks (helper/fib.h); NULL: there are no interfaces */
 	uint64_t rng; /* state of bpf_get_prandom_u32() */
 	void *user; /* an embedder's own; helpers of its own find it here */
 };

@@ -53,6 +53,21 @@ jobs_refused() {
 		expect 2 "$skep" replay "$ports" - --prog by_limit --jobs 2 && grep -q "stdin" "$tmp/err" &&
 		expect 2 "$skep" replay "$ports" "$caps/ten.pcap" --prog by_limit --jobs 0 && grep -q "1 to 256" "$tmp/err"
 }
+routes() {
+	printf '%s\n' 'link 1 in 02:00:00:00:00:01' 'link 2 out 02:00:00:00:00:02' 'addr 192.0.2.254/24 dev in' \
+		'route 198.51.100.0/24 via 203.0.113.1 dev out' 'neigh 203.0.113.1 dev out lladdr 02:00:00:00:00:99' >"$tmp/routes"
+	expect 0 "$skep" replay "$here/route.bpf.o" "$caps/ten.pcap" --routes "$tmp/routes" --json &&
+		json "o[-1]['verdicts'] == {'XDP_REDIRECT': 10}" &&
+		json "[e['value'] for e in o if e.get('map') == 'answers'] == [{'frames': 10, 'ifindex': 2, 'next_hop': 0x99}]" || return 1
+	# Without a table there is no interface 1: -ENODEV, as an unsigned key.
+	expect 0 "$skep" replay "$here/route.bpf.o" "$caps/ten.pcap" --json &&
+		json "o[-1]['verdicts'] == {'XDP_DROP': 10} and [e['key'] for e in o if e.get('map') == 'answers'] == [2**32 - 19]"
+}
+routes_refused() {
+	printf 'link 1 a 02:00:00:00:00:01\nroute 10.0.0.0/8 dev b\n' >"$tmp/routes"
+	refused 1 "$tmp/routes: line 2: no link 'b' is declared above" replay "$ports" "$caps/ten.pcap" --prog by_limit --routes "$tmp/routes" &&
+		refused 1 "$tmp/none: read: No such file or directory" replay "$ports" "$caps/ten.pcap" --prog by_limit --routes "$tmp/none"
+}
 from_stdin() {
 	expect 0 sh -c "cat '$caps/ten.pcap' | '$skep' replay '$ports' - --prog by_limit --json" &&
 		json "o[-1]['frames'] == 10"
@@ -127,6 +142,8 @@ ok "frames that the capture cut off are run and counted" cut
 ok "--limit stops after so many frames" limit
 ok "300,000 frames are all run and counted" many
 ok "- reads the capture from stdin" from_stdin
+ok "--routes is the network of bpf_fib_lookup(), and without it there is none" routes
+ok "--routes that is wrong is refused with its line" routes_refused
 ok "--jobs runs each flow on one of several workers, and nothing is lost" jobs
 ok "--jobs is refused with -o, from stdin, and for none" jobs_refused
 ok "a file is read as stdin is: same frames, same times, same end" both_ways
