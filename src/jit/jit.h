@@ -33,6 +33,7 @@ struct jit_object {
 	uint32_t entry; /* offset of the program's entry, a skep_fn */
 	uint32_t *insn_offset; /* n_insns + 1 entries: where the code of each instruction starts */
 	uint32_t n_insns;
+	uint32_t *func_offset; /* one entry a subprog, ascending: where its code starts, with its prologue */
 };
 
 /*

@@ -17,5 +17,6 @@ void jit_object_free(struct jit_object *obj)
 	free(obj->bytes);
 	free(obj->relocs);
 	free(obj->insn_offset);
+	free(obj->func_offset);
 	free(obj);
 }

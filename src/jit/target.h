@@ -11,7 +11,8 @@
 /* CPU features that change which instructions the compiler picks, never what a program does. */
 enum jit_feature {
 	JIT_FEATURE_BMI2 = 1u << 0, /* x86-64: shlx, shrx, sarx, rorx */
-	JIT_FEATURE_ALL = JIT_FEATURE_BMI2,
+	JIT_FEATURE_BMI1 = 1u << 1, /* x86-64: andn */
+	JIT_FEATURE_ALL = JIT_FEATURE_BMI2 | JIT_FEATURE_BMI1,
 };
 
 /* What RELOC_RUNTIME's index stands for: the routines that compiled code calls for itself. */

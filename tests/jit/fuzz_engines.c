@@ -409,6 +409,44 @@ static void gen_zero_test(struct gen *g)
 	build_land(&g->b, jump);
 }
 
+/* What one number has and another lacks: "not" and "and", with a load in between or one thing wrong now and then. */
+static void gen_and_not(struct gen *g)
+{
+	bool wide = chance(g, 50);
+	uint32_t a = pick_dst(g), x = pick_src(g), b = pick_dst(g), base = pick_dst(g);
+	bool loads = chance(g, 30) && base != a && base != x;
+
+	if (loads)
+		load_buf(g, base);
+	build(&g->b, chance(g, 60) ? INSN_MOV64_X : INSN_MOV32_X, a, x, 0, 0);
+	build(&g->b, wide ? INSN_XOR64_K : INSN_XOR32_K, loads || chance(g, 95) ? a : pick_dst(g), 0, 0,
+	      chance(g, 95) ? -1 : 1);
+	if (loads)
+		build(&g->b, wide ? INSN_LDXDW : INSN_LDXW, b, base, 8 * (int)pick(g, 8), 0);
+	build(&g->b, chance(g, wide ? 95 : 5) ? INSN_AND64_X : INSN_AND32_X, chance(g, 60) ? b : a,
+	      chance(g, 60) ? a : b, 0, 0);
+	if (chance(g, 70))
+		set_random(g, a);
+}
+
+/* A copy, something else, then a rotation of which the copy is a half. */
+static void gen_rotate_early_copy(struct gen *g)
+{
+	bool wide = chance(g, 50);
+	int bits = wide ? 64 : 32, n = 1 + (int)pick(g, (uint32_t)bits - 1);
+	uint32_t a = pick_dst(g), x = pick_dst(g), b = pick_dst(g);
+
+	build(&g->b, chance(g, 70) ? INSN_MOV64_X : INSN_MOV32_X, b, x, 0, 0);
+	for (uint32_t i = pick(g, 4); i; i--)
+		gen_alu(g); /* may change any of them */
+	build(&g->b, chance(g, 70) ? INSN_MOV64_X : INSN_MOV32_X, a, x, 0, 0);
+	build(&g->b, wide ? INSN_RSH64_K : INSN_RSH32_K, a, 0, 0, n);
+	build(&g->b, wide ? INSN_LSH64_K : INSN_LSH32_K, b, 0, 0, bits - n);
+	build(&g->b, wide ? INSN_OR64_X : INSN_OR32_X, chance(g, 50) ? a : b, chance(g, 50) ? a : b, 0, 0);
+	if (chance(g, 60))
+		set_random(g, chance(g, 50) ? a : b);
+}
+
 /* A product rotated, as LLVM spells it: multiplied twice; or nearly so. */
 static void gen_rotate_product(struct gen *g)
 {
@@ -949,8 +987,12 @@ static void gen_item(struct gen *g, int depth)
 {
 	uint32_t what = pick(g, 100);
 
-	if (what < 27)
+	if (what < 25)
 		gen_alu(g);
+	else if (what < 26)
+		gen_and_not(g);
+	else if (what < 27)
+		gen_rotate_early_copy(g);
 	else if (what < 31)
 		gen_fields(g);
 	else if (what < 32)

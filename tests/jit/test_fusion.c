@@ -281,6 +281,83 @@ static void operations_take_their_operand_from_memory(void **state)
 	}
 }
 
+/* "a = x; a ^= -1; b &= a" where the CPU has andn: when a is not looked at again, and all is of one width. */
+static void and_not_is_one_instruction(void **state)
+{
+	static const struct {
+		enum insn_op inv, and;
+		bool in_place, live, fused; /* a &= b instead of b &= a; a is wanted afterwards */
+	} cases[] = {
+		{INSN_XOR64_K, INSN_AND64_X, false, false, true},  {INSN_XOR32_K, INSN_AND32_X, false, false, true},
+		{INSN_XOR64_K, INSN_AND64_X, true, true, true},    {INSN_XOR64_K, INSN_AND64_X, false, true, false},
+		{INSN_XOR64_K, INSN_AND32_X, false, false, false}, {INSN_XOR32_K, INSN_AND64_X, false, false, false},
+	};
+	bool has = jit_host_features() & JIT_FEATURE_BMI1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct builder b = {0};
+		struct both p = {0};
+		uint32_t and;
+
+		build(&b, INSN_MOV64_X, 0, 1, 0, 0);
+		build(&b, INSN_MOV64_X, 3, 2, 0, 0);
+		build(&b, cases[i].inv, 3, 0, 0, -1);
+		and = build(&b, cases[i].and, cases[i].in_place ? 3 : 0, cases[i].in_place ? 0 : 3, 0, 0);
+		if (cases[i].live)
+			build(&b, INSN_ADD64_X, 0, 3, 0, 0);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		assert_int_equal(both_make(&p, &b), 0);
+		if (has)
+			assert_int_equal(p.objs[ENGINE_JIT_HOST]->insn_offset[and+1] -
+							 p.objs[ENGINE_JIT_HOST]->insn_offset[and] ==
+						 0,
+					 cases[i].fused);
+		run_all(&p, 0xff00ff00ff00ff00, 0x123456789abcdef0, NULL);
+		run_all(&p, 0x123456789abcdef0, UINT64_MAX, NULL);
+		both_free(&p);
+		build_free(&b);
+	}
+}
+
+/* "b = x; ...; a = x; a >>= n; b <<= 32 - n; b |= a": b is x still, or not any more. */
+static void a_rotation_may_have_its_copy_early(void **state)
+{
+	enum what { SAME, COPY_CHANGED, SOURCE_CHANGED, JOINED, HALF_A_COPY };
+
+	for (enum what what = SAME; what <= HALF_A_COPY; what++) {
+		bool wide = what == HALF_A_COPY;
+		struct builder b = {0};
+		struct both p = {0};
+		uint32_t join, jump = 0;
+
+		build(&b, INSN_MOV64_K, 4, 0, 0, 0);
+		build(&b, INSN_MOV64_X, 0, 1, 0, 0);
+		if (what == JOINED)
+			jump = build(&b, INSN_JEQ64_K, 1, 0, 0, 3);
+		build(&b, INSN_MOV32_X, 0, 2, 0, 0);
+		if (what == COPY_CHANGED)
+			build(&b, INSN_ADD32_K, 0, 0, 0, 1);
+		if (what == SOURCE_CHANGED)
+			build(&b, INSN_ADD32_K, 2, 0, 0, 1);
+		if (what == JOINED)
+			build_land(&b, jump);
+		build(&b, INSN_MOV64_X, 3, 2, 0, 0);
+		build(&b, wide ? INSN_RSH64_K : INSN_RSH32_K, 3, 0, 0, 6);
+		build(&b, wide ? INSN_LSH64_K : INSN_LSH32_K, 0, 0, 0, wide ? 58 : 26);
+		join = build(&b, wide ? INSN_OR64_X : INSN_OR32_X, 0, 3, 0, 0);
+		build(&b, INSN_ADD64_X, 0, 4, 0, 0);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		assert_int_equal(both_make(&p, &b), 0);
+		assert_int_equal(code_size(&p, join) == 0, what == SAME);
+		for (uint64_t r1 = 0; r1 < 5; r1++) {
+			run_all(&p, r1, 0x123456789abcdef0, NULL);
+			run_all(&p, r1, UINT64_MAX, NULL);
+		}
+		both_free(&p);
+		build_free(&b);
+	}
+}
+
 /* "r0 = r2; r0 <<= n; r0 >>= m" by every n and m, signed or not, also where the source is the register itself. */
 static void shift_pairs_become_extensions(void **state)
 {
@@ -495,6 +572,8 @@ int main(void)
 		cmocka_unit_test(sparse_constants_make_no_table),
 		cmocka_unit_test(operations_take_their_operand_from_memory),
 		cmocka_unit_test(shift_pairs_become_extensions),
+		cmocka_unit_test(a_rotation_may_have_its_copy_early),
+		cmocka_unit_test(and_not_is_one_instruction),
 		cmocka_unit_test(sums_are_part_of_the_accesses),
 		cmocka_unit_test(programs_that_cannot_end_early_are_called_directly),
 		cmocka_unit_test(look_ups_in_a_known_map_go_to_the_map),

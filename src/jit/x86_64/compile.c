@@ -253,7 +253,8 @@ static void jx_free(struct jx *j)
 uint32_t jit_host_features(void)
 {
 	/* The compiler's runtime has asked the CPU once, at start. */
-	return __builtin_cpu_supports("bmi2") ? JIT_FEATURE_BMI2 : 0;
+	return (__builtin_cpu_supports("bmi2") ? JIT_FEATURE_BMI2 : 0) |
+	       (__builtin_cpu_supports("bmi") ? JIT_FEATURE_BMI1 : 0);
 }
 
 int jit_compile_for(const struct skep_code *code, uint32_t features, struct jit_object **out)

@@ -127,6 +127,21 @@ void emit_shiftx(struct emit *e, enum x86_width w, enum x86_shift op, enum x86_r
 	emit_end(e, p);
 }
 
+void emit_andn(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg inverted, enum x86_reg src)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	/* VEX as above, opcode map 2 (0F 38), opcode F2; no prefix. */
+	*p++ = 0xc4;
+	*p++ = (uint8_t)((dst < R8) << 7 | 1 << 6 | (src < R8) << 5 | 2);
+	*p++ = (uint8_t)((w == W64) << 7 | (~inverted & 15) << 3);
+	*p++ = 0xf2;
+	*p++ = (uint8_t)(0xc0 | (dst & 7) << 3 | (src & 7));
+	emit_end(e, p);
+}
+
 void emit_rorx(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src, uint8_t count)
 {
 	uint8_t *p = emit_begin(e);

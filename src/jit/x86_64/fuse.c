@@ -196,10 +196,36 @@ static void emit_rotate(struct jx *j, enum x86_width w, enum x86_reg dst, enum x
 }
 
 /*
+ * is_copy - whether BPF register @copy holds what @x does, in @w bytes at least, before instruction @at: it was copied on the
+ * same straight line, and neither has been written since.
+ */
+static bool is_copy(const struct jx *j, uint32_t at, unsigned copy, unsigned x, enum x86_width w)
+{
+	enum { LOOK_BACK = 12 };
+
+	for (int i = 0; i < LOOK_BACK && at > j->fn->start; i++) {
+		const struct bpf_insn *in;
+
+		if (j->flags[at] & JX_TARGET)
+			return false;
+		in = &j->code->insns[--at];
+		if (j->ops[at] == JX_NO_OP)
+			continue;
+		if (j->flags[at] & JX_ENDS || j->effects[at].writes & 1u << x)
+			return false;
+		if (j->effects[at].writes & 1u << copy)
+			return in->src_reg == x &&
+			       (j->ops[at] == INSN_MOV64_X || (j->ops[at] == INSN_MOV32_X && w == W32));
+	}
+	return false;
+}
+
+/*
  * fuse_rotate - the ways to spell a rotation of x; r is any of the two registers in the end:
  *
  *     a = x; a >>= n; x <<= width - n; r |= the other
  *     a = x; a >>= n; b = x; b <<= width - n; r |= the other
+ *     b = x; ...; a = x; a >>= n; b <<= width - n; r |= the other
  *
  * or with left and right exchanged. The other register ends up with its half, if that is looked at.
  */
@@ -221,7 +247,8 @@ static bool fuse_rotate(struct jx *j, const struct bpf_insn *in, enum x86_width 
 			return false;
 		if (!match_half(j, at++, w, &second) || second.reg != again->dst_reg)
 			return false;
-	} else if (!match_half(j, at++, w, &second) || second.reg != x) {
+	} else if (!match_half(j, at++, w, &second) || second.reg == first.reg ||
+		   (second.reg != x && !is_copy(j, j->at, second.reg, x, w))) {
 		return false;
 	}
 	if (first.left == second.left || first.count < 1 || second.count < 1 ||
@@ -287,6 +314,42 @@ static bool fuse_rotate_product(struct jx *j, const struct bpf_insn *in)
 	jx_emit_times(&j->e, W32, jx_reg(join->dst_reg), jx_reg(in->src_reg), (int32_t)k[shift]);
 	emit_shift_ri(&j->e, W32, SHIFT_ROR, jx_reg(join->dst_reg), (uint8_t)count);
 	j->next = at;
+	return true;
+}
+
+/*
+ * fuse_and_not - "a = x; a ^= -1", then "b &= a" with a not looked at again, or "a &= b": ~x & b in one instruction. A load of b may stand
+ * before the former.
+ */
+static bool fuse_and_not(struct jx *j, const struct bpf_insn *in, enum x86_width copy)
+{
+	unsigned op = jx_peek(j, j->next), a = in->dst_reg, x = in->src_reg;
+	enum x86_width w = op == INSN_XOR64_K ? W64 : W32, size = 0;
+	const struct bpf_insn *inv = &in[1], *load = &in[2], *join = load;
+	uint32_t at = j->next + 1;
+
+	if (!(j->features & JIT_FEATURE_BMI1) || (op != INSN_XOR64_K && op != INSN_XOR32_K) || w > copy ||
+	    inv->dst_reg != a || inv->imm != -1)
+		return false;
+	op = jx_peek(j, at);
+	if (op == INSN_LDXW || op == INSN_LDXDW) {
+		size = op == INSN_LDXW ? W32 : W64;
+		join = load + 1;
+		op = jx_peek(j, ++at);
+		if (load->dst_reg == a || load->dst_reg == x || load->src_reg == a || join->dst_reg != load->dst_reg)
+			return false;
+	}
+	if (op != (w == W64 ? INSN_AND64_X : INSN_AND32_X))
+		return false;
+	if (!(join->src_reg == a && join->dst_reg != a && jx_dead(j, at + 1, a)) &&
+	    !(join->dst_reg == a && join->src_reg != a && !size))
+		return false;
+	if (size)
+		emit_load_sib(&j->e, size, false, jx_reg(load->dst_reg), jx_mem(j, at - 1, load->src_reg, load->off));
+	emit_andn(&j->e, w, jx_reg(join->dst_reg), jx_reg(x),
+		  jx_reg(join->dst_reg == a ? join->src_reg : join->dst_reg));
+	j->next = at + 1;
+	jx_fuse_zero_test(j, join, w);
 	return true;
 }
 
@@ -379,7 +442,7 @@ static bool fuse_three(struct jx *j, const struct bpf_insn *in, enum x86_width c
 
 bool jx_fuse_mov(struct jx *j, const struct bpf_insn *in, enum x86_width w)
 {
-	return fuse_rotate(j, in, w) || fuse_rotate_product(j, in) || fuse_three(j, in, w) ||
+	return fuse_rotate(j, in, w) || fuse_rotate_product(j, in) || fuse_and_not(j, in, w) || fuse_three(j, in, w) ||
 	       (w == W64 && in->dst_reg != in->src_reg &&
 		jx_sink(j, j->next, in->dst_reg, (struct x86_sib){.base = jx_reg(in->src_reg), .index = NO_INDEX}));
 }

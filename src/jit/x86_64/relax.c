@@ -148,7 +148,9 @@ static void fill_tables(const struct jx *j, const uint32_t *gone, uint32_t pool,
 		rel->offset = pool + 8 * i;
 	}
 	obj->n_relocs = j->n_relocs + j->n_pool;
-	obj->entry = final_offset(gone, j->funcs[0].entry);
+	for (uint32_t i = 0; i < j->code->n_subprogs; i++)
+		obj->func_offset[i] = final_offset(gone, j->funcs[i].entry);
+	obj->entry = obj->func_offset[0];
 }
 
 int jx_relax(struct jx *j, struct jit_object *obj)
@@ -159,7 +161,8 @@ int jx_relax(struct jx *j, struct jit_object *obj)
 
 	obj->insn_offset = calloc((size_t)obj->n_insns + 1, sizeof(*obj->insn_offset));
 	obj->relocs = calloc((size_t)j->n_relocs + j->n_pool + 1, sizeof(*obj->relocs));
-	if (!gone || !obj->insn_offset || !obj->relocs)
+	obj->func_offset = calloc(j->code->n_subprogs, sizeof(*obj->func_offset));
+	if (!gone || !obj->insn_offset || !obj->func_offset || !obj->relocs)
 		return -ENOMEM;
 	for (int pass = 0; pass < MAX_PASSES && shorten(j, gone); pass++)
 		;
