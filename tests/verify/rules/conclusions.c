@@ -182,7 +182,7 @@ static void read_record(const char *path)
 
 		text[strcspn(text, "\n")] = 0;
 		if (!strncmp(text, head, sizeof(head) - 1))
-			snprintf(release, sizeof(release), "%s", text + sizeof(head) - 1);
+			snprintf(release, sizeof(release), "%.127s", text + sizeof(head) - 1);
 		if (text[0] == '#' || n_record == MAX_PROGRAMS)
 			continue;
 		for (int i = 0; i < 3 && at; i++) {
