@@ -183,7 +183,8 @@ int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
 	pkt->has_hash = false;
 	pkt->csum_ok = false;
 	pkt->csum_level = 0;
-	memset(&pkt->tunnel, 0, sizeof(pkt->tunnel));
+	if (pkt->tunnel.set) /* without it nothing else of it counts */
+		memset(&pkt->tunnel, 0, sizeof(pkt->tunnel));
 	memset(skb, 0, sizeof(*skb));
 	skb->protocol = eth_protocol(pkt->data, len);
 	skb->pkt_type = eth_pkt_type(pkt->data);
