@@ -5,7 +5,7 @@ import pathlib
 import re
 import sys
 
-FLOORS = ["base", "insn", "btf", "map", "prog", "helper", "verify", "vm", "jit", "bpf", "hook", "deploy", "cli"]
+FLOORS = ["base", "insn", "btf", "map", "prog", "helper", "verify", "vm", "jit", "bpf", "hive", "preload", "hook", "deploy", "cli"]
 root = pathlib.Path(__file__).resolve().parent.parent / "src"
 bad = 0
 for path in sorted(root.rglob("*.[ch]")):

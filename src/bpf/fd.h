@@ -12,6 +12,12 @@ int hive_copy_name(char to[BPF_OBJ_NAME_LEN], const char from[BPF_OBJ_NAME_LEN])
 struct hive_map *hive_map_get(struct skep_hive *hive, int fd, int *why);
 struct hive_prog *hive_prog_get(struct skep_hive *hive, int fd, int *why);
 
+/* hive_prog_tag - eight bytes that name instructions, whatever fds they were loaded with. */
+void hive_prog_tag(const struct bpf_insn *insns, uint32_t n, uint8_t tag[BPF_TAG_SIZE]);
+
+/* hive_prog_func - where the machine code of a program's function lies, and how long it is; the program is compiled. */
+uint64_t hive_prog_func(const struct hive_prog *p, uint32_t i, uint32_t *len);
+
 /*
  * hive_prog_fits - may a program stand in a prog array, or call into it? All programs of an array are of one kind, that of the
  * first (kernel/bpf/core.c: bpf_prog_map_compatible).

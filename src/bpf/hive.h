@@ -46,6 +46,7 @@ struct fib; /* helper/fib.h */
 struct kernel_types; /* btf/types.h */
 struct hive_hook; /* link.h */
 struct check; /* check.h */
+struct caller_fd; /* caller.h */
 
 enum hive_kind {
 	HIVE_MAP,
@@ -53,6 +54,7 @@ enum hive_kind {
 	HIVE_BTF,
 	HIVE_LINK,
 	HIVE_PERF, /* a perf buffer: what perf_event_open(PERF_COUNT_SW_BPF_OUTPUT) gives */
+	HIVE_STATS, /* while one is held, runs are counted and timed: what BPF_ENABLE_STATS gives */
 	HIVE_KINDS,
 };
 
@@ -127,6 +129,10 @@ struct hive_prog {
 	uint64_t compile_ns; /* time that the JIT took */
 	uint32_t max_ctx; /* bytes of its context that it may look at */
 	uint32_t verified_insns; /* that the verifier processed */
+	uint32_t uid; /* of the process that the hive is in, when it was loaded */
+	uint32_t attach_btf_id, attach_btf_obj; /* what it was loaded to be attached to: type and id of its BTF; 0: nothing */
+	/* Counted while a HIVE_STATS object is held. */
+	_Atomic uint64_t runs, run_ns;
 	size_t verify_memory; /* bytes that it needed at most */
 	struct skep_target target; /* what prog-array slots and hooks point at */
 };
@@ -176,6 +182,7 @@ struct skep_hive {
 	struct kernel_types *kernel_types; /* names of either */
 	char *btf_path;
 
+	atomic_uint stats; /* HIVE_STATS objects that are held */
 	struct hive_object *objects[HIVE_KINDS];
 	struct hive_object *by_inode[HIVE_INODE_HASH];
 	uint32_t next_id[HIVE_KINDS];
@@ -225,6 +232,8 @@ int hive_object_add(struct skep_hive *hive, struct hive_object *o, enum hive_kin
 int hive_object_open(struct hive_object *o, int access);
 /* hive_object_by_fd - the object behind an fd and one more reference to it. NULL: none of that kind (@why: -EBADF or -EINVAL). */
 struct hive_object *hive_object_by_fd(struct skep_hive *hive, int fd, int kind, int *why);
+/* hive_object_by_file - the object that a file is of, without a further reference; NULL: none. */
+struct hive_object *hive_object_by_file(struct skep_hive *hive, const struct caller_fd *file);
 /* hive_own_type - a program type that the embedder has defined, or NULL; it stays as long as the hive. */
 const struct hive_prog_type *hive_own_type(const struct skep_hive *hive, uint32_t type);
 struct hive_object *hive_object_by_id(struct skep_hive *hive, enum hive_kind kind, uint32_t id);
@@ -245,6 +254,7 @@ void hive_btf_free(struct hive_btf *b);
 void hive_link_free(struct hive_object *o);
 void hive_link_detach(struct hive_object *o);
 void hive_perf_free(struct hive_object *o);
+void hive_stats_free(struct hive_object *o);
 
 /*
  * hive_kernel_btf - read the BTF of the kernel that a checking hive judges for into hive->kernel, and enter it under the
@@ -269,9 +279,14 @@ int hive_set_routes(struct skep_hive *hive, const char *text, size_t len, char *
 /* hive_open_perf - what perf_event_open(2) with PERF_COUNT_SW_BPF_OUTPUT gives: a new buffer's fd. @cpu: the worker it serves. */
 int hive_open_perf(struct skep_hive *hive, uint32_t cpu);
 
+/* hive_prog_exec_counted - hive_prog_exec() while statistics are on. */
+uint64_t hive_prog_exec_counted(const struct hive_prog *p, void *ctx, struct skep_env *env);
+
 /* hive_prog_exec - run a program once in a worker, by the hive's engine. */
 static inline uint64_t hive_prog_exec(const struct hive_prog *p, void *ctx, struct skep_env *env)
 {
+	if (__builtin_expect(atomic_load_explicit(&p->o.hive->stats, memory_order_relaxed) != 0, 0))
+		return hive_prog_exec_counted(p, ctx, env);
 	env->ctx = ctx;
 	return p->target.jit ? jit_run(p->target.jit, ctx, env) : vm_run(p->vm, ctx, env);
 }

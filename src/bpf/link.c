@@ -71,6 +71,8 @@ static int create(struct skep_hive *hive, struct hive_hook *hook, struct hive_pr
 		return ret;
 	}
 	atomic_init(&link->prog, p);
+	link->link_type = hook->link_type;
+	link->attach_type = hook->attach_type;
 	link->target = attr->link_create.target_ifindex;
 	link->flags = attr->link_create.flags;
 	hive_object_hold(&link->o);
@@ -189,10 +191,21 @@ int hive_link_info(struct hive_object *o, struct bpf_link_info *info)
 	memset(info, 0, sizeof(*info));
 	info->id = o->id;
 	info->prog_id = atomic_load(&link->prog)->o.id;
-	if (link->hook) {
-		info->type = link->hook->link_type;
-		if (info->type == BPF_LINK_TYPE_XDP)
-			info->xdp.ifindex = link->target;
+	info->type = link->link_type;
+	/* As in the kernel: one that is detached is nowhere any more. */
+	switch (link->link_type) {
+	case BPF_LINK_TYPE_XDP:
+		info->xdp.ifindex = link->hook ? link->target : 0;
+		break;
+	case BPF_LINK_TYPE_TRACING:
+		info->tracing.attach_type = link->attach_type;
+		break;
+	case BPF_LINK_TYPE_CGROUP:
+		info->cgroup.attach_type = link->attach_type;
+		break;
+	case BPF_LINK_TYPE_NETNS:
+		info->netns.attach_type = link->attach_type;
+		break;
 	}
 	return 0;
 }

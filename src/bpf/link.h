@@ -33,6 +33,8 @@ struct hive_link {
 	struct hive_object o;
 	struct hive_hook *hook; /* NULL once detached */
 	_Atomic(struct hive_prog *) prog; /* held */
+	uint32_t link_type; /* the hook's, also when it is detached */
+	uint32_t attach_type;
 	uint32_t target;
 	uint32_t flags;
 	void *priv; /* the hook's */

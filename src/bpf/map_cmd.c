@@ -2,6 +2,7 @@
 /* BPF_MAP_* commands: creation, elements, freezing (man 2 bpf). */
 #include "base/usermem.h"
 #include "base/util.h"
+#include "bpf/caller.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
 #include "bpf/shell.h"
@@ -95,9 +96,9 @@ struct hive_map *hive_map_get(struct skep_hive *hive, int fd, int *why)
 /* May the description behind @fd be read, or written? BPF_F_RDONLY and BPF_F_WRONLY made it so. */
 static bool fd_allows(int fd, bool write)
 {
-	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+	struct caller_fd file;
 
-	return mode == O_RDWR || mode == (write ? O_WRONLY : O_RDONLY);
+	return !caller_find(fd, &file) && (file.mode == O_RDWR || file.mode == (write ? O_WRONLY : O_RDONLY));
 }
 
 static bool is_array(uint32_t type)

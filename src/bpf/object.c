@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The object table: ids, fds and lifetimes. hive.h has the theory. */
 #include "base/util.h"
+#include "bpf/caller.h"
 #include "bpf/fd.h"
 #include "bpf/hive.h"
 
@@ -89,26 +90,34 @@ int hive_object_open(struct hive_object *o, int access)
 		close(fd);
 		return err;
 	}
+	caller_opened(fd);
 	return fd;
+}
+
+struct hive_object *hive_object_by_file(struct skep_hive *hive, const struct caller_fd *file)
+{
+	struct hive_object *o = *inode_bucket(hive, file->ino);
+
+	while (o && (o->ino != file->ino || o->dev != file->dev))
+		o = o->same_hash;
+	return o;
 }
 
 struct hive_object *hive_object_by_fd(struct skep_hive *hive, int fd, int kind, int *why)
 {
-	struct stat st;
+	struct hive_object *o;
+	struct caller_fd file;
 
 	*why = -EBADF;
-	if (fd < 0 || fstat(fd, &st))
+	if (caller_find(fd, &file))
 		return NULL;
 	*why = -EINVAL;
-	for (struct hive_object *o = *inode_bucket(hive, st.st_ino); o; o = o->same_hash)
-		if (o->ino == st.st_ino && o->dev == st.st_dev) {
-			if (kind >= 0 && o->kind != (enum hive_kind)kind)
-				return NULL;
-			o->refs++;
-			*why = 0;
-			return o;
-		}
-	return NULL;
+	o = hive_object_by_file(hive, &file);
+	if (!o || (kind >= 0 && o->kind != (enum hive_kind)kind))
+		return NULL;
+	o->refs++;
+	*why = 0;
+	return o;
 }
 
 struct hive_object *hive_object_by_id(struct skep_hive *hive, enum hive_kind kind, uint32_t id)
@@ -151,6 +160,9 @@ static void free_object(void *arg)
 		break;
 	case HIVE_PERF:
 		hive_perf_free(o);
+		break;
+	case HIVE_STATS:
+		hive_stats_free(o);
 		break;
 	case HIVE_KINDS:
 		break;

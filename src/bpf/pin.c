@@ -68,52 +68,45 @@ static struct hive_pin **find(struct skep_hive *hive, const char *path)
 	return pp;
 }
 
-/* What is to be pinned is looked at before where: an error about @o comes first. */
-static int new_pin(struct skep_hive *hive, const struct hive_object *o, uint64_t pathname, struct hive_pin **pin)
-{
-	char path[PATH_MAX];
-	int ret;
-
-	if (o->kind == HIVE_BTF || o->kind == HIVE_PERF)
-		return -EINVAL;
-	ret = read_path(pathname, path);
-	if (ret)
-		return ret;
-	if (*find(hive, path))
-		return -EEXIST;
-	*pin = calloc(1, sizeof(**pin));
-	if (*pin && ((*pin)->path = strdup(path)))
-		return 0;
-	free(*pin);
-	return -ENOMEM;
-}
-
 int cmd_obj_pin(struct bpf_call *call, uint32_t which)
 {
 	struct skep_hive *hive = call->hive;
-	struct hive_pin *pin;
+	struct hive_pin *pin = NULL;
 	struct hive_object *o;
+	char path[PATH_MAX];
 	int ret = 0;
 
 	if (call->attr.file_flags)
 		return -EINVAL;
 	pthread_mutex_lock(&hive->lock);
 	o = hive_object_by_fd(hive, (int)call->attr.bpf_fd, -1, &ret);
-	if (!o) {
-		ret = -EINVAL; /* the kernel's answer for closed fds too */
-		goto out;
-	}
-	ret = new_pin(hive, o, call->attr.pathname, &pin);
-	if (ret) {
-		hive_object_put(o);
-		goto out;
-	}
-	pin->object = o; /* takes the reference */
-	o->pins++;
-	pin->next = hive->pins;
-	hive->pins = pin;
-out:
 	pthread_mutex_unlock(&hive->lock);
+	if (!o)
+		return -EINVAL; /* the kernel's answer for closed fds too */
+	/* What is to be pinned is looked at before where: an error about it comes first. */
+	ret = o->kind == HIVE_MAP || o->kind == HIVE_PROG || o->kind == HIVE_LINK ? 0 : -EINVAL;
+	if (!ret)
+		ret = read_path(call->attr.pathname, path);
+	if (!ret) {
+		pin = calloc(1, sizeof(*pin));
+		if (!pin || !(pin->path = strdup(path)))
+			ret = -ENOMEM;
+	}
+	pthread_mutex_lock(&hive->lock);
+	if (!ret && *find(hive, path))
+		ret = -EEXIST;
+	if (!ret) {
+		pin->object = o; /* takes the reference */
+		o->pins++;
+		pin->next = hive->pins;
+		hive->pins = STEAL_PTR(pin);
+	} else {
+		hive_object_put(o);
+	}
+	pthread_mutex_unlock(&hive->lock);
+	if (pin)
+		free(pin->path);
+	free(pin);
 	return ret;
 }
 

@@ -12,9 +12,6 @@
 #include <sys/mman.h>
 #include <sys/utsname.h>
 
-/* The Linux whose bpf(2) the hive follows. */
-#define RELEASE "6.18.0-skep"
-
 /* What programs ask of the configuration (.kconfig externs), as the hive behaves. */
 static const char kconfig[] = "CONFIG_BPF=y\n"
 			      "CONFIG_BPF_SYSCALL=y\n"
@@ -28,22 +25,15 @@ static const char kconfig[] = "CONFIG_BPF=y\n"
 			      "CONFIG_64BIT=y\n"
 			      "CONFIG_HZ=250\n";
 
+enum visibility { HIDDEN, SHOWN };
+
 static const struct presented {
-	const char *path; /* ends in '*': any path that begins so */
-	const void *data; /* NULL: hidden */
-	const size_t *len;
-	size_t fixed_len;
+	const char *path;
+	enum visibility visibility;
 } files[] = {
-	{.path = "/sys/kernel/btf/vmlinux", .data = kernel_btf, .len = &kernel_btf_len},
-	{.path = "/boot/config-*", .data = kconfig, .fixed_len = sizeof(kconfig) - 1},
-	{.path = "/proc/config.gz", .data = kconfig, .fixed_len = sizeof(kconfig) - 1},
-	{.path = "/proc/kallsyms", .data = "", .fixed_len = 0},
-	/* Ubuntu's and Debian's own spellings of the kernel's version, which libbpf prefers to uname(2). */
-	{.path = "/proc/version_signature"},
-	/* Other places where libbpf looks for the BTF of the running kernel. */
-	{.path = "/boot/vmlinux-*"},
-	{.path = "/lib/modules/*"},
-	{.path = "/usr/lib/debug/*"},
+#define X(name, what) {name, what},
+	PRESENTED(X)
+#undef X
 };
 
 static const char kernel_types[] = "/sys/kernel/btf/vmlinux";
@@ -83,24 +73,36 @@ bool present_has(const char *path)
 	return find(path) != NULL;
 }
 
+/* What a file that is shown holds. The hive has no symbols for programs to look up, and each other file is the configuration. */
+static const void *contents(const char *path, size_t *len)
+{
+	if (!strcmp(path, kernel_types)) {
+		*len = kernel_btf_len;
+		return kernel_btf;
+	}
+	*len = strcmp(path, "/proc/kallsyms") ? sizeof(kconfig) - 1 : 0;
+	return kconfig;
+}
+
 int present_open(const char *path)
 {
 	const struct presented *f = find(path);
+	const void *data;
 	size_t len;
 	int fd;
 
 	if (f && other_types())
 		return open(other_types(), O_RDONLY | O_CLOEXEC);
-	if (!f || !f->data) {
+	if (!f || f->visibility == HIDDEN) {
 		errno = ENOENT;
 		return -1;
 	}
-	len = f->len ? *f->len : f->fixed_len;
+	data = contents(path, &len);
 	fd = memfd_create("skep-presented", MFD_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	for (size_t done = 0; done < len;) {
-		ssize_t n = write(fd, (const char *)f->data + done, len - done);
+		ssize_t n = write(fd, (const char *)data + done, len - done);
 
 		if (n <= 0) {
 			close(fd);
@@ -127,6 +129,6 @@ void present_uname(struct utsname *buf)
 {
 	if (checks() && !other_types())
 		return;
-	strcpy(buf->release, RELEASE);
-	strcpy(buf->version, "#1 SMP skep");
+	strcpy(buf->release, PRESENTED_RELEASE);
+	strcpy(buf->version, PRESENTED_VERSION);
 }

@@ -11,6 +11,26 @@
 
 struct utsname;
 
+/*
+ * The files that the hive answers for, X(path, what): SHOWN has contents of the hive's, HIDDEN is not there. A path that ends in '*'
+ * stands for all that begin so.
+ */
+#define PRESENTED(X)                                                                                                   \
+	X("/sys/kernel/btf/vmlinux", SHOWN)                                                                            \
+	X("/boot/config-*", SHOWN)                                                                                     \
+	X("/proc/config.gz", SHOWN)                                                                                    \
+	X("/proc/kallsyms", SHOWN)                                                                                     \
+	/* Ubuntu's and Debian's own spellings of the kernel's version, which libbpf prefers to uname(2). */           \
+	X("/proc/version_signature", HIDDEN)                                                                           \
+	/* Other places where libbpf looks for the BTF of the running kernel. */                                       \
+	X("/boot/vmlinux-*", HIDDEN)                                                                                   \
+	X("/lib/modules/*", HIDDEN)                                                                                    \
+	X("/usr/lib/debug/*", HIDDEN)
+
+/* The Linux whose bpf(2) the hive follows, as uname(2) tells it. */
+#define PRESENTED_RELEASE "6.18.0-skep"
+#define PRESENTED_VERSION "#1 SMP skep"
+
 /* present_has - is this path one that the hive answers for? */
 bool present_has(const char *path);
 

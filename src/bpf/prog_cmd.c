@@ -83,12 +83,12 @@ static bool license_is_gpl(const char *license)
  * Eight bytes that name the instructions, whatever fds they were loaded with. The kernel takes a SHA digest; this is a
  * mixing hash: equal programs have equal tags within skep, but not the kernel's.
  */
-static void make_tag(struct hive_prog *p)
+void hive_prog_tag(const struct bpf_insn *insns, uint32_t n, uint8_t tag[BPF_TAG_SIZE])
 {
 	uint64_t h = 0x9e3779b97f4a7c15ull;
 
-	for (uint32_t i = 0; i < p->code.n_insns; i++) {
-		struct bpf_insn insn = p->code.insns[i];
+	for (uint32_t i = 0; i < n; i++) {
+		struct bpf_insn insn = insns[i];
 		uint64_t bits;
 
 		if (insn_is_wide(&insn) && insn.src_reg)
@@ -97,7 +97,7 @@ static void make_tag(struct hive_prog *p)
 		h = (h ^ bits) * 0xd6e8feb86659fd93ull;
 		h ^= h >> 32;
 	}
-	memcpy(p->tag, &h, sizeof(p->tag));
+	memcpy(tag, &h, BPF_TAG_SIZE);
 }
 
 /* Copies an array of records of the caller's size; what a record has beyond ours must be zero. */
@@ -436,7 +436,7 @@ static int prepare(const union bpf_attr *attr, struct load *l, struct judge_targ
 	}
 	if (err)
 		return err;
-	make_tag(l->prog);
+	hive_prog_tag(l->prog->code.insns, l->prog->code.n_insns, l->prog->tag);
 	pthread_mutex_lock(&hive->lock);
 	err = find_target(hive, attr, target);
 	if (!err)
@@ -465,6 +465,8 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	p->verified_insns = facts.insns_processed;
 	p->verify_memory = facts.peak_memory;
 	p->max_ctx = facts.max_ctx;
+	p->attach_btf_id = attr->attach_btf_id;
+	p->attach_btf_obj = target.prog && target.prog->btf ? target.prog->btf->o.id : target.btf ? target.btf->o.id : 0;
 	verify_result_free(&facts);
 	judge_target_drop(hive, &target);
 	return err;
@@ -506,6 +508,7 @@ static struct hive_prog *new_prog(struct skep_hive *hive, const union bpf_attr *
 	pthread_mutex_unlock(&hive->lock);
 	p->expected_attach_type = attr->expected_attach_type;
 	p->flags = attr->prog_flags;
+	p->uid = getuid();
 	p->load_time = clock_ns(CLOCK_BOOTTIME);
 	return p;
 }

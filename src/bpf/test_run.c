@@ -6,6 +6,7 @@
 #include "base/usermem.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "bpf/caller.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
 #include "prog/packet.h"
@@ -34,7 +35,12 @@ struct test_run {
 	uint32_t duration; /* ns per run */
 };
 
-/* Runs attr.test.repeat times over one context. -EFAULT when the program called what does not exist. */
+enum { ROUNDS_UNHEARD = 1024 }; /* rounds between two looks at whether anybody waits for the answer */
+
+/*
+ * Runs attr.test.repeat times over one context. -EFAULT when the program called what does not exist, -EINTR when the caller
+ * has gone.
+ */
 static int run(struct test_run *t, void *ctx)
 {
 	uint32_t repeat = MAX(t->call->attr.test.repeat, 1u);
@@ -42,8 +48,11 @@ static int run(struct test_run *t, void *ctx)
 	uint64_t ret = 0;
 	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
-	for (uint32_t i = 0; i < repeat; i++)
+	for (uint32_t i = 0; i < repeat; i++) {
 		ret = hive_prog_exec(t->prog, ctx, env);
+		if (i % ROUNDS_UNHEARD == ROUNDS_UNHEARD - 1 && caller_gone())
+			return -EINTR;
+	}
 	t->duration = (uint32_t)MIN((clock_ns(CLOCK_MONOTONIC) - start) / repeat, (uint64_t)UINT32_MAX);
 	t->retval = (uint32_t)ret;
 	if (!env->fault)

@@ -23,7 +23,7 @@ struct verb {
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 
-extern const struct verb verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_version;
+extern const struct verb verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_hive, verb_version;
 
 /* fail - one line on stderr, "skep: ...". Return: EXIT_FAILED. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&verb_check, &verb_replay, &verb_prog, &verb_map, &verb_list, &verb_bench, &verb_version,
+	&verb_check, &verb_replay, &verb_prog, &verb_map, &verb_hive, &verb_list, &verb_bench, &verb_version,
 };
 
 static void overview(FILE *f)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who calls bpf(2): how the numbers in the attributes become files, and whether anybody still waits for the answer. By
+ * default the caller is this process, whose fds are its own. A thread that serves another process says so with
+ * caller_enter(), as it says with user_enter() how that process's memory is reached; the commands know of neither.
+ */
+#ifndef SKEP_BPF_CALLER_H
+#define SKEP_BPF_CALLER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* What stands behind an fd of the caller's: enough to know the object (hive.h), and what the fd may do. */
+struct caller_fd {
+	dev_t dev;
+	ino_t ino;
+	int mode; /* O_RDWR, O_RDONLY or O_WRONLY */
+};
+
+struct hive_caller {
+	/* find - look behind an fd, not negative. Return: 0 or -EBADF. hive->lock may be held. */
+	int (*find)(void *arg, int fd, struct caller_fd *out);
+	/* gone - has the caller died? A run of many rounds asks now and then, and ends. */
+	bool (*gone)(void *arg);
+	void *arg;
+	int opened; /* the last fd that a command opened for the caller; -1: none */
+};
+
+/* caller_enter - this thread's commands are that caller's from now on; NULL: this process's. Return: whose they were before. */
+struct hive_caller *caller_enter(struct hive_caller *caller);
+
+/* caller_find - see struct hive_caller. Negative fds are -EBADF. */
+int caller_find(int fd, struct caller_fd *out);
+bool caller_gone(void);
+
+/* caller_opened - an fd of this process has been opened as a command's answer. */
+void caller_opened(int fd);
+
+#endif

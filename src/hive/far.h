@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A caller in another process: its memory and its fds, reached by questions over a socket (proto.h).
+ *
+ * What the caller sent along, and the last window that was read, answer reads that lie in them: one call sees one state of the
+ * caller's memory. Writes are kept until the answer goes, or a question must; a bad address among them makes the answer
+ * EFAULT then. A question comes after all writes before it, and a write makes what was read there before worthless.
+ *
+ * A caller that does not answer within FAR_PATIENCE_MS in all is taken for dead: its next question is not asked. The
+ * commands may hold hive->lock while they ask, so a caller that was stopped must not stop the hive.
+ */
+#ifndef SKEP_HIVE_FAR_H
+#define SKEP_HIVE_FAR_H
+
+#include "base/usermem.h"
+#include "bpf/caller.h"
+#include "hive/wire.h"
+
+enum {
+	FAR_PATIENCE_MS = 3000,
+	FAR_PROVEN = 64, /* fds that one connection remembers */
+	FAR_KNOWN = 8, /* fds that one call remembers */
+};
+
+struct far {
+	int sock;
+	bool dead; /* no word of it is heard any more */
+	int patience; /* ms left in this call */
+	uint8_t *in; /* MSG_MAX bytes: the message at work */
+	uint8_t *window; /* MSG_BYTES */
+	uint64_t window_at;
+	size_t window_len;
+	uint8_t *out; /* MSG_MAX bytes: pieces to write */
+	size_t out_len;
+	uint32_t n_out;
+	struct msg call; /* what the caller wants; its payload is in @in */
+	const struct msg_fd *fds; /* that it says it has */
+	struct cursor pieces; /* of its memory */
+	struct {
+		int fd;
+		struct caller_fd file;
+	} known[FAR_KNOWN], proven[FAR_PROVEN];
+	uint32_t n_known;
+	struct usermem mem; /* for user_enter() */
+	struct hive_caller caller; /* for caller_enter() */
+};
+
+/* far_init - a caller behind a connected socket, which stays the user's of this. Return: 0 or -ENOMEM. */
+int far_init(struct far *f, int sock);
+void far_free(struct far *f);
+
+/*
+ * far_next - wait for the next request, as long as it takes. It stands in f->call.
+ * Return: 0; a negative errno when the connection has ended or what came has no meaning.
+ */
+int far_next(struct far *f);
+
+/* far_text - the request's text: its first piece, ended within @size. Return: 0 or -EINVAL. */
+int far_text(const struct far *f, char *to, size_t size);
+
+/* far_done - answer the request: @value, the writes that are kept, and an fd (-1: none), which stays the hive's. */
+int far_done(struct far *f, int value, int fd);
+
+/* far_find - what stands behind an fd of the caller's (struct hive_caller). */
+int far_find(struct far *f, int fd, struct caller_fd *out);
+
+#endif
