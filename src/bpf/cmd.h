@@ -29,6 +29,10 @@ int call_write_field(struct bpf_call *call, size_t off, const void *from, size_t
 	X(BPF_MAP_DELETE_ELEM, cmd_map_delete, key)                                                                    \
 	X(BPF_MAP_GET_NEXT_KEY, cmd_map_next_key, next_key)                                                            \
 	X(BPF_MAP_LOOKUP_AND_DELETE_ELEM, cmd_map_lookup_and_delete, flags)                                            \
+	X(BPF_MAP_LOOKUP_BATCH, cmd_map_batch, batch.flags)                                                            \
+	X(BPF_MAP_LOOKUP_AND_DELETE_BATCH, cmd_map_batch, batch.flags)                                                 \
+	X(BPF_MAP_UPDATE_BATCH, cmd_map_batch, batch.flags)                                                            \
+	X(BPF_MAP_DELETE_BATCH, cmd_map_batch, batch.flags)                                                            \
 	X(BPF_MAP_FREEZE, cmd_map_freeze, map_fd)                                                                      \
 	X(BPF_PROG_LOAD, cmd_prog_load, core_relo_rec_size)                                                            \
 	X(BPF_PROG_TEST_RUN, cmd_prog_test_run, test.batch_size)                                                       \

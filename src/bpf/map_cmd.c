@@ -3,7 +3,7 @@
 #include "base/usermem.h"
 #include "base/util.h"
 #include "bpf/caller.h"
-#include "bpf/cmd.h"
+#include "bpf/map_elem.h"
 #include "bpf/fd.h"
 #include "bpf/shell.h"
 #include "verify/record.h"
@@ -41,7 +41,7 @@ static struct hive_object *object_of(const struct skep_map *map, void *obj)
 }
 
 /* Gives back what an object map held, once no program can be using it any more. */
-static void retire_object(struct skep_hive *hive, const struct skep_map *map, void *obj)
+void elem_retire(struct skep_hive *hive, const struct skep_map *map, void *obj)
 {
 	if (obj)
 		quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]),
@@ -59,7 +59,7 @@ static void take_one(void *arg, void *obj)
 	struct take_arg *t = arg;
 
 	t->any = true;
-	retire_object(t->hive, t->map, obj);
+	elem_retire(t->hive, t->map, obj);
 }
 
 bool hive_map_clear_objects(struct hive_map *m)
@@ -101,11 +101,6 @@ static bool fd_allows(int fd, bool write)
 	return !caller_find(fd, &file) && (file.mode == O_RDWR || file.mode == (write ? O_WRONLY : O_RDONLY));
 }
 
-static bool is_array(uint32_t type)
-{
-	return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
-}
-
 /* Past typedefs and modifiers; NULL for a chain that leads nowhere. */
 static const struct btf_type *strip(const struct btf *btf, uint32_t id)
 {
@@ -116,6 +111,40 @@ static const struct btf_type *strip(const struct btf *btf, uint32_t id)
 	return t;
 }
 
+/*
+ * What a type of map takes as its key's type and value's (each family's map_check_btf in the kernel).
+ * @key: NULL when the attributes name none
+ */
+static int check_key_type(const union bpf_attr *attr, const struct btf_type *key, const struct btf_type *value)
+{
+	switch (attr->map_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		/* Without one: a section of variables, as libbpf makes it. */
+		if (!key)
+			return attr->map_type == BPF_MAP_TYPE_ARRAY && attr->max_entries == 1 && value &&
+					       btf_is_datasec(value)
+				       ? 0
+				       : -EINVAL;
+		return btf_is_int(key) && btf_int_bits(key) == 32 && !btf_int_offset(key) ? 0 : -EINVAL;
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return key && btf_is_struct(key) ? 0 : -EINVAL;
+	case BPF_MAP_TYPE_BLOOM_FILTER:
+		return key ? -EINVAL : 0;
+	case BPF_MAP_TYPE_STACK_TRACE:
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+	case BPF_MAP_TYPE_XSKMAP:
+		return -ENOTSUPP;
+	default:
+		return key ? 0 : -EINVAL;
+	}
+}
+
 /* The types of key and value must have the map's sizes. */
 static int check_btf(const struct hive_btf *b, const union bpf_attr *attr, bool shell)
 {
@@ -124,19 +153,15 @@ static int check_btf(const struct hive_btf *b, const union bpf_attr *attr, bool 
 
 	if (attr->btf_key_type_id) {
 		size = btf__resolve_size(b->btf, attr->btf_key_type_id);
-		if (size < 0 || size != attr->key_size)
-			return -EINVAL;
 		key = strip(b->btf, attr->btf_key_type_id);
-		/* array_map_check_btf(), trie_check_btf() */
-		if (is_array(attr->map_type) && (!key || !btf_is_int(key) || btf_int_bits(key) != 32))
-			return -EINVAL;
-		if (attr->map_type == BPF_MAP_TYPE_LPM_TRIE && (!key || !btf_is_struct(key)))
+		if (size < 0 || size != attr->key_size || !key)
 			return -EINVAL;
 	}
 	size = btf__resolve_size(b->btf, attr->btf_value_type_id);
 	if (size < 0 || size != attr->value_size)
 		return -EINVAL;
-	return shell ? shell_check_btf(attr->map_type, b->btf, key) : 0;
+	return shell ? shell_check_btf(attr->map_type, b->btf, key)
+		     : check_key_type(attr, key, strip(b->btf, attr->btf_value_type_id));
 }
 
 /* What of a value only helpers may touch. */
@@ -288,6 +313,29 @@ fail:
 	return ret;
 }
 
+int elem_begin(struct bpf_call *call, int fd, struct hive_map **m, bool read, bool write)
+{
+	int why = 0;
+
+	pthread_mutex_lock(&call->hive->lock);
+	*m = hive_map_get(call->hive, fd, &why);
+	pthread_mutex_unlock(&call->hive->lock);
+	if (!*m)
+		return why;
+	if ((read && !fd_allows(fd, false)) || (write && !fd_allows(fd, true)))
+		return -EPERM;
+	return write && atomic_load(&(*m)->map->frozen) ? -EPERM : 0;
+}
+
+void elem_end(struct bpf_call *call, struct hive_map *m)
+{
+	if (!m)
+		return;
+	pthread_mutex_lock(&call->hive->lock);
+	hive_object_put(&m->o);
+	pthread_mutex_unlock(&call->hive->lock);
+}
+
 /* One element command at work: the map it holds and copies of what the caller pointed at. */
 struct elem {
 	struct hive_map *m;
@@ -295,34 +343,20 @@ struct elem {
 	uint8_t *value;
 };
 
-static int elem_begin(struct bpf_call *call, struct elem *e, bool read, bool write)
+static int begin(struct bpf_call *call, struct elem *e, bool read, bool write)
 {
-	int fd = (int)call->attr.map_fd;
-	int why = 0;
-
-	pthread_mutex_lock(&call->hive->lock);
-	e->m = hive_map_get(call->hive, fd, &why);
-	pthread_mutex_unlock(&call->hive->lock);
-	if (!e->m)
-		return why;
-	if ((read && !fd_allows(fd, false)) || (write && !fd_allows(fd, true)))
-		return -EPERM;
-	return 0;
+	return elem_begin(call, (int)call->attr.map_fd, &e->m, read, write);
 }
 
-static void elem_end(struct bpf_call *call, struct elem *e)
+static void end(struct bpf_call *call, struct elem *e)
 {
 	free(e->key);
 	free(e->value);
-	if (!e->m)
-		return;
-	pthread_mutex_lock(&call->hive->lock);
-	hive_object_put(&e->m->o);
-	pthread_mutex_unlock(&call->hive->lock);
+	elem_end(call, e->m);
 }
 
 /* Queues, stacks and bloom filters have no key; giving one is EINVAL. */
-static int elem_key(struct elem *e, uint64_t ukey)
+static int take_key(struct elem *e, uint64_t ukey)
 {
 	uint32_t size = e->m->map->key_size;
 
@@ -334,7 +368,7 @@ static int elem_key(struct elem *e, uint64_t ukey)
 	return user_read(e->key, ukey, size);
 }
 
-static int elem_value(struct elem *e)
+static int make_value(struct elem *e)
 {
 	e->value = calloc(1, MAX(map_user_value_size(e->m->map), 1u));
 	return e->value ? 0 : -ENOMEM;
@@ -344,23 +378,27 @@ static int elem_value(struct elem *e)
 static int look_up(struct bpf_call *call, bool and_delete)
 {
 	struct elem e = {0};
+	bool asks; /* a bloom filter is asked about the caller's value, and answers with the result alone */
 	int ret;
 
 	if (call->attr.flags & ~(uint64_t)BPF_F_LOCK)
 		return -EINVAL;
-	ret = elem_begin(call, &e, true, and_delete);
-	if (!ret && and_delete && atomic_load(&e.m->map->frozen))
-		ret = -EPERM;
+	ret = begin(call, &e, true, and_delete);
+	asks = e.m && e.m->map->type->type == BPF_MAP_TYPE_BLOOM_FILTER && !and_delete;
+	if (!ret && (call->attr.flags & BPF_F_LOCK) && e.m->map->spin_lock_off < 0)
+		ret = -EINVAL;
 	if (!ret)
-		ret = elem_key(&e, call->attr.key);
+		ret = take_key(&e, call->attr.key);
 	if (!ret)
-		ret = elem_value(&e);
+		ret = make_value(&e);
+	if (!ret && asks)
+		ret = user_read(e.value, call->attr.value, e.m->map->value_size);
 	if (!ret)
 		ret = and_delete ? map_user_lookup_and_delete(e.m->map, e.key, e.value, call->attr.flags)
 				 : map_user_lookup(e.m->map, e.key, e.value, call->attr.flags);
-	if (!ret)
+	if (!ret && !asks)
 		ret = user_write(call->attr.value, e.value, map_user_value_size(e.m->map));
-	elem_end(call, &e);
+	end(call, &e);
 	return ret;
 }
 
@@ -400,9 +438,10 @@ static bool inner_fits(const struct hive_map *outer, const struct skep_map *inne
  * Resolves the fd in an object map's value. *obj stays NULL for a DEVMAP entry without a program. The reference
  * taken here passes to the map.
  */
-static int resolve_object(struct bpf_call *call, struct elem *e, struct hive_object **o, void **obj)
+static int resolve_object(struct bpf_call *call, struct hive_map *m, const void *value, struct hive_object **o,
+			  void **obj)
 {
-	struct skep_map *map = e->m->map;
+	struct skep_map *map = m->map;
 	bool devmap = map->type->type == BPF_MAP_TYPE_DEVMAP || map->type->type == BPF_MAP_TYPE_DEVMAP_HASH;
 	struct hive_prog *p;
 	int why = 0;
@@ -411,21 +450,21 @@ static int resolve_object(struct bpf_call *call, struct elem *e, struct hive_obj
 	if (devmap) {
 		struct bpf_devmap_val v = {.bpf_prog.fd = -1};
 
-		memcpy(&v, e->value, MIN((size_t)map->value_size, sizeof(v)));
+		memcpy(&v, value, MIN((size_t)map->value_size, sizeof(v)));
 		fd = v.bpf_prog.fd;
 		if (!v.ifindex && fd > 0)
 			return -EINVAL;
 		if (fd <= 0)
 			return 0;
 	} else {
-		memcpy(&fd, e->value, sizeof(fd));
+		memcpy(&fd, value, sizeof(fd));
 	}
 	if (is_map_in_map(map->type->type)) {
 		*o = hive_object_by_fd(call->hive, fd, HIVE_MAP, &why);
 		if (!*o)
 			return why;
 		*obj = container_of(*o, struct hive_map, o)->map;
-		return inner_fits(e->m, *obj) ? 0 : -EINVAL;
+		return inner_fits(m, *obj) ? 0 : -EINVAL;
 	}
 	if (map->type->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
 		*o = hive_object_by_fd(call->hive, fd, HIVE_PERF, &why);
@@ -442,10 +481,33 @@ static int resolve_object(struct bpf_call *call, struct elem *e, struct hive_obj
 	*obj = &p->target;
 	if (devmap)
 		return p->type == BPF_PROG_TYPE_XDP && p->expected_attach_type == BPF_XDP_DEVMAP ? 0 : -EINVAL;
-	return hive_prog_fits(e->m, p) ? 0 : -EINVAL;
+	return hive_prog_fits(m, p) ? 0 : -EINVAL;
 }
 
-static int update_object(struct bpf_call *call, struct elem *e)
+/* Arrays of objects look at flags and index before they look at the fd (bpf_fd_array_map_update_elem, __dev_map_update_elem). */
+static int check_index(const struct skep_map *map, const void *key, uint64_t flags)
+{
+	uint32_t index;
+
+	switch (map->type->type) {
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+		return 0;
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_CPUMAP:
+	case BPF_MAP_TYPE_XSKMAP:
+		if (flags > BPF_EXIST)
+			return -EINVAL;
+		break;
+	default:
+		if (flags != BPF_ANY)
+			return -EINVAL;
+	}
+	memcpy(&index, key, sizeof(index));
+	return index >= map->max_entries ? -E2BIG : 0;
+}
+
+static int update_object(struct bpf_call *call, struct hive_map *m, const void *key, const void *value, uint64_t flags)
 {
 	struct skep_hive *hive = call->hive;
 	struct hive_object *o = NULL;
@@ -454,16 +516,39 @@ static int update_object(struct bpf_call *call, struct elem *e)
 	int ret;
 
 	pthread_mutex_lock(&hive->lock);
-	ret = resolve_object(call, e, &o, &obj);
+	ret = check_index(m->map, key, flags);
 	if (!ret)
-		ret = map_set_object(e->m->map, e->key, o ? o->id : 0, obj, e->value, call->attr.flags, &old);
+		ret = resolve_object(call, m, value, &o, &obj);
+	if (!ret)
+		ret = map_set_object(m->map, key, o ? o->id : 0, obj, value, flags, &old);
 	if (ret && o)
 		hive_object_put(o);
 	if (!ret) {
-		e->m->filled = true;
-		retire_object(hive, e->m->map, old);
+		m->filled = true;
+		elem_retire(hive, m->map, old);
 	}
 	pthread_mutex_unlock(&hive->lock);
+	return ret;
+}
+
+int elem_update(struct bpf_call *call, struct hive_map *m, const void *key, const void *value, uint64_t flags)
+{
+	return m->map->type->objects ? update_object(call, m, key, value, flags)
+				     : map_user_update(m->map, key, value, flags);
+}
+
+int elem_delete(struct bpf_call *call, struct hive_map *m, const void *key)
+{
+	void *old = NULL;
+	int ret;
+
+	if (!m->map->type->objects)
+		return map_user_delete(m->map, key, &old);
+	pthread_mutex_lock(&call->hive->lock);
+	ret = map_user_delete(m->map, key, &old);
+	if (!ret)
+		elem_retire(call->hive, m->map, old);
+	pthread_mutex_unlock(&call->hive->lock);
 	return ret;
 }
 
@@ -472,41 +557,30 @@ int cmd_map_update(struct bpf_call *call, uint32_t which)
 	struct elem e = {0};
 	int ret;
 
-	ret = elem_begin(call, &e, false, true);
-	if (!ret && atomic_load(&e.m->map->frozen))
-		ret = -EPERM;
+	ret = begin(call, &e, false, true);
 	if (!ret)
-		ret = elem_key(&e, call->attr.key);
+		ret = take_key(&e, call->attr.key);
 	if (!ret)
-		ret = elem_value(&e);
+		ret = make_value(&e);
 	if (!ret)
 		ret = user_read(e.value, call->attr.value, map_user_value_size(e.m->map));
 	if (!ret)
-		ret = e.m->map->type->objects ? update_object(call, &e)
-					      : map_user_update(e.m->map, e.key, e.value, call->attr.flags);
-	elem_end(call, &e);
+		ret = elem_update(call, e.m, e.key, e.value, call->attr.flags);
+	end(call, &e);
 	return ret;
 }
 
 int cmd_map_delete(struct bpf_call *call, uint32_t which)
 {
 	struct elem e = {0};
-	void *old = NULL;
 	int ret;
 
-	ret = elem_begin(call, &e, false, true);
-	if (!ret && atomic_load(&e.m->map->frozen))
-		ret = -EPERM;
+	ret = begin(call, &e, false, true);
 	if (!ret)
-		ret = elem_key(&e, call->attr.key);
-	if (!ret) {
-		pthread_mutex_lock(&call->hive->lock);
-		ret = map_user_delete(e.m->map, e.key, &old);
-		if (!ret)
-			retire_object(call->hive, e.m->map, old);
-		pthread_mutex_unlock(&call->hive->lock);
-	}
-	elem_end(call, &e);
+		ret = take_key(&e, call->attr.key);
+	if (!ret)
+		ret = elem_delete(call, e.m, e.key);
+	end(call, &e);
 	return ret;
 }
 
@@ -516,16 +590,16 @@ int cmd_map_next_key(struct bpf_call *call, uint32_t which)
 	struct elem e = {0};
 	int ret;
 
-	ret = elem_begin(call, &e, true, false);
+	ret = begin(call, &e, true, false);
 	if (!ret && call->attr.key)
-		ret = elem_key(&e, call->attr.key);
+		ret = take_key(&e, call->attr.key);
 	if (!ret) {
 		next = malloc(MAX(e.m->map->key_size, 1u));
 		ret = next ? map_user_next_key(e.m->map, e.key, next) : -ENOMEM;
 	}
 	if (!ret)
 		ret = user_write(call->attr.next_key, next, e.m->map->key_size);
-	elem_end(call, &e);
+	end(call, &e);
 	return ret;
 }
 
@@ -534,13 +608,13 @@ int cmd_map_freeze(struct bpf_call *call, uint32_t which)
 	struct elem e = {0};
 	int ret;
 
-	ret = elem_begin(call, &e, false, true);
+	ret = begin(call, &e, false, true);
 	if (!ret) {
 		/* With the lock no writable mapping comes into being between the two (seam.c). */
 		pthread_mutex_lock(&call->hive->lock);
 		ret = atomic_load(&e.m->write_maps) ? -EBUSY : map_freeze(e.m->map);
 		pthread_mutex_unlock(&call->hive->lock);
 	}
-	elem_end(call, &e);
+	end(call, &e);
 	return ret;
 }

@@ -22,8 +22,6 @@ enum {
 
 /* Limits that a map's attributes meet. */
 enum {
-	STACK_FRAMES = 127, /* sysctl kernel.perf_event_max_stack, as it is unless somebody changed it */
-	BUILD_ID_SIZE = 32, /* sizeof(struct bpf_stack_build_id) */
 	KEY_MAX = 512, /* MAX_BPF_STACK */
 	STORAGE_VALUE_MAX = 65535 - 128, /* BPF_LOCAL_STORAGE_MAX_VALUE_SIZE */
 };
@@ -31,19 +29,6 @@ enum {
 static bool power_of_two(uint32_t n)
 {
 	return n && !(n & (n - 1));
-}
-
-static int check_stack_trace(const union bpf_attr *a)
-{
-	bool ids = a->map_flags & BPF_F_STACK_BUILD_ID;
-
-	if (a->map_flags & ~(uint32_t)(BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_STACK_BUILD_ID))
-		return -EINVAL;
-	if (!a->max_entries || a->key_size != 4 || a->value_size < 8 || a->value_size % 8)
-		return -EINVAL;
-	if ((ids && a->value_size % BUILD_ID_SIZE) || a->value_size / (ids ? BUILD_ID_SIZE : 8) > STACK_FRAMES)
-		return -EINVAL;
-	return a->max_entries > 1u << 31 ? -E2BIG : 0;
 }
 
 static int check_sockets(const union bpf_attr *a)
@@ -86,15 +71,6 @@ static int check_reuseport(const union bpf_attr *a)
 {
 	if (!a->max_entries || a->key_size != 4 || (a->value_size != 4 && a->value_size != 8) ||
 	    (a->map_flags & ~(uint32_t)(BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS)) || !map_access_flags_ok(a->map_flags))
-		return -EINVAL;
-	return 0;
-}
-
-static int check_bloom(const union bpf_attr *a)
-{
-	if (a->key_size || !a->value_size || !a->max_entries ||
-	    (a->map_flags & ~(uint32_t)(BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | MAP_ACCESS_FLAGS)) ||
-	    !map_access_flags_ok(a->map_flags) || (a->map_extra & ~0xfull))
 		return -EINVAL;
 	return 0;
 }
@@ -153,8 +129,6 @@ bool shell_is(const struct skep_hive *hive, uint32_t type)
 static int check(const struct skep_hive *hive, const union bpf_attr *a)
 {
 	switch (a->map_type) {
-	case BPF_MAP_TYPE_STACK_TRACE:
-		return check_stack_trace(a);
 	case BPF_MAP_TYPE_SOCKMAP:
 	case BPF_MAP_TYPE_SOCKHASH:
 		return check_sockets(a);
@@ -170,8 +144,6 @@ static int check(const struct skep_hive *hive, const union bpf_attr *a)
 		return check_reuseport(a);
 	case BPF_MAP_TYPE_STRUCT_OPS:
 		return check_struct_ops(hive, a);
-	case BPF_MAP_TYPE_BLOOM_FILTER:
-		return check_bloom(a);
 	case SKEP_MAP_TYPE_USER_RINGBUF:
 		return check_user_ringbuf(a);
 	case SKEP_MAP_TYPE_ARENA:
@@ -222,7 +194,6 @@ int shell_create(const struct skep_hive *hive, const union bpf_attr *attr, const
 int shell_check_btf(uint32_t type, const struct btf *btf, const struct btf_type *key)
 {
 	switch (type) {
-	case BPF_MAP_TYPE_STACK_TRACE:
 	case BPF_MAP_TYPE_SOCKMAP:
 	case BPF_MAP_TYPE_SOCKHASH:
 		return -MAP_ENOTSUPP;
@@ -235,8 +206,6 @@ int shell_check_btf(uint32_t type, const struct btf *btf, const struct btf_type 
 	case BPF_MAP_TYPE_CGROUP_STORAGE:
 	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
 		return key && (btf_is_struct(key) || btf_is_int(key)) ? 0 : -EINVAL;
-	case BPF_MAP_TYPE_BLOOM_FILTER:
-		return key ? -EINVAL : 0;
 	case SKEP_MAP_TYPE_ARENA:
 		return 0;
 	default:

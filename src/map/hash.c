@@ -79,8 +79,6 @@ void hash_layout(const struct map_attr *attr, struct map_layout *l)
 
 void hash_table_init(struct hash_table *t, const struct skep_map *map, const struct map_layout *l)
 {
-	uint64_t seed = map->seed;
-
 	*t = (struct hash_table){
 		.buckets = (struct hash_bucket *)(map->mem + l->off[0]),
 		.elems = map->mem + l->off[1],
@@ -89,10 +87,8 @@ void hash_table_init(struct hash_table *t, const struct skep_map *map, const str
 		.value_off = (uint32_t)(sizeof(struct hash_elem) + ALIGN_UP(map->key_size, 8)),
 		.ref = is_lru(map->type->type) ? map->mem + l->off[2] : NULL,
 		.values = map->type->percpu ? map->mem + l->off[3] : NULL,
-		/* Two keys from one seed; constants with the bits well spread, so that seed 0 does too. */
-		.k0 = hash_mix(seed ^ 0x9e6c63d0876a9a47ull, 0xd1b54a32d192ed03ull),
-		.k1 = hash_mix(seed ^ 0x8f5a1c2b7e4d9361ull, 0xaef17502108ef2d9ull) | 1,
 	};
+	hash_seed(t, map->seed);
 	t->stride = t->value_off + (map->type->percpu ? 0 : map->elem_size);
 }
 
@@ -254,13 +250,37 @@ bool hash_unlink(struct skep_map *map, uint64_t hash, uint32_t index)
 	return false;
 }
 
-/* keep - note that an element is in the table. Return: false when it was noted before, or is none. */
-static bool keep(const struct hash_table *t, uint8_t *seen, uint32_t index)
+/* hash_keep - note that an element is in the table. Return: false when it was noted before, or is none. */
+bool hash_keep(const struct hash_table *t, uint8_t *seen, uint32_t index)
 {
 	if (index >= t->n || (seen[index / 8] & 1 << index % 8))
 		return false;
 	seen[index / 8] |= (uint8_t)(1 << index % 8);
 	return true;
+}
+
+/*
+ * hash_sweep - elements that were noted are live, all others below the high-water mark become the free list.
+ * @seen: hash_keep()'s notes
+ */
+void hash_sweep(struct skep_map *map, const uint8_t *seen)
+{
+	const struct hash_table *t = hash_of(map);
+	uint32_t high = atomic_load(&map->ctl->high_water), head = 0;
+
+	high = MIN(high, t->n);
+	for (uint32_t i = high; i-- > 0;) {
+		struct hash_elem *e = hash_elem(t, i);
+		bool live = seen[i / 8] & 1 << i % 8;
+
+		hash_end_write(e, live ? SEQ_LIVE : 0);
+		if (live)
+			continue;
+		atomic_store(&e->next, head);
+		head = i + 1;
+	}
+	atomic_store(&map->ctl->high_water, high);
+	atomic_store(&map->ctl->free_head, head);
 }
 
 /*
@@ -274,7 +294,6 @@ void hash_recover(struct skep_map *map)
 {
 	const struct hash_table *t = hash_of(map);
 	AUTO_FREE uint8_t *seen = calloc(t->n / 8 + 1, 1);
-	uint32_t high = MIN(atomic_load(&map->ctl->high_water), t->n), head = 0;
 
 	if (!seen)
 		return;
@@ -284,28 +303,17 @@ void hash_recover(struct skep_map *map)
 		uint32_t link;
 
 		for (uint32_t p = 0; p < HASH_PLACES; p++)
-			if (b->tag[p] && !keep(t, seen, atomic_load(&b->place[p])))
+			if (b->tag[p] && !hash_keep(t, seen, atomic_load(&b->place[p])))
 				__atomic_store_n(&b->tag[p], 0, __ATOMIC_RELEASE);
 		while ((link = atomic_load(at))) {
-			if (!keep(t, seen, link - 1)) {
+			if (!hash_keep(t, seen, link - 1)) {
 				atomic_store(at, 0);
 				break;
 			}
 			at = &hash_elem(t, link - 1)->next;
 		}
 	}
-	for (uint32_t i = high; i-- > 0;) {
-		struct hash_elem *e = hash_elem(t, i);
-		bool live = seen[i / 8] & 1 << i % 8;
-
-		hash_end_write(e, live ? SEQ_LIVE : 0);
-		if (live)
-			continue;
-		atomic_store(&e->next, head);
-		head = i + 1;
-	}
-	atomic_store(&map->ctl->high_water, high);
-	atomic_store(&map->ctl->free_head, head);
+	hash_sweep(map, seen);
 	atomic_fetch_add(&map->ctl->gen, 1);
 }
 
@@ -313,12 +321,26 @@ void hash_recover(struct skep_map *map)
 uint32_t hash_next_live(const struct skep_map *map, uint32_t from)
 {
 	const struct hash_table *t = hash_of(map);
-	uint32_t high = MIN(atomic_load_explicit(&map->ctl->high_water, memory_order_acquire), t->n);
+	uint32_t high = atomic_load_explicit(&map->ctl->high_water, memory_order_acquire);
 
-	for (uint32_t i = from; i < high; i++)
+	for (uint32_t i = from; i < MIN(high, t->n); i++)
 		if (atomic_load_explicit(&hash_elem(t, i)->seq, memory_order_acquire) & SEQ_LIVE)
 			return i;
 	return HASH_NONE;
+}
+
+/* hash_copy_out - an element's value as user space sees it: every CPU's, or one without its spin lock. */
+void hash_copy_out(const struct skep_map *map, uint32_t index, void *value, uint64_t flags)
+{
+	const struct hash_table *t = hash_of(map);
+
+	if (!t->values) {
+		map_value_load(map, value, hash_value(map, t, index, 0), map->value_size, flags);
+		return;
+	}
+	for (uint32_t cpu = 0; cpu < map->n_cpus; cpu++)
+		map_load((uint8_t *)value + (size_t)cpu * map->elem_size, hash_value(map, t, index, cpu),
+			 map->elem_size);
 }
 
 /*

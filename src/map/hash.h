@@ -124,6 +124,13 @@ static inline uint64_t key_u64(const void *p)
 	return lo | (uint64_t)hi << 32;
 }
 
+/* hash_seed - the hash's two keys from one seed; the constants have their bits well spread, so that seed 0 does too. */
+static inline void hash_seed(struct hash_table *t, uint64_t seed)
+{
+	t->k0 = hash_mix(seed ^ 0x9e6c63d0876a9a47ull, 0xd1b54a32d192ed03ull);
+	t->k1 = hash_mix(seed ^ 0x8f5a1c2b7e4d9361ull, 0xaef17502108ef2d9ull) | 1;
+}
+
 uint64_t hash_bytes(const struct hash_table *t, const uint8_t *key, uint32_t size);
 
 /*
@@ -288,9 +295,14 @@ void hash_free(struct skep_map *map, uint32_t index);
 void hash_publish(struct skep_map *map, uint64_t hash, uint32_t index);
 bool hash_unlink(struct skep_map *map, uint64_t hash, uint32_t index);
 void hash_recover(struct skep_map *map);
+bool hash_keep(const struct hash_table *t, uint8_t *seen, uint32_t index);
+void hash_sweep(struct skep_map *map, const uint8_t *seen);
 
 uint32_t hash_next_live(const struct skep_map *map, uint32_t from);
+void hash_copy_out(const struct skep_map *map, uint32_t index, void *value, uint64_t flags);
 int hash_next_key(struct skep_map *map, const void *key, void *next);
+uint32_t hash_user_batch(struct skep_map *map, uint32_t *at, uint32_t room, void *keys, void *values, uint64_t flags,
+			 void **old); /* map_user_batch(), map/map.h */
 long hash_for_each(struct skep_map *map, uint32_t cpu, long (*fn)(void *arg, void *key, void *value), void *arg);
 
 /* lru.c: the element to give up when none is free. The lock is held. */

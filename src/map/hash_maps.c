@@ -162,19 +162,6 @@ static int hash_user_delete(struct skep_map *map, const void *key, void **old_ob
 	return hash_remove(map, key);
 }
 
-static void copy_out(const struct skep_map *map, uint32_t index, void *value, uint64_t flags)
-{
-	const struct hash_table *t = hash_of(map);
-
-	if (!t->values) {
-		map_value_load(map, value, hash_value(map, t, index, 0), map->value_size, flags);
-		return;
-	}
-	for (uint32_t cpu = 0; cpu < map->n_cpus; cpu++)
-		map_load((uint8_t *)value + (size_t)cpu * map->elem_size, hash_value(map, t, index, cpu),
-			 map->elem_size);
-}
-
 /*
  * hash_user_lookup - a copy of one moment's value.
  *
@@ -202,7 +189,7 @@ static int hash_user_lookup(struct skep_map *map, const void *key, void *value, 
 		/* It may have become another key's between the two. */
 		if (!hash_key_equal(e->key, key, map->key_size))
 			continue;
-		copy_out(map, index, value, flags);
+		hash_copy_out(map, index, value, flags);
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&e->seq, memory_order_relaxed) == seq)
 			return 0;
@@ -212,7 +199,7 @@ static int hash_user_lookup(struct skep_map *map, const void *key, void *value, 
 	map_lock(map);
 	index = hash_find_any(map, key);
 	if (index != HASH_NONE)
-		copy_out(map, index, value, flags);
+		hash_copy_out(map, index, value, flags);
 	map_unlock(map);
 	return index == HASH_NONE ? -ENOENT : 0;
 }
@@ -225,7 +212,7 @@ static int hash_user_lookup_and_delete(struct skep_map *map, const void *key, vo
 	map_lock(map);
 	index = hash_find_any(map, key);
 	if (index != HASH_NONE) {
-		copy_out(map, index, value, flags);
+		hash_copy_out(map, index, value, flags);
 		hash_unlink(map, hash, index);
 		hash_free(map, index);
 	}
@@ -293,6 +280,7 @@ static const struct map_ops *hash_pick(const struct map_attr *attr);
 		.remove = hash_remove, .for_each = hash_for_each, .user_lookup = USER_LOOKUP,                          \
 		.user_update = hash_user_update, .user_delete = hash_user_delete,                                      \
 		.user_lookup_and_delete = hash_user_lookup_and_delete, .user_next_key = hash_next_key,                 \
+		.user_batch = hash_user_batch,                                                                         \
 	}
 
 const struct map_ops hash_ops = HASH_OPS(hash_lookup_any, hash_user_lookup);

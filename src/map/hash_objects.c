@@ -138,6 +138,7 @@ const struct map_ops hash_of_maps_ops = {
 	.user_lookup = object_user_lookup,
 	.user_delete = object_delete,
 	.user_next_key = hash_next_key,
+	.user_batch = hash_user_batch,
 };
 
 const struct map_ops devmap_hash_ops = {

@@ -49,8 +49,8 @@ static int plan(const struct map_attr *attr, const struct map_type_desc *type, s
 		return -EINVAL;
 	if ((attr->flags & BPF_F_RDONLY) && (attr->flags & BPF_F_WRONLY))
 		return -EINVAL;
-	if (attr->extra)
-		return -EINVAL; /* no family that skep has takes map_extra */
+	if (attr->extra && attr->type != BPF_MAP_TYPE_BLOOM_FILTER)
+		return -EINVAL;
 	err = type->ops->check(attr);
 	if (err)
 		return err;
@@ -390,6 +390,12 @@ int map_user_lookup_and_delete(struct skep_map *map, const void *key, void *valu
 int map_user_next_key(struct skep_map *map, const void *key, void *next)
 {
 	return map->ops->user_next_key ? map->ops->user_next_key(map, key, next) : -MAP_ENOTSUPP;
+}
+
+uint32_t map_user_batch(struct skep_map *map, uint32_t *at, uint32_t room, void *keys, void *values, uint64_t flags,
+			void **old)
+{
+	return map->ops->user_batch(map, at, room, keys, values, flags, old);
 }
 
 int map_freeze(struct skep_map *map)

@@ -41,6 +41,14 @@
 struct skep_map;
 struct map_ops;
 
+/* Batch commands, as the kernel's types have them. */
+enum {
+	MAP_BATCH_LOOKUP = 1, /* BPF_MAP_LOOKUP_BATCH */
+	MAP_BATCH_UPDATE = 2,
+	MAP_BATCH_DELETE = 4,
+	MAP_BATCH_TAKE = 8, /* BPF_MAP_LOOKUP_AND_DELETE_BATCH */
+};
+
 /* A map type as data: one row per type, all types of Linux 6.18, in map/types.c. */
 struct map_type_desc {
 	const char *name; /* "hash", as bpftool prints it */
@@ -50,6 +58,7 @@ struct map_type_desc {
 	const struct map_ops *ops; /* NULL: known, but skep has no such map yet */
 	bool percpu; /* a value per CPU; user space sees n_cpus * round_up(value_size, 8) bytes */
 	bool objects; /* values are programs, maps or the like, set by fd, read as id */
+	uint8_t batch; /* which batch commands the type has: MAP_BATCH_... */
 };
 
 extern const struct map_type_desc map_types[];
@@ -161,7 +170,7 @@ long map_for_each(struct skep_map *map, uint32_t cpu, long (*fn)(void *arg, void
 
 /*
  * The user's side: what bpf(2) commands call, with the kernel's results (man 2 bpf). Values of
- * per-CPU maps are map_user_value_size() bytes. @flags: BPF_ANY, BPF_NOEXIST, BPF_EXIST, and
+ * per-CPU maps are map_user_value_size() bytes. A bloom filter's lookup reads @value. @flags: BPF_ANY, BPF_NOEXIST, BPF_EXIST, and
  * for lookup and update BPF_F_LOCK. Object maps: lookup gives the 4-byte id; updates go
  * through map_set_object().
  */
@@ -170,6 +179,16 @@ int map_user_update(struct skep_map *map, const void *key, const void *value, ui
 int map_user_delete(struct skep_map *map, const void *key, void **old_obj);
 int map_user_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags);
 int map_user_next_key(struct skep_map *map, const void *key, void *next); /* key NULL: the first */
+/*
+ * map_user_batch - copy many elements of a hash out: of a map whose type has MAP_BATCH_TAKE.
+ * @at:    where to go on: 0 for the start; on return where the next call goes on, max_entries when nothing is left
+ * @room:  elements that @keys and @values have room for
+ * @flags: BPF_F_LOCK; the caller has checked that the map has locks
+ * @old:   NULL: the elements stay. Else they go, and this gets the object of each, or NULL.
+ * Return: elements copied. A map that may not be written is the caller's affair.
+ */
+uint32_t map_user_batch(struct skep_map *map, uint32_t *at, uint32_t room, void *keys, void *values, uint64_t flags,
+			void **old);
 int map_freeze(struct skep_map *map); /* -EPERM when frozen already, as the kernel's order of checks has it */
 
 /*
@@ -186,6 +205,21 @@ int map_set_object(struct skep_map *map, const void *key, uint32_t id, void *obj
 
 /* map_take_objects - empty a map of objects: calls put(arg, obj) once for each that was in it. */
 void map_take_objects(struct skep_map *map, void (*put)(void *arg, void *obj), void *arg);
+
+/*
+ * map_stack_put - bpf_get_stackid()'s part that concerns the map: put a call stack into a STACK_TRACE map.
+ * @ips:   @n addresses, innermost first, those that the program skips left out
+ * @ids:   maps made with BPF_F_STACK_BUILD_ID: the same frames by build id, as many; NULL: they are kept by address, with
+ *         BPF_STACK_BUILD_ID_IP, as the kernel does where a file cannot be told
+ * @flags: BPF_F_FAST_STACK_CMP, BPF_F_REUSE_STACKID; the caller has taken the others off
+ *
+ * Frames beyond the map's value size are dropped. Return: the id; -EFAULT for no frames, -EEXIST when another stack has
+ * the id, -ENOMEM when the map is full, -EINVAL for other flags (kernel/bpf/stackmap.c).
+ */
+long map_stack_put(struct skep_map *map, const uint64_t *ips, const struct bpf_stack_build_id *ids, uint32_t n,
+		   uint64_t flags);
+/* map_stack_frame_size - bytes of one frame in a STACK_TRACE map's value: 8, or 32 with build ids. */
+uint32_t map_stack_frame_size(const struct skep_map *map);
 
 /*
  * Ring buffers (kernel doc Documentation/bpf/ringbuf.rst). @flags: BPF_RB_NO_WAKEUP,

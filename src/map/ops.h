@@ -129,6 +129,8 @@ struct map_ops {
 	int (*user_delete)(struct skep_map *map, const void *key, void **old_obj);
 	int (*user_lookup_and_delete)(struct skep_map *map, const void *key, void *value, uint64_t flags);
 	int (*user_next_key)(struct skep_map *map, const void *key, void *next);
+	uint32_t (*user_batch)(struct skep_map *map, uint32_t *at, uint32_t room, void *keys, void *values,
+			       uint64_t flags, void **old);
 	int (*set_object)(struct skep_map *map, const void *key, uint32_t id, void *obj, const void *value,
 			  uint64_t flags, void **old);
 };
@@ -150,6 +152,6 @@ extern const struct map_ops prog_array_ops, perf_event_array_ops, cgroup_array_o
 extern const struct map_ops devmap_ops, cpumap_ops, xskmap_ops;
 extern const struct map_ops hash_ops, percpu_hash_ops, lru_hash_ops, lru_percpu_hash_ops;
 extern const struct map_ops hash_of_maps_ops, devmap_hash_ops;
-extern const struct map_ops lpm_trie_ops, ringbuf_ops, queue_stack_ops;
+extern const struct map_ops lpm_trie_ops, ringbuf_ops, queue_stack_ops, bloom_filter_ops, stack_trace_ops;
 
 #endif

@@ -39,23 +39,24 @@ static void a_map_without_engine_tells_and_freezes_and_holds_nothing(void **stat
 {
 	uint8_t value[64] = {0};
 	struct bpf_map_info info = {0};
-	int fd = call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = 64, .max_entries = 3,
-		      .map_name = "bloom");
+	int fd = call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_SOCKHASH, .key_size = 16, .value_size = 8,
+		      .max_entries = 3, .map_name = "sockets");
 
 	assert_true(fd >= 0);
 	assert_int_equal(call(BPF_OBJ_GET_INFO_BY_FD,
 			      .info = {.bpf_fd = (uint32_t)fd, .info_len = sizeof(info), .info = PTR(&info)}),
 			 0);
-	assert_int_equal(info.type, BPF_MAP_TYPE_BLOOM_FILTER);
-	assert_int_equal(info.value_size, 64);
+	assert_int_equal(info.type, BPF_MAP_TYPE_SOCKHASH);
+	assert_int_equal(info.value_size, 8);
 	assert_int_equal(info.max_entries, 3);
-	assert_string_equal(info.name, "bloom");
-	assert_true(call(BPF_MAP_UPDATE_ELEM, .map_fd = (uint32_t)fd, .value = PTR(value)) < 0);
-	assert_true(call(BPF_MAP_LOOKUP_ELEM, .map_fd = (uint32_t)fd, .value = PTR(value)) < 0);
+	assert_string_equal(info.name, "sockets");
+	assert_true(call(BPF_MAP_UPDATE_ELEM, .map_fd = (uint32_t)fd, .key = PTR(value), .value = PTR(value)) < 0);
+	assert_true(call(BPF_MAP_LOOKUP_ELEM, .map_fd = (uint32_t)fd, .key = PTR(value), .value = PTR(value)) < 0);
 	assert_int_equal(call(BPF_MAP_FREEZE, .map_fd = (uint32_t)fd), 0);
 	assert_int_equal(call(BPF_MAP_FREEZE, .map_fd = (uint32_t)fd), -EPERM);
 	close(fd);
-	assert_int_equal(call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = 64), -EINVAL);
+	assert_int_equal(call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_SOCKHASH, .key_size = 16, .value_size = 8),
+			 -EINVAL);
 }
 
 static void arrays_hold_values_for_libbpf_fills_them(void **state)

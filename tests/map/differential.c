@@ -121,8 +121,12 @@ static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
 		a.max_entries = PICK(entries);
 		if ((uint64_t)a.value_size * a.max_entries > 16 << 20)
 			continue;
-		if ((a.type == BPF_MAP_TYPE_QUEUE || a.type == BPF_MAP_TYPE_STACK) && test_random(&r) % 2)
+		if ((a.type == BPF_MAP_TYPE_QUEUE || a.type == BPF_MAP_TYPE_STACK ||
+		     a.type == BPF_MAP_TYPE_BLOOM_FILTER) &&
+		    test_random(&r) % 2)
 			a.key_size = 0;
+		if (a.type == BPF_MAP_TYPE_STACK_TRACE && test_random(&r) % 2)
+			a.value_size = 8 * (uint32_t)(test_random(&r) % (test_random(&r) % 2 ? 130 : 520));
 		if (a.type == BPF_MAP_TYPE_RINGBUF && test_random(&r) % 2)
 			a.key_size = a.value_size = 0;
 		if (test_random(&r) % 2)
@@ -133,12 +137,14 @@ static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
 			a.flags |= BPF_F_NO_PREALLOC;
 		if (test_random(&r) % 50 == 0)
 			a.extra = 1;
+		if (a.type == BPF_MAP_TYPE_BLOOM_FILTER && test_random(&r) % 2)
+			a.extra = test_random(&r) % 20;
 		if (test_random(&r) % 50 == 0)
 			strcpy(a.name, test_random(&r) % 2 ? "a_name.2" : "not/a/name");
 		/* In the kernel this one asks for an fd or BTF that is not given here. */
 		if (a.type == BPF_MAP_TYPE_CPUMAP && a.max_entries > 100)
 			continue; /* the limit is the kernel's CONFIG_NR_CPUS */
-		a.flags &= ~(uint32_t)(BPF_F_STACK_BUILD_ID | BPF_F_CLONE);
+		a.flags &= ~(uint32_t)BPF_F_CLONE;
 		compare_creation(a);
 	}
 }
@@ -191,6 +197,30 @@ static void sizes_beyond_the_limits_fail_as_in_the_kernel(void **state)
 		{.type = BPF_MAP_TYPE_CPUMAP, .key_size = 4, .value_size = 4, .max_entries = 1u << 20},
 		{.type = BPF_MAP_TYPE_QUEUE, .value_size = 4 << 20, .max_entries = 1},
 		{.type = BPF_MAP_TYPE_STACK, .value_size = (4 << 20) + 1, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = 4 << 20, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = (4 << 20) + 1, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_BLOOM_FILTER, .key_size = 4, .value_size = (4 << 20) + 1, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = 4, .max_entries = 1, .extra = 15},
+		{.type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = 4, .max_entries = 1, .extra = 16},
+		{.type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = 4, .max_entries = 1, .extra = 1ull << 32},
+		{.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4, .value_size = 127 * 8, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4, .value_size = 128 * 8, .max_entries = 1},
+		{.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4, .value_size = 8, .max_entries = 0x80000001u},
+		{.type = BPF_MAP_TYPE_STACK_TRACE,
+		 .key_size = 4,
+		 .value_size = 127 * 32,
+		 .max_entries = 3,
+		 .flags = BPF_F_STACK_BUILD_ID},
+		{.type = BPF_MAP_TYPE_STACK_TRACE,
+		 .key_size = 4,
+		 .value_size = 128 * 32,
+		 .max_entries = 3,
+		 .flags = BPF_F_STACK_BUILD_ID},
+		{.type = BPF_MAP_TYPE_STACK_TRACE,
+		 .key_size = 4,
+		 .value_size = 40,
+		 .max_entries = 3,
+		 .flags = BPF_F_STACK_BUILD_ID},
 		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4095},
 		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 2048},
 		{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 3 * 4096},
@@ -374,8 +404,11 @@ static void run(struct pair *p)
 	bool iterates_in_order =
 		!p->lpm && p->skep->type->type != BPF_MAP_TYPE_HASH && strstr(p->skep->type->name, "hash") == NULL;
 	uint64_t r = seed ^ p->skep->type->type << 20 ^ p->key_size;
+	/* Each change of a map of maps waits for a grace period in the kernel. */
+	bool of_maps =
+		p->skep->type->type == BPF_MAP_TYPE_ARRAY_OF_MAPS || p->skep->type->type == BPF_MAP_TYPE_HASH_OF_MAPS;
 
-	for (uint32_t i = 0; i < steps; i++) {
+	for (uint32_t i = 0; i < (of_maps ? steps / 4 : steps); i++) {
 		uint8_t key[MAX_KEY], value[2][MAX_VALUE], next[2][MAX_KEY];
 		uint32_t op = (uint32_t)(test_random(&r) % 6);
 		uint32_t object = p->n_objects ? (uint32_t)(test_random(&r) % p->n_objects) : 0;
@@ -711,6 +744,222 @@ static void queues_and_stacks_agree(void **state)
 		}
 }
 
+/* Results are the same but for what was never pushed: there each system has false positives of its own, about as many. */
+static void bloom_filters_agree(void **state)
+{
+	static const struct {
+		uint32_t value_size, max_entries, extra, flags;
+	} shapes[] = {
+		{4, 1000, 0, 0}, {8, 1000, 1, BPF_F_ZERO_SEED}, {13, 500, 15, 0}, {100, 1, 0, 0}, {16, 3000, 7, 0}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct pair p = pair_open((struct map_attr){.type = BPF_MAP_TYPE_BLOOM_FILTER,
+							    .value_size = shapes[i].value_size,
+							    .max_entries = shapes[i].max_entries,
+							    .flags = shapes[i].flags,
+							    .extra = shapes[i].extra},
+					  1);
+		uint32_t n = shapes[i].max_entries, positive[2] = {0, 0};
+		uint64_t r = seed + i;
+		uint8_t value[MAX_VALUE] = {0};
+		void *old;
+
+		for (uint32_t k = 0; k < n; k++) {
+			uint64_t flags = k % 10 ? 0 : random_flags(&r), other = k % 7 ? 0 : random_flags(&r);
+			int want, got;
+
+			memcpy(value, &k, 4);
+			want = kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, NULL, value, flags);
+			assert_int_equal(map_user_update(p.skep, NULL, value, flags), want);
+			if (want) {
+				assert_int_equal(kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, NULL, value, 0), 0);
+				assert_int_equal(map_push(p.skep, value, 0), 0);
+			}
+			got = map_user_lookup(p.skep, NULL, value, other);
+			want = kernel_elem(BPF_MAP_LOOKUP_ELEM, p.kernel, NULL, value, other);
+			assert_int_equal(got, want);
+			assert_int_equal(want, other ? -EINVAL : 0);
+			assert_memory_equal(value, &k, 4);
+		}
+		for (uint32_t k = 1 << 24; k < (1 << 24) + 10000; k++) {
+			int err[2];
+
+			memcpy(value, &k, 4);
+			err[0] = kernel_elem(BPF_MAP_LOOKUP_ELEM, p.kernel, NULL, value, 0);
+			err[1] = map_user_lookup(p.skep, NULL, value, 0);
+			for (int side = 0; side < 2; side++) {
+				assert_true(!err[side] || err[side] == -ENOENT);
+				positive[side] += !err[side];
+			}
+		}
+		/* Of 10,000: within a half of the kernel's and what chance allows. */
+		if (positive[1] > positive[0] + positive[0] / 2 + 60)
+			fail_msg("%u hash functions: %u false positives of 10,000, the kernel has %u", shapes[i].extra,
+				 positive[1], positive[0]);
+		assert_int_equal(map_user_delete(p.skep, NULL, &old),
+				 kernel_elem(BPF_MAP_DELETE_ELEM, p.kernel, NULL, NULL, 0));
+		assert_int_equal(map_user_next_key(p.skep, NULL, value),
+				 kernel_elem(BPF_MAP_GET_NEXT_KEY, p.kernel, NULL, value, 0));
+		assert_int_equal(map_user_lookup_and_delete(p.skep, NULL, value, 0),
+				 kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p.kernel, NULL, value, 0));
+		pair_close(&p);
+	}
+}
+
+/* stack_program - a program that puts its own kernel stack, without args[0] & 0xff frames, into a map. */
+static int stack_program(int map)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_1},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = BPF_REG_2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map},
+		{0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_stackid},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .insn_cnt = ARRAY_SIZE(insns)};
+
+	attr.insns = (uint64_t)(uintptr_t)insns;
+	attr.license = (uint64_t)(uintptr_t) "GPL";
+	return kernel_bpf(BPF_PROG_LOAD, &attr);
+}
+
+/* put_stack - one more stack on both sides: the kernel's own, without @skip frames, and a made-up one. */
+static void put_stack(const struct pair *p, int prog, uint32_t skip, uint64_t flags, int ids[2])
+{
+	uint64_t args[1] = {skip | flags}, ips[3] = {0xffffffff81000000 + skip, 2, 3};
+	union bpf_attr attr = {.test = {.prog_fd = (uint32_t)prog, .ctx_size_in = sizeof(args)}};
+
+	attr.test.ctx_in = (uint64_t)(uintptr_t)args;
+	assert_int_equal(kernel_bpf(BPF_PROG_TEST_RUN, &attr), 0);
+	ids[0] = (int)attr.test.retval;
+	ids[1] = (int)map_stack_put(p->skep, ips, NULL, 3, flags);
+}
+
+/* empty_both - empty both. */
+static void empty_both(const struct pair *p)
+{
+	uint32_t key;
+	void *old;
+
+	while (!kernel_elem(BPF_MAP_GET_NEXT_KEY, p->kernel, NULL, &key, 0))
+		assert_int_equal(kernel_elem(BPF_MAP_DELETE_ELEM, p->kernel, &key, NULL, 0), 0);
+	while (!map_user_next_key(p->skep, NULL, &key))
+		assert_int_equal(map_user_delete(p->skep, &key, &old), 0);
+}
+
+/* Which id a stack gets is each system's own. What a call does with an id that has one, or none, or is none, is not. */
+static void stack_traces_agree(void **state)
+{
+	struct pair p = pair_open(
+		(struct map_attr){
+			.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4, .value_size = 40, .max_entries = 4096},
+		1);
+	int prog = stack_program(p.kernel), ids[6][2];
+	uint64_t r = seed;
+
+	assert_true(prog >= 0);
+	for (uint32_t i = 0; i < steps; i++) {
+		uint32_t which = (uint32_t)(test_random(&r) % ARRAY_SIZE(ids)), key[2], next[2] = {7, 7};
+		uint64_t flags = test_random(&r) % 4 ? 0 : random_flags(&r), value[2][5], ips[5] = {0};
+		int err[2] = {0, 0}, op = (int)(test_random(&r) % 6);
+		void *old;
+
+		/* Two frames at least stay, so that the kernel has a stack to give. */
+		put_stack(&p, prog, which % 3, 0, ids[which]);
+		assert_true(ids[which][0] >= 0 && ids[which][1] >= 0);
+		key[0] = (uint32_t)ids[which][0];
+		key[1] = (uint32_t)ids[which][1];
+		if (test_random(&r) % 3 == 0) /* no id */
+			key[0] = key[1] = 4096 + (uint32_t)test_random(&r) % 2 * 12345;
+		memset(value, 0xee, sizeof(value));
+		switch (op) {
+		case 0:
+			err[0] = kernel_elem(BPF_MAP_LOOKUP_ELEM, p.kernel, &key[0], value[0], flags);
+			err[1] = map_user_lookup(p.skep, &key[1], value[1], flags);
+			ips[0] = 0xffffffff81000000 + which % 3, ips[1] = 2, ips[2] = 3;
+			if (!err[1])
+				assert_memory_equal(value[1], ips, sizeof(ips));
+			break;
+		case 1:
+			err[0] = kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, &key[0], value[0], flags);
+			err[1] = map_user_update(p.skep, &key[1], value[1], flags);
+			break;
+		case 2: /* twice: it is there, then it is not */
+			for (int k = 0; k < 2; k++) {
+				err[0] = kernel_elem(BPF_MAP_DELETE_ELEM, p.kernel, &key[0], NULL, 0);
+				err[1] = map_user_delete(p.skep, &key[1], &old);
+				assert_int_equal(err[0], err[1]);
+			}
+			break;
+		case 3: /* the only one: then the end */
+			empty_both(&p);
+			put_stack(&p, prog, which % 3, 0, ids[which]);
+			key[0] = (uint32_t)ids[which][0];
+			key[1] = (uint32_t)ids[which][1];
+			err[0] = kernel_elem(BPF_MAP_GET_NEXT_KEY, p.kernel, &key[0], &next[0], 0);
+			err[1] = map_user_next_key(p.skep, &key[1], &next[1]);
+			assert_int_equal(err[1], -ENOENT);
+			break;
+		case 4: /* an id without a stack: from the start */
+			empty_both(&p);
+			put_stack(&p, prog, which % 3, 0, ids[which]);
+			key[0] = ((uint32_t)ids[which][0] + 1) % 4096;
+			key[1] = ((uint32_t)ids[which][1] + 1) % 4096;
+			err[0] = kernel_elem(BPF_MAP_GET_NEXT_KEY, p.kernel, &key[0], &next[0], 0);
+			err[1] = map_user_next_key(p.skep, &key[1], &next[1]);
+			assert_int_equal(next[0], ids[which][0]);
+			assert_int_equal(next[1], ids[which][1]);
+			break;
+		case 5:
+			err[0] = kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p.kernel, &key[0], value[0], flags);
+			err[1] = map_user_lookup_and_delete(p.skep, &key[1], value[1], flags);
+			break;
+		}
+		if (err[0] != err[1])
+			fail_msg("step %u: op %d of id %u/%u flags %#llx: kernel %d, skep %d", i, op, key[0], key[1],
+				 (unsigned long long)flags, err[0], err[1]);
+	}
+	close(prog);
+	pair_close(&p);
+}
+
+/* With one id all stacks meet: refused, or replaced while an element is free, or not found. */
+static void stacks_that_meet_agree(void **state)
+{
+	for (uint32_t build_ids = 0; build_ids < 2; build_ids++) {
+		struct pair p = pair_open((struct map_attr){.type = BPF_MAP_TYPE_STACK_TRACE,
+							    .key_size = 4,
+							    .value_size = build_ids ? 160 : 40,
+							    .max_entries = 1,
+							    .flags = build_ids ? BPF_F_STACK_BUILD_ID : 0},
+					  1);
+		int prog = stack_program(p.kernel), ids[2];
+		uint32_t zero = 0;
+		void *old;
+
+		assert_true(prog >= 0);
+		put_stack(&p, prog, 0, 0, ids);
+		assert_int_equal(ids[0], 0);
+		assert_int_equal(ids[1], 0);
+		for (uint32_t skip = 1; skip < 3; skip++)
+			for (uint32_t how = 0; how < 4; how++) {
+				put_stack(&p, prog, skip,
+					  (how & 1 ? BPF_F_REUSE_STACKID : 0) | (how & 2 ? BPF_F_FAST_STACK_CMP : 0),
+					  ids);
+				if (ids[0] != ids[1])
+					fail_msg("build ids %u, flags %u: kernel %d, skep %d", build_ids, how, ids[0],
+						 ids[1]);
+			}
+		assert_int_equal(map_user_delete(p.skep, &zero, &old), 0);
+		assert_int_equal(kernel_elem(BPF_MAP_DELETE_ELEM, p.kernel, &zero, NULL, 0), 0);
+		put_stack(&p, prog, 2, BPF_F_REUSE_STACKID, ids);
+		assert_int_equal(ids[0], 0);
+		assert_int_equal(ids[1], 0);
+		close(prog);
+		pair_close(&p);
+	}
+}
+
 static void frozen_maps_agree(void **state)
 {
 	struct map_attr a = {.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4, .max_entries = 4};
@@ -800,6 +1049,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(perf_event_and_cgroup_arrays_agree),
 		cmocka_unit_test(device_and_cpu_maps_agree),
 		cmocka_unit_test(queues_and_stacks_agree),
+		cmocka_unit_test(bloom_filters_agree),
+		cmocka_unit_test(stack_traces_agree),
+		cmocka_unit_test(stacks_that_meet_agree),
 		cmocka_unit_test(frozen_maps_agree),
 		cmocka_unit_test(ring_buffers_refuse_elements_as_in_the_kernel),
 		cmocka_unit_test(user_space_maps_a_ring_as_in_the_kernel),
