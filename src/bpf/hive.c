@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "bpf/fd.h"
 #include "bpf/pin.h"
+#include "bpf/timers.h"
 #include "btf/kernel.h"
 #include "btf/types.h"
 #include "helper/fib.h"
@@ -92,7 +93,8 @@ int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
 	hive->workers = aligned_alloc(64, ALIGN_UP(hive->n_cpus * sizeof(*hive->workers), (size_t)64));
 	if (hive->workers)
 		memset(hive->workers, 0, hive->n_cpus * sizeof(*hive->workers));
-	if (!hive->helpers || !hive->workers) {
+	hive->timers = timers_new(hive);
+	if (!hive->helpers || !hive->workers || !hive->timers) {
 		err = -ENOMEM;
 		goto fail;
 	}
@@ -107,6 +109,7 @@ int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
 		env->rng = hive->seed + i * 0x9e3779b97f4a7c15ull;
 		env->trace.write = hive->trace;
 		env->trace.arg = hive->trace_arg;
+		timers_prepare_env(hive->timers, env);
 	}
 	if (hive->flags & SKEP_CHECK_ONLY) {
 		if (opts.btf_path && !(hive->btf_path = strdup(opts.btf_path)))
@@ -174,6 +177,8 @@ void skep_hive_free(struct skep_hive *hive)
 {
 	if (!hive)
 		return;
+	if (hive->timers)
+		timers_stop(hive->timers);
 	pthread_mutex_lock(&hive->lock);
 	if (hive->workers)
 		destroy_all(hive);
@@ -194,6 +199,7 @@ void skep_hive_free(struct skep_hive *hive)
 	}
 	free(hive->btf_path);
 	fib_free(hive->fib);
+	timers_free(hive->timers);
 	kernel_types_free(hive->kernel_types);
 	btf__free(hive->presented);
 	free(hive->workers);

@@ -47,6 +47,7 @@ struct kernel_types; /* btf/types.h */
 struct hive_hook; /* link.h */
 struct check; /* check.h */
 struct caller_fd; /* caller.h */
+struct hive_timers; /* timers.h */
 
 enum hive_kind {
 	HIVE_MAP,
@@ -86,6 +87,8 @@ struct hive_map {
 	struct hive_map *inner; /* map-in-map: the template, held */
 	bool unprivileged; /* made without CAP_PERFMON (hive->caps) */
 	struct btf_record *record; /* special fields of its value, owned; NULL: none */
+	bool timed; /* the values have a timer, at timer_off */
+	uint32_t timer_off;
 };
 
 /* A perf buffer behind an fd; elements of PERF_EVENT_ARRAY maps point at buf. */
@@ -209,6 +212,7 @@ struct skep_hive {
 		struct hive_poll *next;
 	} * polls;
 
+	struct hive_timers *timers;
 	struct fib *fib; /* the routing table of runs that begin now; NULL: none */
 	struct check *check; /* loads whose verification is put off; NULL: none (check.h) */
 
@@ -240,6 +244,8 @@ struct hive_object *hive_object_by_id(struct skep_hive *hive, enum hive_kind kin
 struct hive_object *hive_object_after(struct skep_hive *hive, enum hive_kind kind, uint32_t id);
 void hive_object_hold(struct hive_object *o);
 void hive_object_put(struct hive_object *o);
+/* hive_object_held - does anybody outside hold it, by an fd or a pin? Needs no lock: the answer may be old by the time it is read. */
+bool hive_object_held(const struct hive_object *o);
 /* hive_object_destroy - destroy an object that nothing inside refers to, whoever holds fds; for the end of a hive. */
 void hive_object_destroy(struct hive_object *o);
 /* hive_sweep - destroy every object that nobody can reach any more. */

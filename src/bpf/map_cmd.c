@@ -6,6 +6,7 @@
 #include "bpf/map_elem.h"
 #include "bpf/fd.h"
 #include "bpf/shell.h"
+#include "bpf/timers.h"
 #include "verify/record.h"
 #include "verify/verify.h"
 
@@ -69,6 +70,8 @@ bool hive_map_clear_objects(struct hive_map *m)
 	/* A walk over billions of slots takes its time. */
 	if (m->map->type->objects && m->filled)
 		map_take_objects(m->map, take_one, &t);
+	if (m->timed)
+		t.any |= timers_cancel_map(m);
 	return t.any;
 }
 
@@ -183,6 +186,9 @@ static int take_record(struct skep_hive *hive, struct hive_map *m)
 		err = btf_record_map_check(m->record, m->map->type->type, m->map->flags);
 	if (!err && m->record)
 		m->map->spin_lock_off = m->record->spin_lock_off;
+	/* A shell has no values. */
+	if (!err && m->record && m->record->timer_off >= 0 && !(hive->flags & SKEP_CHECK_ONLY))
+		err = timers_attach(m, (uint32_t)m->record->timer_off);
 	return err;
 }
 

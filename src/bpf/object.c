@@ -198,6 +198,11 @@ static bool held_outside(const struct hive_object *o)
 	return false;
 }
 
+bool hive_object_held(const struct hive_object *o)
+{
+	return o->pins || held_outside(o);
+}
+
 /*
  * An object that nobody inside refers to goes when nobody outside holds an fd either. Return: whether anything
  * changed, so that a walk over the table must begin again.
@@ -205,15 +210,15 @@ static bool held_outside(const struct hive_object *o)
 static bool try_destroy(struct hive_object *o)
 {
 	struct hive_map *m = o->kind == HIVE_MAP ? container_of(o, struct hive_map, o) : NULL;
-	bool circle = m && m->map->type->type == BPF_MAP_TYPE_PROG_ARRAY && o->refs && !o->pins;
+	bool circle = m && (m->map->type->type == BPF_MAP_TYPE_PROG_ARRAY || m->timed) && o->refs && !o->pins;
 	bool changed = false;
 
 	/* The system is asked last: most objects are referred to. */
 	if (o->gone || (o->refs && !circle) || held_outside(o))
 		return false;
 	/*
-	 * Programs in a prog array may use that same array: a circle that refs alone never lets go. As in the kernel the
-	 * array is emptied when no fd and no pin is left.
+	 * Programs in a prog array may use that same array, and so may callbacks of a map's timers: a circle that refs alone never lets
+	 * go. As in the kernel the array is emptied, and timers end, when no fd and no pin is left.
 	 */
 	if (circle) {
 		o->refs++; /* what goes with the programs must not be this map, under our feet */

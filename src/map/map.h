@@ -139,6 +139,16 @@ int map_attach(int fd, struct skep_map **out);
 /* map_destroy - unmap, close and free. NULL is fine. The owner has put every object in objs[] before. */
 void map_destroy(struct skep_map *map);
 
+/*
+ * map_set_timers - the values have a struct bpf_timer: a hash, an LRU hash or an array, before it is used.
+ * @off:  where in the value; its first 8 bytes are the owner's to use while the element stands, 0 when it is new
+ * @gone: called when an element that has a number there is replaced or removed, but for LRU maps' evictions
+ * Return: 0 or -ENOMEM.
+ */
+int map_set_timers(struct skep_map *map, uint32_t off, void (*gone)(void *arg, uint64_t id), void *arg);
+/* map_key_of_value - the key of a value in such a map; of an array it is written to @index. */
+const void *map_key_of_value(const struct skep_map *map, const void *value, uint32_t *index);
+
 /* map_value_lock, map_value_unlock - the lock behind bpf_spin_lock(): 4 bytes in a value, zero when free. */
 void map_value_lock(uint32_t *lock);
 void map_value_unlock(uint32_t *lock);

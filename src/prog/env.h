@@ -12,12 +12,25 @@
 
 struct fib;
 struct packet;
+struct skep_env;
+struct skep_map;
 
 /* Why a run ended early. The run's return value is 0 then. */
 enum skep_fault {
 	FAULT_NONE,
 	FAULT_NO_HELPER, /* called a helper that does not exist here, such as one that CO-RE poisoned */
 	FAULT_DEPTH, /* more than SKEP_MAX_CALL_FRAMES calls deep */
+};
+
+/*
+ * Who keeps the timers of maps: bpf_timer_init() and the three after it. @field is the struct bpf_timer in a map's value. Return: the
+ * helpers' results.
+ */
+struct timer_host {
+	int64_t (*init)(struct skep_env *env, uint64_t *field, struct skep_map *map, uint64_t flags);
+	int64_t (*set_callback)(struct skep_env *env, uint64_t *field, uint64_t fn);
+	int64_t (*start)(struct skep_env *env, uint64_t *field, uint64_t ns, uint64_t flags);
+	int64_t (*cancel)(struct skep_env *env, uint64_t *field);
 };
 
 struct skep_env {
@@ -51,6 +64,7 @@ struct skep_env {
 		void *arg;
 	} trace;
 	const struct fib *fib; /* what bpf_fib_lookup() asks (helper/fib.h); NULL: there are no interfaces */
+	const struct timer_host *timers; /* NULL: there are none */
 	uint64_t rng; /* state of bpf_get_prandom_u32() */
 	void *user; /* an embedder's own; helpers of its own find it here */
 };

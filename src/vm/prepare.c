@@ -165,6 +165,11 @@ int vm_prepare(const struct skep_code *code, struct vm_prog **out)
 	return 0;
 }
 
+bool vm_holds(const struct vm_prog *prog, uint64_t fn)
+{
+	return prog && fn - (uintptr_t)prog->insns < prog->n_insns * sizeof(prog->insns[0]);
+}
+
 void vm_free(struct vm_prog *prog)
 {
 	if (!prog)

@@ -28,6 +28,9 @@ uint64_t vm_run(const struct vm_prog *prog, void *ctx, struct skep_env *env);
 /* vm_run_args - vm_run() with all five argument registers; for conformance vectors. */
 uint64_t vm_run_args(const struct vm_prog *prog, const uint64_t args[5], struct skep_env *env);
 
+/* vm_holds - whether a callback, as LD_FUNC gives it to a helper, is one of the program's functions. NULL has none. */
+bool vm_holds(const struct vm_prog *prog, uint64_t fn);
+
 void vm_free(struct vm_prog *prog);
 
 #endif

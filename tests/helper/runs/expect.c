@@ -3,6 +3,7 @@
 
 #include <bpf/btf.h>
 #include <string.h>
+#include <sys/mman.h>
 
 int64_t word(const char s[8])
 {
@@ -12,7 +13,7 @@ int64_t word(const char s[8])
 	return w;
 }
 
-/* Where a variable is in its section. */
+/* Where a variable is in its section; UINT32_MAX: not there. */
 static uint32_t offset_of(const struct bpf_object *obj, const char *section, const char *name)
 {
 	const struct btf *btf = bpf_object__btf(obj);
@@ -25,8 +26,7 @@ static uint32_t offset_of(const struct bpf_object *obj, const char *section, con
 		if (!strcmp(btf__name_by_offset(btf, btf__type_by_id(btf, v->type)->name_off), name))
 			return v->offset;
 	}
-	fail_msg("no variable %s in %s", name, section);
-	return 0;
+	return UINT32_MAX;
 }
 
 static struct bpf_map *section_of(struct bpf_object *obj, const char *name)
@@ -104,4 +104,52 @@ void set_constant(struct bpf_object *obj, const char *name, uint64_t value)
 	memcpy(copy + at, &value, sizeof(value));
 	assert_int_equal(bpf_map__set_initial_value(map, copy, len), 0);
 	free(copy);
+}
+
+static const char *section_with(const struct bpf_object *obj, const char *name, uint32_t *at)
+{
+	static const char *const sections[] = {".bss", ".data"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+		*at = offset_of(obj, sections[i], name);
+		if (*at != UINT32_MAX)
+			return sections[i];
+	}
+	fail_msg("no variable %s", name);
+	return NULL;
+}
+
+uint32_t variable_offset(struct bpf_object *obj, const char *name)
+{
+	uint32_t at;
+
+	section_with(obj, name, &at);
+	return at;
+}
+
+/* In place, through a mapping: programs see what is written at once, and nothing else is. */
+static int64_t access_variable(struct bpf_object *obj, const char *name, const int64_t *set)
+{
+	uint32_t at;
+	struct bpf_map *map = section_of(obj, section_with(obj, name, &at));
+	size_t len = ALIGN_UP(bpf_map__value_size(map), 4096);
+	uint8_t *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	int64_t value;
+
+	assert_true(mem != MAP_FAILED);
+	if (set)
+		__atomic_store_n((int64_t *)(mem + at), *set, __ATOMIC_SEQ_CST);
+	value = __atomic_load_n((int64_t *)(mem + at), __ATOMIC_SEQ_CST);
+	munmap(mem, len);
+	return value;
+}
+
+int64_t variable_of(struct bpf_object *obj, const char *name)
+{
+	return access_variable(obj, name, NULL);
+}
+
+void set_variable(struct bpf_object *obj, const char *name, int64_t value)
+{
+	access_variable(obj, name, &value);
 }

@@ -22,6 +22,11 @@ void expect_out(struct bpf_object *obj, const int64_t *want, size_t n, const cha
 /* out_of - the words themselves. */
 void out_of(struct bpf_object *obj, int64_t out[OUT_WORDS]);
 
+/* variable_of, set_variable - one "long long" of .bss or .data by its name, and where in its section it is. */
+int64_t variable_of(struct bpf_object *obj, const char *name);
+void set_variable(struct bpf_object *obj, const char *name, int64_t value);
+uint32_t variable_offset(struct bpf_object *obj, const char *name);
+
 /* set_constant - give a "const volatile __u64" its value, before loading. */
 void set_constant(struct bpf_object *obj, const char *name, uint64_t value);
 
