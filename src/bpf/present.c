@@ -12,9 +12,12 @@
 #include <sys/mman.h>
 #include <sys/utsname.h>
 
-/* What programs ask of the configuration (.kconfig externs), as the hive behaves. */
-static const char kconfig[] = "CONFIG_BPF=y\n"
+/* What programs ask of the configuration (.kconfig externs), as the hive behaves. By its second line bpftool knows one. */
+static const char kconfig[] = "#\n"
+			      "# Automatically generated file; DO NOT EDIT.\n"
+			      "CONFIG_BPF=y\n"
 			      "CONFIG_BPF_SYSCALL=y\n"
+			      "CONFIG_HAVE_EBPF_JIT=y\n"
 			      "CONFIG_BPF_JIT=y\n"
 			      "CONFIG_NET=y\n"
 			      "CONFIG_INET=y\n"

@@ -20,6 +20,7 @@
 #include "bpf/present.h"
 #include "base/util.h"
 #include "hive/client.h"
+#include "preload/hive.h"
 #include "preload/next.h"
 
 #include <errno.h>
@@ -38,7 +39,6 @@
 #ifndef BPF_FS_MAGIC
 #define BPF_FS_MAGIC 0xcafe4a11
 #endif
-#define BPFFS "/sys/fs/bpf"
 
 static struct client hive;
 
@@ -68,7 +68,7 @@ static int result(int ret, const char *why)
 	return -1;
 }
 
-static int ask(enum msg_ask what, int number, const char *text)
+int preload_ask(enum msg_ask what, int number, const char *text)
 {
 	char why[256] = "";
 
@@ -92,7 +92,7 @@ EXPORT long syscall(long nr, ...)
 
 /* Paths. */
 
-static bool is_below(const char *path, const char *dir)
+bool preload_is_below(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);
 
@@ -201,7 +201,7 @@ static bool open_ours(const char *path, int *fd)
 
 	if (number >= 0 ? !is_object(number) : !is_presented(path))
 		return false;
-	*fd = number >= 0 ? ask(ASK_FDINFO, number, NULL) : ask(ASK_FILE, 0, path);
+	*fd = number >= 0 ? preload_ask(ASK_FDINFO, number, NULL) : preload_ask(ASK_FILE, 0, path);
 	/* As it was: without a hive the machine's own file is better than none. */
 	return *fd >= 0 || errno != ENOSYS;
 }
@@ -305,24 +305,24 @@ static int stat_bpffs(struct statfs *st)
 
 EXPORT int statfs(const char *path, struct statfs *st)
 {
-	return is_below(path, BPFFS) ? stat_bpffs(st) : NEXT(statfs)(path, st);
+	return preload_is_below(path, BPFFS) ? stat_bpffs(st) : NEXT(statfs)(path, st);
 }
 
 /* On x86-64 the two structs are one. */
 _Static_assert(sizeof(struct statfs) == sizeof(struct statfs64), "statfs64");
 EXPORT int statfs64(const char *path, struct statfs64 *st)
 {
-	return is_below(path, BPFFS) ? stat_bpffs((struct statfs *)st) : NEXT(statfs64)(path, st);
+	return preload_is_below(path, BPFFS) ? stat_bpffs((struct statfs *)st) : NEXT(statfs64)(path, st);
 }
 
 EXPORT int mkdir(const char *path, mode_t mode)
 {
-	return is_below(path, BPFFS) ? 0 : NEXT(mkdir)(path, mode);
+	return preload_is_below(path, BPFFS) ? 0 : NEXT(mkdir)(path, mode);
 }
 
 EXPORT int unlink(const char *path)
 {
-	return is_below(path, BPFFS) ? ask(ASK_UNLINK, 0, path) : NEXT(unlink)(path);
+	return preload_is_below(path, BPFFS) ? preload_ask(ASK_UNLINK, 0, path) : NEXT(unlink)(path);
 }
 
 /* The rest of what loaders do first. */

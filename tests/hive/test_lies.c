@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Clients that lie, stop or die, servers that die, and users that are others: the hive stays usable, and nobody is let in. */
+#include "util.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* The connection is over: reading it gives its end, in a while. */
+static void expect_hung_up(int sock)
+{
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	struct msg m;
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(wire_receive(sock, &m, NULL, 0, NULL), -EPIPE);
+	close(sock);
+}
+
+static struct msg hear(int sock)
+{
+	uint8_t payload[MSG_MAX];
+	struct msg m;
+
+	assert_true(wire_receive(sock, &m, payload, sizeof(payload), NULL) >= 0);
+	return m;
+}
+
+static void who_does_not_greet_is_hung_up_on(void **state)
+{
+	struct msg m = {.type = MSG_CALL, .value = BPF_MAP_GET_NEXT_ID};
+	int sock = raw_connect();
+
+	assert_int_equal(wire_send(sock, &m, NULL, 0, NULL, 0, -1), 0);
+	expect_hung_up(sock);
+	hive_is_well();
+}
+
+static void another_version_is_told_so(void **state)
+{
+	struct msg m = {.type = MSG_ASK, .value = ASK_HELLO, .len = MSG_VERSION + 1};
+	int sock = raw_connect();
+
+	assert_int_equal(wire_send(sock, &m, NULL, 0, NULL, 0, -1), 0);
+	assert_int_equal(hear(sock).value, -EPROTONOSUPPORT);
+	close(sock);
+}
+
+/* Messages that have no meaning, in a greeted connection. */
+static void what_has_no_meaning_ends_the_connection(void **state)
+{
+	const struct msg bad[] = {
+		{.type = 0},
+		{.type = 77},
+		{.type = MSG_DATA},
+		{.type = MSG_CALL, .n_fds = 1},
+		{.type = MSG_CALL, .n_fds = UINT32_MAX},
+		{.type = MSG_CALL, .n_fds = UINT32_MAX / sizeof(struct msg_fd) + 2},
+	};
+	char half[sizeof(struct msg) / 2] = {0};
+	int sock;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		sock = raw_greet();
+		assert_int_equal(wire_send(sock, &bad[i], NULL, 0, NULL, 0, -1), 0);
+		expect_hung_up(sock);
+	}
+	sock = raw_greet();
+	assert_int_equal(send(sock, half, sizeof(half), 0), sizeof(half));
+	expect_hung_up(sock);
+	sock = raw_greet();
+	{
+		AUTO_FREE uint8_t *huge = calloc(1, MSG_MAX + 1);
+
+		memcpy(huge, &(struct msg){.type = MSG_CALL}, sizeof(struct msg));
+		assert_int_equal(send(sock, huge, MSG_MAX + 1, 0), MSG_MAX + 1);
+	}
+	expect_hung_up(sock);
+	hive_is_well();
+}
+
+static void pieces_that_promise_more_than_they_hold_are_no_memory(void **state)
+{
+	struct msg m = {.type = MSG_CALL, .value = BPF_MAP_GET_NEXT_ID, .addr = 0x1000, .len = 16, .n_pieces = 1};
+	struct msg_piece piece = {.addr = 0x1000, .len = UINT32_MAX};
+	int sock = raw_greet();
+
+	assert_int_equal(wire_send(sock, &m, &piece, sizeof(piece), "1234", 4, -1), 0);
+	m = hear(sock);
+	assert_int_equal(m.type, MSG_READ); /* it asks for what it was not given */
+	assert_int_equal(m.addr, 0x1000);
+	close(sock);
+	hive_is_well();
+}
+
+/* Sends a call whose attributes the hive must ask for. */
+static int ask_for_question(void)
+{
+	struct msg m = {.type = MSG_CALL, .value = BPF_MAP_GET_NEXT_ID, .addr = 0x1000, .len = 16};
+	int sock = raw_greet();
+
+	assert_int_equal(wire_send(sock, &m, NULL, 0, NULL, 0, -1), 0);
+	m = hear(sock);
+	assert_int_equal(m.type, MSG_READ);
+	assert_int_equal(m.len, 16);
+	return sock;
+}
+
+static void answers_that_do_not_fit_end_the_connection(void **state)
+{
+	uint8_t bytes[32768] = {0};
+	const struct {
+		struct msg m;
+		size_t len;
+	} bad[] = {
+		{{.type = MSG_DATA, .len = 15}, 15}, /* less than was asked for */
+		{{.type = MSG_DATA, .len = 16}, 15}, /* less than it says */
+		{{.type = MSG_DATA, .len = 16}, 17},
+		{{.type = MSG_DATA, .len = UINT32_MAX}, 16},
+		{{.type = MSG_DATA, .len = 32768}, 32768}, /* more than is welcome */
+		{{.type = MSG_WROTE}, 0}, /* an answer to something else */
+		{{.type = MSG_HERE}, 0},
+		{{.type = MSG_CALL}, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		int sock = ask_for_question();
+
+		assert_int_equal(wire_send(sock, &bad[i].m, bytes, bad[i].len, NULL, 0, -1), 0);
+		expect_hung_up(sock);
+	}
+	hive_is_well();
+}
+
+static void a_map_is_not_reached_by_saying_which_it_is(void **state)
+{
+	int map = make_hash(4);
+	struct stat st;
+	union bpf_attr attr = {.map_fd = 5, .key = 0x2000, .value = 0x3000};
+	uint8_t payload[512];
+	size_t len = sizeof(struct msg_fd);
+	struct msg m = {.type = MSG_CALL,
+			.value = BPF_MAP_LOOKUP_ELEM,
+			.addr = 0x1000,
+			.len = sizeof(attr),
+			.n_fds = 1,
+			.n_pieces = 1};
+	int sock = raw_greet();
+
+	assert_int_equal(fstat(map, &st), 0);
+	memcpy(payload, &(struct msg_fd){.dev = st.st_dev, .ino = st.st_ino, .fd = 5, .mode = O_RDWR}, len);
+	assert_true(wire_add_piece(payload, &len, sizeof(payload), 0x1000, &attr, sizeof(attr)));
+	assert_int_equal(wire_send(sock, &m, payload, len, NULL, 0, -1), 0);
+	m = hear(sock);
+	assert_int_equal(m.type, MSG_FD); /* it wants to see the fd all the same */
+	assert_int_equal(m.value, 5);
+	/* Another file is what that file is, whatever was said. */
+	{
+		struct msg here = {.type = MSG_HERE};
+		int null = open("/dev/null", O_RDWR);
+
+		assert_int_equal(wire_send(sock, &here, NULL, 0, NULL, 0, null), 0);
+		close(null);
+	}
+	m = hear(sock);
+	assert_int_equal(m.type, MSG_DONE);
+	assert_int_equal(m.value, -EINVAL);
+	close(sock);
+	close(map);
+}
+
+/* Sends a look-up in a map that the hive must see the fd of, which it asks for with its lock held. */
+static int ask_for_fd(void)
+{
+	union bpf_attr attr = {.map_fd = 5};
+	uint8_t payload[512];
+	size_t len = 0;
+	struct msg m = {
+		.type = MSG_CALL, .value = BPF_MAP_LOOKUP_ELEM, .addr = 0x1000, .len = sizeof(attr), .n_pieces = 1};
+	int sock = raw_greet();
+
+	assert_true(wire_add_piece(payload, &len, sizeof(payload), 0x1000, &attr, sizeof(attr)));
+	assert_int_equal(wire_send(sock, &m, payload, len, NULL, 0, -1), 0);
+	assert_int_equal(hear(sock).type, MSG_FD);
+	return sock;
+}
+
+static void an_fd_that_does_not_come_is_ebadf(void **state)
+{
+	struct msg m = {.type = MSG_HERE};
+	int sock = ask_for_fd();
+
+	assert_int_equal(wire_send(sock, &m, NULL, 0, NULL, 0, -1), 0);
+	m = hear(sock);
+	assert_int_equal(m.type, MSG_DONE);
+	assert_int_equal(m.value, -EBADF);
+	close(sock);
+}
+
+/* How many fds the served process has: none must stay behind. */
+static int count_fds(void)
+{
+	char cmd[64];
+	int n = -1;
+	FILE *f;
+
+	snprintf(cmd, sizeof(cmd), "ls /proc/%d/fd | wc -l", (int)served);
+	f = popen(cmd, "r");
+	assert_int_equal(fscanf(f, "%d", &n), 1);
+	pclose(f);
+	return n;
+}
+
+static void fds_that_nobody_asked_for_are_dropped(void **state)
+{
+	struct msg m = {.type = MSG_ASK, .value = ASK_HELLO, .len = MSG_VERSION};
+	int sock = raw_greet();
+	int before = count_fds();
+	int null = open("/dev/null", O_RDWR);
+
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(wire_send(sock, &m, NULL, 0, NULL, 0, null), 0);
+		assert_int_equal(hear(sock).type, MSG_DONE);
+	}
+	assert_int_equal(count_fds(), before);
+	close(null);
+	close(sock);
+}
+
+static void who_dies_in_the_middle_of_a_question_leaves_the_hive_well(void **state)
+{
+	for (int i = 0; i < 20; i++) {
+		close(ask_for_question());
+		close(ask_for_fd());
+	}
+	hive_is_well();
+}
+
+/* It keeps the hive's lock at most as long as the hive's patience lasts. */
+static void who_stops_in_the_middle_of_a_question_is_given_up(void **state)
+{
+	int socks[] = {ask_for_question(), ask_for_fd()};
+
+	hive_is_well();
+	expect_hung_up(socks[0]);
+	expect_hung_up(socks[1]);
+	hive_is_well();
+}
+
+static int runs_for_ever(void *arg)
+{
+	uint8_t frame[64] = {0};
+	int prog = make_prog(2);
+
+	if (write(*(int *)arg, "", 1) != 1)
+		return 1;
+	call(BPF_PROG_TEST_RUN,
+	     .test = {.prog_fd = (uint32_t)prog, .data_in = PTR(frame), .data_size_in = 64, .repeat = UINT32_MAX});
+	return 0;
+}
+
+static int one_run(void *arg)
+{
+	uint8_t frame[64] = {0};
+	int prog = make_prog(2);
+
+	alarm(30);
+	return call(BPF_PROG_TEST_RUN,
+		    .test = {.prog_fd = (uint32_t)prog, .data_in = PTR(frame), .data_size_in = 64, .repeat = 1});
+}
+
+/* Of those that would run for minutes, as many as there are workers and more. */
+static void runs_of_who_was_killed_end(void **state)
+{
+	pid_t pids[8];
+	int ready[2];
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	for (int i = 0; i < 8; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(runs_for_ever(&ready[1]));
+		assert_int_equal(read(ready[0], &c, 1), 1);
+	}
+	usleep(50000);
+	for (int i = 0; i < 8; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	assert_int_equal(in_child(one_run, NULL), 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void a_server_that_was_killed_is_noticed_and_followed(void **state)
+{
+	int map = make_hash(4);
+	uint64_t value;
+
+	serve_kill();
+	assert_int_equal(lookup(map, 1, &value), -ENOTCONN);
+	assert_non_null(strstr(why, "no hive 't' is running; 'skep hive start t' starts one"));
+	/* What it left behind is no obstacle. */
+	assert_int_equal(access(place.socket, F_OK), 0);
+	serve_start();
+	close(map);
+	map = make_hash(4);
+	assert_int_equal(update(map, 1, 1), 0);
+	close(map);
+	hive_is_well();
+}
+
+static void *kill_soon(void *arg)
+{
+	usleep(100000);
+	kill(served, SIGKILL);
+	return NULL;
+}
+
+static void a_call_whose_server_is_killed_ends(void **state)
+{
+	uint8_t frame[64] = {0};
+	int prog = make_prog(2);
+	pthread_t t;
+
+	pthread_create(&t, NULL, kill_soon, NULL);
+	assert_int_equal(call(BPF_PROG_TEST_RUN, .test = {.prog_fd = (uint32_t)prog,
+							  .data_in = PTR(frame),
+							  .data_size_in = 64,
+							  .repeat = UINT32_MAX}),
+			 -ECONNRESET);
+	pthread_join(t, NULL);
+	serve_kill();
+	close(prog);
+}
+
+static void a_name_is_taken_while_its_hive_lives(void **state)
+{
+	struct hive_server *s;
+	char reason[256];
+
+	assert_int_equal(server_new(&place, NULL, &s, reason, sizeof(reason)), -EADDRINUSE);
+	assert_non_null(strstr(reason, "is running"));
+	hive_is_well();
+}
+
+static void there_are_only_so_many_clients(void **state)
+{
+	int socks[SERVER_CLIENTS];
+	struct msg m;
+	int more;
+
+	for (int i = 0; i < SERVER_CLIENTS; i++)
+		socks[i] = raw_greet();
+	more = raw_connect();
+	assert_int_equal(wire_receive(more, &m, NULL, 0, NULL), 0);
+	assert_int_equal(m.value, -EUSERS);
+	close(more);
+	for (int i = 0; i < SERVER_CLIENTS; i++)
+		close(socks[i]);
+	/* Their threads end in their own time. */
+	for (int i = 0; i < 100; i++) {
+		struct msg_facts facts;
+
+		if (!client_ask(&client, ASK_FACTS, 0, NULL, &facts, sizeof(facts), why, sizeof(why)) &&
+		    facts.clients == 1)
+			return;
+		usleep(10000);
+	}
+	fail_msg("clients that have gone are counted still");
+}
+
+static int connects_as_another(void *arg)
+{
+	if (setresgid(12345, 12345, 12345) || setresuid(12345, 12345, 12345))
+		return 77;
+	{
+		struct client other = {.name = "t"};
+		struct msg_facts facts;
+		int err = client_ask(&other, ASK_FACTS, 0, NULL, &facts, sizeof(facts), why, sizeof(why));
+
+		/* Its own folder, not this one: it finds no hive. */
+		if (err != -ENOTCONN)
+			return 1;
+	}
+	{
+		int sock = raw_connect();
+		struct msg m;
+
+		/* Even where the folder lets it in. */
+		if (wire_receive(sock, &m, NULL, 0, NULL) || m.type != MSG_DONE || m.value != -EPERM)
+			return 2;
+		if (wire_receive(sock, &m, NULL, 0, NULL) != -EPIPE)
+			return 3;
+	}
+	return 0;
+}
+
+static void another_user_is_not_let_in(void **state)
+{
+	char parent[PATH_MAX + 4];
+
+	if (geteuid()) {
+		print_message("[ SKIP ] only root can be another user\n");
+		skip();
+	}
+	snprintf(parent, sizeof(parent), "%s/..", place.dir);
+	assert_int_equal(chmod(parent, 0755), 0);
+	assert_int_equal(chmod(place.dir, 0755), 0);
+	assert_int_equal(chmod(place.socket, 0777), 0);
+	assert_int_equal(in_child(connects_as_another, NULL), 0);
+	assert_int_equal(chmod(place.dir, 0700), 0);
+	hive_is_well();
+}
+
+static void a_folder_that_others_may_enter_is_refused(void **state)
+{
+	struct place p;
+
+	assert_int_equal(chmod(place.dir, 0750), 0);
+	assert_int_equal(place_find("t", true, &p, why, sizeof(why)), -EPERM);
+	assert_non_null(strstr(why, "chmod 700"));
+	assert_int_equal(chmod(place.dir, 0700), 0);
+	assert_int_equal(place_find("t", true, &p, why, sizeof(why)), 0);
+	assert_int_equal(place_find("../t", true, &p, why, sizeof(why)), -EINVAL);
+	assert_int_equal(place_find("", true, &p, why, sizeof(why)), -EINVAL);
+	assert_int_equal(place_find("t.lock", true, &p, why, sizeof(why)), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SERVED_TEST(who_does_not_greet_is_hung_up_on),
+		SERVED_TEST(another_version_is_told_so),
+		SERVED_TEST(what_has_no_meaning_ends_the_connection),
+		SERVED_TEST(pieces_that_promise_more_than_they_hold_are_no_memory),
+		SERVED_TEST(answers_that_do_not_fit_end_the_connection),
+		SERVED_TEST(a_map_is_not_reached_by_saying_which_it_is),
+		SERVED_TEST(an_fd_that_does_not_come_is_ebadf),
+		SERVED_TEST(fds_that_nobody_asked_for_are_dropped),
+		SERVED_TEST(who_dies_in_the_middle_of_a_question_leaves_the_hive_well),
+		SERVED_TEST(who_stops_in_the_middle_of_a_question_is_given_up),
+		SERVED_TEST(runs_of_who_was_killed_end),
+		SERVED_TEST(a_server_that_was_killed_is_noticed_and_followed),
+		SERVED_TEST(a_call_whose_server_is_killed_ends),
+		SERVED_TEST(a_name_is_taken_while_its_hive_lives),
+		SERVED_TEST(there_are_only_so_many_clients),
+		SERVED_TEST(another_user_is_not_let_in),
+		SERVED_TEST(a_folder_that_others_may_enter_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
