@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The implementations, by family: map.c, time.c, task.c, trace.c, ringbuf.c, csum.c, skb.c, skb_hash.c, skb_room.c, tunnel.c, xdp.c,
- * redirect.c, fib.c, string.c, dynptr.c, timer.c; kfuncs: dynptr.c, iter.c, kstring.c, section.c. What each does is written in linux/bpf.h at its name; comments in the files tell what is not.
+ * redirect.c, fib.c, string.c, dynptr.c, timer.c, who.c; kfuncs: dynptr.c, iter.c, kstring.c, section.c. What each does is written in linux/bpf.h at its name; comments in the files tell what is not.
  *
  * Arguments arrive as 64-bit registers: a parameter that the kernel declares narrower is cut by a cast here, too.
  */
@@ -137,6 +137,12 @@ HELPER(redirect_map);
 HELPER(redirect_neigh);
 HELPER(redirect_peer);
 HELPER(fib_lookup);
+
+HELPER(get_current_cgroup_id);
+HELPER(get_ns_current_pid_tgid);
+HELPER(get_netns_cookie);
+HELPER(get_attach_cookie);
+HELPER(get_func_ip);
 
 HELPER(timer_init);
 HELPER(timer_set_callback);

@@ -128,6 +128,26 @@ static int user_lookup_and_delete(struct skep_map *map, const void *key, void *v
 	return err;
 }
 
+/* What is taken out tells of its timer by the bytes that were copied. */
+static uint32_t user_batch(struct skep_map *map, uint32_t *at, uint32_t room, void *keys, void *values, uint64_t flags,
+			   void **old)
+{
+	const struct timed *t = timed_of(map);
+	uint32_t n = t->base->user_batch(map, at, room, keys, values, flags, old);
+	uint32_t stride = map_user_value_size(map);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t *timer = (uint8_t *)values + (size_t)i * stride + t->off;
+		uint64_t id;
+
+		memcpy(&id, timer, sizeof(id));
+		memset(timer, 0, TIMER_SIZE);
+		if (old && id)
+			t->gone(t->arg, id);
+	}
+	return n;
+}
+
 static void fini(struct skep_map *map)
 {
 	struct timed *t = (struct timed *)timed_of(map);
@@ -156,6 +176,7 @@ int map_set_timers(struct skep_map *map, uint32_t off, void (*gone)(void *arg, u
 	t->ops.user_update = user_update;
 	t->ops.user_delete = t->base->user_delete ? user_delete : NULL;
 	t->ops.user_lookup_and_delete = t->base->user_lookup_and_delete ? user_lookup_and_delete : NULL;
+	t->ops.user_batch = t->base->user_batch ? user_batch : NULL;
 	map->ops = &t->ops;
 	return 0;
 }

@@ -65,6 +65,13 @@ struct skep_env {
 	} trace;
 	const struct fib *fib; /* what bpf_fib_lookup() asks (helper/fib.h); NULL: there are no interfaces */
 	const struct timer_host *timers; /* NULL: there are none */
+	struct { /* what a hook says of where the program is attached; zeroes: nowhere, as in a test run */
+		uint64_t cookie; /* bpf_get_attach_cookie() */
+		uint64_t func_ip; /* bpf_get_func_ip(): the address of the function that is probed */
+	} attach;
+	struct { /* bpf_get_current_cgroup_id(), kept for a while */
+		uint64_t id, until;
+	} cgroup;
 	uint64_t rng; /* state of bpf_get_prandom_u32() */
 	void *user; /* an embedder's own; helpers of its own find it here */
 };

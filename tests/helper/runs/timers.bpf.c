@@ -186,6 +186,24 @@ SEC("tc") int in_hash(struct __sk_buff *skb)
 	return 0;
 }
 
+/* Three that would fire together, a little later. */
+SEC("tc") int three_in_hash(struct __sk_buff *skb)
+{
+	struct value fresh = {}, *v;
+	__u64 key;
+
+	for (key = 1; key <= 3; key++) {
+		bpf_map_update_elem(&hash, &key, &fresh, BPF_ANY);
+		v = bpf_map_lookup_elem(&hash, &key);
+		if (!v)
+			return 0;
+		out[key] = bpf_timer_init(&v->timer, &hash, MONOTONIC);
+		bpf_timer_set_callback(&v->timer, ring_hash);
+		bpf_timer_start(&v->timer, 50 * delay, 0);
+	}
+	return 0;
+}
+
 /* Many more elements than the map has room for: the timers of those that are given up do not fire. */
 SEC("tc") int in_lru(struct __sk_buff *skb)
 {

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the current task is: its cgroup, its pid and network namespaces. As in task.c the current task is the thread that runs the program, so these
+ * are the hive's own process's, asked of the system. Needs: openat, read, stat of /proc/self and of the cgroup2 mount, socket and getsockopt.
+ *
+ * The cgroup may change while a program runs on; it is looked up again every CGROUP_AGE.
+ */
+#include "base/clock.h"
+#include "base/util.h"
+#include "helper/impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+enum { CGROUP_AGE = 10000000 /* ns */, PATH_ROOM = 4096 };
+
+/* The path of this process in the unified hierarchy: the line "0::PATH". */
+static bool own_path(char path[PATH_ROOM])
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[PATH_ROOM];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "0::", 3)) {
+			line[strcspn(line, "\n")] = 0;
+			snprintf(path, PATH_ROOM, "%s", line + 3);
+			found = true;
+		}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Where that hierarchy is mounted, and which of its directories is there. */
+static bool cgroup_mount(char at[PATH_ROOM], char root[PATH_ROOM])
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[2 * PATH_ROOM];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " - cgroup2 ") && sscanf(line, "%*d %*d %*s %4095s %4095s", root, at) == 2;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* A cgroup's id is its directory's inode number; 0 where no cgroup2 is mounted. */
+static uint64_t cgroup_id(void)
+{
+	char path[PATH_ROOM], at[PATH_ROOM], root[PATH_ROOM], whole[2 * PATH_ROOM];
+	size_t skip;
+	struct stat st;
+
+	if (!own_path(path) || !cgroup_mount(at, root))
+		return 0;
+	/* A mount may show a part of the tree only. */
+	skip = strcmp(root, "/") && !strncmp(path, root, strlen(root)) ? strlen(root) : 0;
+	snprintf(whole, sizeof(whole), "%s%s", at, path + skip);
+	return stat(whole, &st) ? 0 : st.st_ino;
+}
+
+HELPER(get_current_cgroup_id)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+
+	if (now >= env->cgroup.until) {
+		env->cgroup.id = cgroup_id();
+		env->cgroup.until = now + CGROUP_AGE;
+	}
+	return env->cgroup.id;
+}
+
+HELPER(get_ns_current_pid_tgid)
+{
+	struct bpf_pidns_info *to = helper_ptr(r3);
+	struct stat st;
+	int err = -EINVAL;
+
+	if ((uint32_t)r4 == sizeof(*to) && r1 <= UINT32_MAX) {
+		if (stat("/proc/self/ns/pid", &st))
+			err = -ENOENT;
+		else if (st.st_dev == r1 && st.st_ino == r2)
+			err = 0;
+	}
+	if (err)
+		memset(to, 0, (uint32_t)r4);
+	else
+		*to = (struct bpf_pidns_info){.pid = (uint32_t)gettid(), .tgid = (uint32_t)getpid()};
+	return helper_result(err);
+}
+
+/*
+ * The cookie of the network namespace. A hive knows one only, the one that it runs in: it is that of every frame, and without a context the initial
+ * one, too.
+ */
+HELPER(get_netns_cookie)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		cookie = 0;
+	close(fd);
+	return cookie;
+}
+
+/* What a hook that runs the program has noted in the environment; a program that is run by itself is not attached: both are 0 then, as in the kernel. */
+
+HELPER(get_attach_cookie)
+{
+	return env->attach.cookie;
+}
+
+HELPER(get_func_ip)
+{
+	return env->attach.func_ip;
+}
