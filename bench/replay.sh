@@ -30,7 +30,7 @@ run() { # WHAT ARGS...: the best of five
 	for _ in 1 2 3 4 5; do
 		local start end
 		start=$(date +%s%N)
-		"$build/skep" replay "$@" --json >"$build/bench/replay.json"
+		"$build/skep" replay "$@" >"$build/bench/replay.out"
 		end=$(date +%s%N)
 		[ -n "$best" ] && [ $((end - start)) -ge "$best" ] || best=$((end - start))
 	done
