@@ -73,11 +73,12 @@ void hash_layout(const struct map_attr *attr, struct map_layout *l)
 		l->cpu_stride = ALIGN_UP(value_size * l->max_entries, 64);
 		l->off[3] = map_layout_add(l, attr->n_cpus, l->cpu_stride, 64);
 	}
+	l->off[4] = map_layout_add(l, percpu ? attr->n_cpus : 1, value_size, 64);
 	if (attr->type == BPF_MAP_TYPE_HASH_OF_MAPS || attr->type == BPF_MAP_TYPE_DEVMAP_HASH)
 		l->n_objs = l->max_entries;
 }
 
-void hash_table_init(struct hash_table *t, const struct skep_map *map, const struct map_layout *l)
+void hash_table_init(struct hash_table *t, const struct skep_map *map, const struct map_layout *l, uint64_t spare_off)
 {
 	*t = (struct hash_table){
 		.buckets = (struct hash_bucket *)(map->mem + l->off[0]),
@@ -87,6 +88,7 @@ void hash_table_init(struct hash_table *t, const struct skep_map *map, const str
 		.value_off = (uint32_t)(sizeof(struct hash_elem) + ALIGN_UP(map->key_size, 8)),
 		.ref = is_lru(map->type->type) ? map->mem + l->off[2] : NULL,
 		.values = map->type->percpu ? map->mem + l->off[3] : NULL,
+		.spare = map->mem + spare_off,
 	};
 	hash_seed(t, map->seed);
 	t->stride = t->value_off + (map->type->percpu ? 0 : map->elem_size);
@@ -98,7 +100,7 @@ int hash_init(struct skep_map *map, const struct map_layout *l)
 
 	if (!t)
 		return -ENOMEM;
-	hash_table_init(t, map, l);
+	hash_table_init(t, map, l, l->off[4]);
 	map->priv = t;
 	return 0;
 }
@@ -250,6 +252,51 @@ bool hash_unlink(struct skep_map *map, uint64_t hash, uint32_t index)
 	return false;
 }
 
+/* hash_store - put a value in, that of one CPU or those of all. */
+void hash_store(const struct skep_map *map, uint32_t index, uint32_t cpu, const void *value, uint64_t flags)
+{
+	const struct hash_table *t = hash_of(map);
+
+	if (cpu != HASH_ALL_CPUS) {
+		map_value_store(map, hash_value(map, t, index, cpu), value, map->value_size, flags);
+		return;
+	}
+	for (uint32_t i = 0; i < map->n_cpus; i++)
+		map_store(hash_value(map, t, index, i), (const uint8_t *)value + (size_t)i * map->elem_size,
+			  map->elem_size);
+}
+
+/*
+ * hash_overwrite_long - hash_overwrite() of what takes more than one store.
+ *
+ * A process is killed between two of its instructions, and what it stored before is seen by who finds it dead; so
+ * only the compiler must keep the order.
+ */
+void hash_overwrite_long(struct skep_map *map, uint32_t index, uint32_t cpu, const void *value, uint64_t flags)
+{
+	const struct hash_table *t = hash_of(map);
+	struct map_ctl *ctl = map->ctl;
+
+	map_store(t->spare, value, cpu == HASH_ALL_CPUS ? (size_t)map->elem_size * map->n_cpus : map->value_size);
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&ctl->redo, (uint64_t)cpu << 32 | (index + 1ull), memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	hash_store(map, index, cpu, value, flags);
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&ctl->redo, 0, memory_order_relaxed);
+}
+
+/* hash_redo - finish what a dead writer was overwriting. The value's own lock is not taken: its holder may be the dead one. */
+void hash_redo(struct skep_map *map)
+{
+	uint64_t redo = atomic_load(&map->ctl->redo);
+	uint32_t index = (uint32_t)redo - 1, cpu = (uint32_t)(redo >> 32);
+
+	if (index < hash_of(map)->n && (cpu < map->n_cpus || (cpu == HASH_ALL_CPUS && map->type->percpu)))
+		hash_store(map, index, cpu, hash_of(map)->spare, 0);
+	atomic_store(&map->ctl->redo, 0);
+}
+
 /* hash_keep - note that an element is in the table. Return: false when it was noted before, or is none. */
 bool hash_keep(const struct hash_table *t, uint8_t *seen, uint32_t index)
 {
@@ -295,6 +342,7 @@ void hash_recover(struct skep_map *map)
 	const struct hash_table *t = hash_of(map);
 	AUTO_FREE uint8_t *seen = calloc(t->n / 8 + 1, 1);
 
+	hash_redo(map);
 	if (!seen)
 		return;
 	for (uint32_t i = 0; i <= t->mask; i++) {

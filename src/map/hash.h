@@ -37,6 +37,8 @@
  *  - Elements number max_entries; an index from the memfd is used only below that.
  *  - Wherever a writer dies, the elements reachable from buckets are the truth: hash_recover() builds the
  *    rest from them.
+ *  - A value that takes more than one store is first copied to a spare place and noted in ctl->redo, so whoever takes
+ *    the lock over from a dead writer finishes what it had begun: a user's lookup never sees half a value.
  */
 #ifndef SKEP_MAP_HASH_H
 #define SKEP_MAP_HASH_H
@@ -77,6 +79,7 @@ struct hash_table {
 	uint32_t value_off; /* of the value in an element */
 	uint8_t *ref; /* LRU: a byte an element, set when a program looked at it */
 	uint8_t *values; /* per-CPU: CPU 0's values */
+	uint8_t *spare; /* room for one value as user space has it; for writers only */
 };
 
 static inline struct hash_table *hash_of(const struct skep_map *map)
@@ -281,11 +284,30 @@ static inline void hash_end_write(struct hash_elem *e, uint32_t live)
 	atomic_store_explicit(&e->seq, ((seq & ~3u) + SEQ_STEP) | live, memory_order_release);
 }
 
+/*
+ * hash_overwrite - write a value over an older one; the lock is held, the element is marked as being written.
+ * @cpu:   whose value, in a per-CPU map, or HASH_ALL_CPUS: then @value has elem_size bytes for each
+ * @flags: BPF_F_LOCK
+ */
+enum { HASH_ALL_CPUS = UINT32_MAX };
+void hash_store(const struct skep_map *map, uint32_t index, uint32_t cpu, const void *value, uint64_t flags);
+void hash_overwrite_long(struct skep_map *map, uint32_t index, uint32_t cpu, const void *value, uint64_t flags);
+
+static inline void hash_overwrite(struct skep_map *map, const struct hash_table *t, uint32_t index, uint32_t cpu,
+				  const void *value, uint64_t flags)
+{
+	/* Values stand at multiples of 8: these take one store. */
+	if (likely(map->value_size == 8 && map->spin_lock_off < 0 && cpu != HASH_ALL_CPUS))
+		map_store(hash_value(map, t, index, cpu), value, 8);
+	else
+		hash_overwrite_long(map, index, cpu, value, flags);
+}
+
 /* Checks and sizes. */
 int hash_check(const struct map_attr *attr);
 uint64_t hash_buckets(uint32_t max_entries);
-void hash_layout(const struct map_attr *attr, struct map_layout *l);
-void hash_table_init(struct hash_table *t, const struct skep_map *map, const struct map_layout *l);
+void hash_layout(const struct map_attr *attr, struct map_layout *l); /* uses off[0] to off[4] */
+void hash_table_init(struct hash_table *t, const struct skep_map *map, const struct map_layout *l, uint64_t spare_off);
 int hash_init(struct skep_map *map, const struct map_layout *l);
 void hash_fini(struct skep_map *map);
 
@@ -295,6 +317,7 @@ void hash_free(struct skep_map *map, uint32_t index);
 void hash_publish(struct skep_map *map, uint64_t hash, uint32_t index);
 bool hash_unlink(struct skep_map *map, uint64_t hash, uint32_t index);
 void hash_recover(struct skep_map *map);
+void hash_redo(struct skep_map *map);
 bool hash_keep(const struct hash_table *t, uint8_t *seen, uint32_t index);
 void hash_sweep(struct skep_map *map, const uint8_t *seen);
 

@@ -106,7 +106,10 @@ static int hash_update(struct skep_map *map, const void *key, const void *value,
 				map_zero(hash_value(map, t, index, i), map->elem_size);
 		if (unlikely(fresh) && map->spin_lock_off >= 0)
 			map_zero(hash_value(map, t, index, 0), map->elem_size);
-		map_value_store(map, hash_value(map, t, index, cpu), value, map->value_size, flags);
+		if (likely(!fresh))
+			hash_overwrite(map, t, index, cpu, value, flags);
+		else
+			hash_store(map, index, cpu, value, 0);
 		hash_end_write(hash_elem(t, index), SEQ_LIVE);
 		if (fresh)
 			hash_publish(map, hash, index);
@@ -131,9 +134,10 @@ static int hash_user_update(struct skep_map *map, const void *key, const void *v
 	map_lock(map);
 	err = locked_find(map, key, hash, flags, &index, &fresh);
 	if (!err) {
-		for (uint32_t cpu = 0; cpu < map->n_cpus; cpu++)
-			map_store(hash_value(map, t, index, cpu), (const uint8_t *)value + (size_t)cpu * map->elem_size,
-				  map->elem_size);
+		if (!fresh)
+			hash_overwrite(map, t, index, HASH_ALL_CPUS, value, 0);
+		else
+			hash_store(map, index, HASH_ALL_CPUS, value, 0);
 		hash_end_write(hash_elem(t, index), SEQ_LIVE);
 		if (fresh)
 			hash_publish(map, hash, index);

@@ -12,6 +12,8 @@
 
 _Thread_local uint32_t map_own_tid __attribute__((tls_model("initial-exec")));
 
+enum { VALUE_LOCK_CHECK = 2048 }; /* rounds of waiting for a value's lock between two looks at its holder */
+
 static pthread_once_t fork_handler = PTHREAD_ONCE_INIT;
 
 static void forget_tid(void)
@@ -103,7 +105,15 @@ void map_lock_wait(struct skep_map *map, uint32_t tid)
 
 void map_value_lock(uint32_t *lock)
 {
-	for (uint32_t round = 0; __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE); round++) {
+	uint32_t tid = map_own_tid ? map_own_tid : map_learn_tid(), holder = 0;
+
+	for (uint32_t round = 1;
+	     !__atomic_compare_exchange_n(lock, &holder, tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED); round++) {
+		/* Now and then: has the holder died? If so the lock is free for who sees it first. */
+		if (holder && round % VALUE_LOCK_CHECK == 0 && thread_is_dead(holder) &&
+		    __atomic_compare_exchange_n(lock, &holder, tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return;
+		holder = 0;
 		if (round < 1000)
 			relax();
 		else

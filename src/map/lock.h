@@ -14,6 +14,9 @@
  * Thread ids are recycled and a corrupt word may name anybody, so a lock that has not moved for
  * MAP_LOCK_PATIENCE_MS is taken over as well: holders keep it for microseconds.
  *
+ * The locks in values (struct bpf_spin_lock) hold their owner's thread id as well, and are taken over from the dead in
+ * the same way; there is nothing to repair behind them.
+ *
  * System calls: gettid once a thread; when waiting sched_yield, clock_nanosleep, kill with signal 0, pidfd_open,
  * poll, close.
  */

@@ -98,6 +98,7 @@ static void lpm_layout(const struct map_attr *attr, struct map_layout *l)
 	l->off[2] = map_layout_add(l, 1ull << bits, sizeof(struct lpm_slot), 64);
 	l->off[3] = map_layout_add(l, 2ull << bits, 4, 64);
 	l->off[4] = map_layout_add(l, data_size * 8 + 1, 4, 64);
+	l->off[5] = map_layout_add(l, 1, ALIGN_UP((uint64_t)attr->value_size, 8), 64);
 }
 
 static int lpm_init(struct skep_map *map, const struct map_layout *l)
@@ -116,7 +117,7 @@ static int lpm_init(struct skep_map *map, const struct map_layout *l)
 	t->bits = table_bits(map->max_entries, t->max_len);
 	while ((t->max_len - t->bits) >> t->shift >= 64)
 		t->shift++;
-	hash_table_init(&t->table, map, l);
+	hash_table_init(&t->table, map, l, l->off[5]);
 	t->raw_off = t->table.stride;
 	t->table.stride += ALIGN_UP(t->data_size, 8);
 	map->priv = t;
@@ -428,7 +429,10 @@ static int lpm_update(struct skep_map *map, const void *key, const void *value, 
 		if (fresh)
 			map_store(e->key, &prefix, map->key_size);
 		map_store((uint8_t *)e + t->raw_off, (const uint8_t *)key + 4, t->data_size);
-		map_store((uint8_t *)e + t->table.value_off, value, map->value_size);
+		if (fresh)
+			hash_store(map, index, 0, value, 0);
+		else
+			hash_overwrite(map, &t->table, index, 0, value, 0);
 		hash_end_write(e, SEQ_LIVE);
 		if (fresh) {
 			announce(t, &prefix, index + 1);

@@ -149,7 +149,7 @@ int map_set_timers(struct skep_map *map, uint32_t off, void (*gone)(void *arg, u
 /* map_key_of_value - the key of a value in such a map; of an array it is written to @index. */
 const void *map_key_of_value(const struct skep_map *map, const void *value, uint32_t *index);
 
-/* map_value_lock, map_value_unlock - the lock behind bpf_spin_lock(): 4 bytes in a value, zero when free. */
+/* map_value_lock, map_value_unlock - the lock behind bpf_spin_lock(): 4 bytes in a value, zero when free (map/lock.h). */
 void map_value_lock(uint32_t *lock);
 void map_value_unlock(uint32_t *lock);
 

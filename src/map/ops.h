@@ -35,7 +35,7 @@ enum {
 enum { MAP_HEADER_SIZE = 4096 };
 
 #define MAP_MAGIC   0x3170616d70656b73ull /* "skepmap1" in memory order */
-#define MAP_VERSION 1u
+#define MAP_VERSION 2u
 
 /* The attributes as the memfd holds them, for map_attach(). */
 struct map_header {
@@ -59,6 +59,7 @@ struct map_ctl {
 	_Atomic uint32_t high_water; /* elements from here on have never been used */
 	_Atomic uint32_t gen; /* counts elements unlinked from a chain or a trie: readers look again */
 	_Atomic uint32_t hand; /* LRU: where the clock's hand stands */
+	_Atomic uint64_t redo; /* hashes: the value that is being overwritten (hash_overwrite()); 0: none */
 	_Alignas(64) _Atomic uint64_t dropped; /* ring buffers: reservations refused */
 	_Atomic uint64_t pending; /* ring buffers: all records before this position are committed */
 	_Atomic uint64_t queue; /* queues and stacks: index of the oldest value, count << 32 */

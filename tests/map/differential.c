@@ -941,6 +941,13 @@ static void stacks_that_meet_agree(void **state)
 		put_stack(&p, prog, 0, 0, ids);
 		assert_int_equal(ids[0], 0);
 		assert_int_equal(ids[1], 0);
+		for (uint32_t from = 0; from < 3; from++) {
+			uint32_t next[2] = {7, 7};
+			int want = kernel_elem(BPF_MAP_GET_NEXT_KEY, p.kernel, &from, &next[0], 0);
+
+			assert_int_equal(map_user_next_key(p.skep, &from, &next[1]), want);
+			assert_int_equal(next[0], next[1]);
+		}
 		for (uint32_t skip = 1; skip < 3; skip++)
 			for (uint32_t how = 0; how < 4; how++) {
 				put_stack(&p, prog, skip,

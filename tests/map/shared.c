@@ -626,6 +626,239 @@ static void a_writer_that_is_killed_leaves_a_whole_map(void **state)
 	assert_true(held > 5);
 }
 
+/*
+ * Values of many words, each written with all words alike, are whole for bpf(2) whenever their writer is killed.
+ */
+enum { WIDE = 256, WIDE_KEYS = 4 };
+
+static void wide_key(const struct skep_map *map, uint32_t n, uint32_t key[2])
+{
+	key[0] = map->type->type == BPF_MAP_TYPE_LPM_TRIE ? 32 : n;
+	key[1] = map->type->type == BPF_MAP_TYPE_LPM_TRIE ? n : 0;
+}
+
+static void write_wide_values(struct skep_map *map, uint64_t turn)
+{
+	uint64_t value[2 * WIDE];
+
+	for (;; turn++) {
+		uint32_t key[2];
+
+		wide_key(map, turn % WIDE_KEYS, key);
+		for (uint32_t i = 0; i < 2 * WIDE; i++)
+			value[i] = turn;
+		if (turn & 1 && map->type->percpu)
+			map_update(map, key, value, BPF_EXIST, turn / 2 % 2);
+		else
+			map_user_update(map, key, value, BPF_ANY);
+	}
+}
+
+static void a_killed_writer_leaves_no_mixed_value(void **state)
+{
+	static const uint32_t types[] = {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LPM_TRIE,
+					 BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH};
+	uint32_t held = 0, halfway = 0;
+	uint64_t r = 3;
+
+	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+		struct skep_map *map = make(types[t], 8, WIDE * 8, WIDE_KEYS,
+					    types[t] == BPF_MAP_TYPE_LPM_TRIE ? BPF_F_NO_PREALLOC : 0);
+
+		for (int round = 0; round < 150; round++) {
+			uint64_t value[2 * WIDE];
+			int status;
+			pid_t pid = fork();
+
+			if (!pid)
+				write_wide_values(map, (uint64_t)round << 32);
+			usleep((useconds_t)(200 + test_random(&r) % 1000));
+			kill(pid, SIGKILL);
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+			held += atomic_load(&map->ctl->lock) != 0;
+			halfway += atomic_load(&map->ctl->redo) != 0;
+			for (uint32_t n = 0; n < WIDE_KEYS; n++) {
+				uint32_t key[2];
+
+				wide_key(map, n, key);
+				if (map_user_lookup(map, key, value, 0))
+					continue;
+				for (uint32_t i = 0; i < WIDE * (map->type->percpu ? 2 : 1); i++)
+					if (value[i] != value[i / WIDE * WIDE])
+						fail_msg("%s, round %d: a killed writer left a mixed value",
+							 map->type->name, round);
+			}
+			/* No reader has had a reason to wait when the marks were at rest: the next writer repairs. */
+			map_delete(map, &(uint64_t){UINT64_MAX >> 26});
+			assert_int_equal(atomic_load(&map->ctl->redo), 0);
+		}
+		map_destroy(map);
+	}
+	/* The writers do little else, so many died inside; else this has proved nothing. */
+	assert_true(held > 50);
+	assert_true(halfway > 20);
+}
+
+/* Whole and usable: each type, after its writer was killed anywhere in any of its operations. */
+static void write_anything(struct skep_map *map, uint64_t r)
+{
+	uint64_t value[8], ips[4];
+
+	for (;; r++) {
+		uint32_t key[2] = {(uint32_t)(test_random(&r) % 60), 0}, at = 0;
+		uint8_t keys[8 * 20];
+		uint64_t values[8 * 2 * 20];
+		void *old[20];
+
+		for (int i = 0; i < 8; i++)
+			value[i] = r;
+		switch (map->type->type) {
+		case BPF_MAP_TYPE_QUEUE:
+		case BPF_MAP_TYPE_STACK:
+			if (test_random(&r) % 2)
+				map_push(map, value, r % 2 ? BPF_EXIST : BPF_ANY);
+			else
+				map_pop(map, value);
+			break;
+		case BPF_MAP_TYPE_BLOOM_FILTER:
+			map_push(map, value, BPF_ANY);
+			break;
+		case BPF_MAP_TYPE_STACK_TRACE:
+			for (int i = 0; i < 4; i++)
+				ips[i] = key[0];
+			if (r % 3)
+				map_stack_put(map, ips, NULL, 4, BPF_F_REUSE_STACKID);
+			else
+				map_delete(map, key);
+			break;
+		default:
+			if (test_random(&r) % 50 == 0)
+				map_user_batch(map, &at, 20, keys, values, 0, old);
+			else if (test_random(&r) % 3 == 0)
+				map_delete(map, key);
+			else if (r & 64)
+				map_user_update(map, key, value, BPF_ANY);
+			else
+				map_update(map, key, value, BPF_ANY, 1);
+		}
+	}
+}
+
+/* fill - put in as many as go in. Return: how many. */
+static uint32_t fill(struct skep_map *map)
+{
+	uint64_t value[8] = {1};
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < 2000; k++) {
+		uint32_t key[2] = {k, 0}, before = n;
+		uint64_t ips[1] = {k};
+
+		if (map->type->type == BPF_MAP_TYPE_STACK_TRACE)
+			n += map_stack_put(map, ips, NULL, 1, 0) >= 0;
+		else
+			n += !map_user_update(map, map->key_size ? key : NULL, value, map->key_size ? BPF_NOEXIST : 0);
+		if (n == before && map->type->type != BPF_MAP_TYPE_STACK_TRACE)
+			break;
+	}
+	return n;
+}
+
+static void every_map_is_usable_after_a_killed_writer(void **state)
+{
+	static const uint32_t types[] = {
+		BPF_MAP_TYPE_HASH,  BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_LRU_HASH,    BPF_MAP_TYPE_LRU_PERCPU_HASH,
+		BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_STACK,       BPF_MAP_TYPE_STACK_TRACE, BPF_MAP_TYPE_BLOOM_FILTER};
+	enum { ENTRIES = 50 };
+	uint32_t held = 0;
+	uint64_t r = 4;
+
+	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+		bool keyed = types[t] != BPF_MAP_TYPE_QUEUE && types[t] != BPF_MAP_TYPE_STACK &&
+			     types[t] != BPF_MAP_TYPE_BLOOM_FILTER;
+		bool lru = types[t] == BPF_MAP_TYPE_LRU_HASH || types[t] == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+		struct skep_map *map = make(types[t],
+					    types[t] == BPF_MAP_TYPE_STACK_TRACE ? 4
+					    : keyed                              ? 8
+										 : 0,
+					    32, ENTRIES, 0);
+
+		for (int round = 0; round < 60; round++) {
+			uint64_t value[8] = {5}, key;
+			int status;
+			pid_t pid = fork();
+
+			if (!pid)
+				write_anything(map, (uint64_t)getpid() << 20);
+			usleep((useconds_t)(200 + test_random(&r) % 1500));
+			kill(pid, SIGKILL);
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+			held += atomic_load(&map->ctl->lock) != 0;
+			if (types[t] == BPF_MAP_TYPE_BLOOM_FILTER) {
+				assert_int_equal(map_push(map, value, 0), 0);
+				assert_int_equal(map_peek(map, value), 0);
+				continue;
+			}
+			if (!keyed) {
+				/* Each value was pushed once, in rising order. */
+				for (uint64_t last = 0; !map_pop(map, value); last = value[0]) {
+					for (int i = 1; i < 4; i++)
+						assert_int_equal(value[i], value[0]);
+					if (last &&
+					    (types[t] == BPF_MAP_TYPE_QUEUE ? value[0] <= last : value[0] >= last))
+						fail_msg("%s: %llu after %llu", map->type->name,
+							 (unsigned long long)value[0], (unsigned long long)last);
+				}
+				assert_int_equal(fill(map), ENTRIES);
+				while (!map_pop(map, value))
+					continue;
+				continue;
+			}
+			/* The first to take the lock repairs. */
+			map_delete(map, &(uint64_t){0xfffff});
+			while (!map_user_next_key(map, NULL, &key)) {
+				assert_int_equal(map_user_lookup(map, &key, value, 0), 0);
+				assert_int_equal(map_delete(map, &key), 0);
+			}
+			if (lru)
+				assert_int_equal(fill(map), 2000);
+			else
+				assert_int_equal(fill(map), ENTRIES);
+			if (lru)
+				assert_int_equal(map_for_each(map, 0, count_live, NULL), ENTRIES);
+			while (!map_user_next_key(map, NULL, &key))
+				assert_int_equal(map_delete(map, &key), 0);
+		}
+		map_destroy(map);
+	}
+	assert_true(held > 20);
+}
+
+static void a_values_lock_is_taken_over_from_the_dead(void **state)
+{
+	struct skep_map *map = make(BPF_MAP_TYPE_HASH, 4, 16, 4, 0);
+	uint64_t value[2] = {0, 7}, got[2];
+	uint32_t key = 1, *lock;
+	int status;
+	pid_t pid;
+
+	map->spin_lock_off = 0;
+	assert_int_equal(map_update(map, &key, value, BPF_ANY, 0), 0);
+	lock = map_lookup(map, &key, 0);
+	pid = fork();
+	if (!pid) {
+		map_value_lock(lock);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(*lock, (uint32_t)pid);
+	assert_int_equal(map_user_lookup(map, &key, got, BPF_F_LOCK), 0);
+	assert_int_equal(got[0], 0);
+	assert_int_equal(got[1], 7);
+	assert_int_equal(*lock, 0);
+	map_destroy(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -643,6 +876,9 @@ int main(void)
 		cmocka_unit_test(no_update_is_lost_and_no_value_torn),
 		cmocka_unit_test(the_lock_lets_one_in_at_a_time),
 		cmocka_unit_test(a_writer_that_is_killed_leaves_a_whole_map),
+		cmocka_unit_test(a_killed_writer_leaves_no_mixed_value),
+		cmocka_unit_test(every_map_is_usable_after_a_killed_writer),
+		cmocka_unit_test(a_values_lock_is_taken_over_from_the_dead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
