@@ -704,19 +704,19 @@ static void write_anything(struct skep_map *map, uint64_t r)
 {
 	uint64_t value[8], ips[4];
 
-	for (;; r++) {
+	for (uint64_t turn = 1;; turn++) {
 		uint32_t key[2] = {(uint32_t)(test_random(&r) % 60), 0}, at = 0;
 		uint8_t keys[8 * 20];
 		uint64_t values[8 * 2 * 20];
 		void *old[20];
 
 		for (int i = 0; i < 8; i++)
-			value[i] = r;
+			value[i] = turn;
 		switch (map->type->type) {
 		case BPF_MAP_TYPE_QUEUE:
 		case BPF_MAP_TYPE_STACK:
 			if (test_random(&r) % 2)
-				map_push(map, value, r % 2 ? BPF_EXIST : BPF_ANY);
+				map_push(map, value, turn % 2 ? BPF_EXIST : BPF_ANY);
 			else
 				map_pop(map, value);
 			break;
@@ -726,7 +726,7 @@ static void write_anything(struct skep_map *map, uint64_t r)
 		case BPF_MAP_TYPE_STACK_TRACE:
 			for (int i = 0; i < 4; i++)
 				ips[i] = key[0];
-			if (r % 3)
+			if (turn % 3)
 				map_stack_put(map, ips, NULL, 4, BPF_F_REUSE_STACKID);
 			else
 				map_delete(map, key);
@@ -736,7 +736,7 @@ static void write_anything(struct skep_map *map, uint64_t r)
 				map_user_batch(map, &at, 20, keys, values, 0, old);
 			else if (test_random(&r) % 3 == 0)
 				map_delete(map, key);
-			else if (r & 64)
+			else if (turn & 64)
 				map_user_update(map, key, value, BPF_ANY);
 			else
 				map_update(map, key, value, BPF_ANY, 1);
