@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "bpf/fd.h"
 #include "bpf/kernel_facts.h"
+#include "helper/helper.h"
 #include "verify/record.h"
 #include "verify/report.h"
 
@@ -104,6 +105,13 @@ static bool have_helper(void *arg, uint32_t id)
 	return (id <= SKEP_HELPER_MAX && hive->helpers[id]) || id == BPF_FUNC_tail_call;
 }
 
+static const char *why_no_helper(void *arg, uint32_t id)
+{
+	const struct skep_hive *hive = arg;
+
+	return hive->flags & SKEP_CHECK_ONLY ? "the kernel does not have it" : helper_why_not(id);
+}
+
 static bool have_symbol(void *arg, const char *name)
 {
 	const struct skep_hive *hive = arg;
@@ -142,6 +150,7 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.n_line_info = p->n_func_info ? p->n_line_info : 0, /* they are strings of its BTF */
 		.own_helper = own_helper,
 		.have_helper = have_helper,
+		.why_no_helper = why_no_helper,
 		.have_symbol = have_symbol,
 		.arg = l->hive,
 		.log_level = l->log->level,

@@ -127,4 +127,7 @@ bool helper_allowed(const struct helper_desc *h, uint32_t prog_type, uint32_t at
 /* helper_caps - the capabilities (enum prog_caps) that its user must have to call it from the type, beside those of the type. */
 uint32_t helper_caps(const struct helper_desc *h, uint32_t prog_type);
 
+/* helper_why_not - why skep does not have a helper whose row has no function: a clause. */
+const char *helper_why_not(uint32_t id);
+
 #endif

@@ -52,8 +52,9 @@ static int check_allowed(struct verifier *v, const struct helper_desc *h)
 		return refuse(v, -EINVAL, PROBLEM_HELPER, "program of this type cannot use helper %s#%u", h->name,
 			      h->id);
 	if (v->in->have_helper && !v->in->have_helper(v->in->arg, h->id))
-		return refuse(v, -EINVAL, PROBLEM_HELPER, "helper %s#%u is not there: this place cannot run it",
-			      h->name, h->id);
+		return refuse(v, -EINVAL, PROBLEM_HELPER, "helper %s#%u is not there: %s", h->name, h->id,
+			      v->in->why_no_helper ? v->in->why_no_helper(v->in->arg, h->id)
+						   : "this place cannot run it");
 	if (!v->in->gpl && (h->flags & HELPER_GPL))
 		return refuse(v, -EINVAL, PROBLEM_GPL,
 			      "cannot call GPL-restricted function from non-GPL compatible program");

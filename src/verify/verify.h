@@ -105,6 +105,7 @@ struct verify_input {
 	bool (*own_helper)(void *arg, uint32_t id);
 	/* Whether this place can run a helper that the kernel would allow; NULL: all of them count (skep check). */
 	bool (*have_helper)(void *arg, uint32_t id);
+	const char *(*why_no_helper)(void *arg, uint32_t id); /* why it said no, a clause; NULL: nobody knows */
 	/* Whether a kernel variable has an address; NULL: all have. */
 	bool (*have_symbol)(void *arg, const char *name);
 	void *arg;

@@ -127,6 +127,21 @@ static void every_row_is_whole(void **state)
 	}
 }
 
+static void a_reason_is_given_for_what_is_not_there_only(void **state)
+{
+	static const char unknown[] = "skep does not have it yet";
+	uint32_t reasons = 0;
+
+	for (uint32_t id = 1; id < helpers_n; id++) {
+		bool reason = strcmp(helper_why_not(id), unknown) != 0;
+
+		reasons += reason;
+		if (helper_find(id)->fn)
+			assert_false(reason);
+	}
+	assert_true(reasons > 30);
+}
+
 static void a_map_is_written_read_and_emptied(void **state)
 {
 	struct skep_map *map = map_of(BPF_MAP_TYPE_HASH, 4, 8, 2);
@@ -527,6 +542,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_row_is_whole),
+		TEST(a_reason_is_given_for_what_is_not_there_only),
 		TEST(a_map_is_written_read_and_emptied),
 		TEST(a_stack_gives_back_what_came_last),
 		TEST(each_cpu_has_its_own_value),

@@ -137,12 +137,32 @@ static void a_probe_that_is_not_attached_has_no_cookie_and_no_function(void **st
 	munmap(page - (4096 - 6), 8192);
 }
 
+static void a_helper_that_is_not_there_is_refused_with_the_reason(void **state)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = 9},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_send_signal},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	char log[1024] = "";
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = sizeof(log), .log_level = 1);
+
+	if (on_kernel)
+		skip();
+	assert_int_equal(bpf_prog_load(BPF_PROG_TYPE_KPROBE, "signals", "GPL", insns, ARRAY_SIZE(insns), &opts),
+			 -EINVAL);
+	assert_non_null(
+		strstr(log, "helper bpf_send_signal#109 is not there: the task that it would change is skep's own"));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		LOADED_TEST(a_program_sees_the_task_that_runs_it),
 		LOADED_TEST(clocks_are_the_systems),
 		LOADED_TEST(reads_by_address_end_where_memory_does),
+		LOADED_TEST(a_helper_that_is_not_there_is_refused_with_the_reason),
 		LOADED_TEST(a_probe_that_is_not_attached_has_no_cookie_and_no_function),
 	};
 
