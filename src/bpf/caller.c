@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 static _Thread_local struct hive_caller *caller;
 
@@ -14,6 +16,14 @@ struct hive_caller *caller_enter(struct hive_caller *next)
 
 	caller = next;
 	return before;
+}
+
+uint64_t caller_cgroup(int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	/* There a directory's inode number is its cgroup's id (Linux 5.5 and later). */
+	return S_ISDIR(st->st_mode) && !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC ? st->st_ino : 0;
 }
 
 int caller_find(int fd, struct caller_fd *out)
@@ -28,7 +38,8 @@ int caller_find(int fd, struct caller_fd *out)
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fstat(fd, &st))
 		return -EBADF;
-	*out = (struct caller_fd){.dev = st.st_dev, .ino = st.st_ino, .mode = flags & O_ACCMODE};
+	*out = (struct caller_fd){
+		.dev = st.st_dev, .ino = st.st_ino, .mode = flags & O_ACCMODE, .cgroup = caller_cgroup(fd, &st)};
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #define SKEP_BPF_CALLER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* What stands behind an fd of the caller's: enough to know the object (hive.h), and what the fd may do. */
@@ -15,6 +16,7 @@ struct caller_fd {
 	dev_t dev;
 	ino_t ino;
 	int mode; /* O_RDWR, O_RDONLY or O_WRONLY */
+	uint64_t cgroup; /* a cgroup2 directory: the cgroup's id; else 0 */
 };
 
 struct hive_caller {
@@ -28,6 +30,11 @@ struct hive_caller {
 
 /* caller_enter - this thread's commands are that caller's from now on; NULL: this process's. Return: whose they were before. */
 struct hive_caller *caller_enter(struct hive_caller *caller);
+
+struct stat;
+
+/* caller_cgroup - the id of the cgroup that an fd of this process denotes, 0 for none. @st: what fstat(2) says of it */
+uint64_t caller_cgroup(int fd, const struct stat *st);
 
 /* caller_find - see struct hive_caller. Negative fds are -EBADF. */
 int caller_find(int fd, struct caller_fd *out);

@@ -44,9 +44,11 @@ static struct hive_object *object_of(const struct skep_map *map, void *obj)
 /* Gives back what an object map held, once no program can be using it any more. */
 void elem_retire(struct skep_hive *hive, const struct skep_map *map, void *obj)
 {
+	bool cgroup = map->type->type == BPF_MAP_TYPE_CGROUP_ARRAY; /* its elements are no objects of the hive */
+
 	if (obj)
 		quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]),
-			       put_object, object_of(map, obj));
+			       cgroup ? free : put_object, cgroup ? obj : object_of(map, obj));
 }
 
 struct take_arg {
@@ -135,12 +137,13 @@ static int check_key_type(const union bpf_attr *attr, const struct btf_type *key
 	case BPF_MAP_TYPE_BLOOM_FILTER:
 		return key ? -EINVAL : 0;
 	case BPF_MAP_TYPE_STACK_TRACE:
-	case BPF_MAP_TYPE_PROG_ARRAY:
 	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+	case BPF_MAP_TYPE_CGROUP_ARRAY:
 	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 	case BPF_MAP_TYPE_HASH_OF_MAPS:
 	case BPF_MAP_TYPE_DEVMAP:
 	case BPF_MAP_TYPE_DEVMAP_HASH:
+	case BPF_MAP_TYPE_CPUMAP:
 	case BPF_MAP_TYPE_XSKMAP:
 		return -ENOTSUPP;
 	default:
@@ -440,6 +443,20 @@ static bool inner_fits(const struct hive_map *outer, const struct skep_map *inne
 		(t->flags & BPF_F_INNER_MAP));
 }
 
+/* make_cgroup - the cgroup behind an fd: one of version 2, as in the kernel. */
+static int make_cgroup(int fd, struct map_cgroup **out)
+{
+	struct caller_fd file;
+
+	if (caller_find(fd, &file) || !file.cgroup)
+		return -EBADF;
+	*out = malloc(sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	(*out)->id = file.cgroup;
+	return 0;
+}
+
 /*
  * Resolves the fd in an object map's value. *obj stays NULL for a DEVMAP entry without a program. The reference
  * taken here passes to the map.
@@ -478,8 +495,10 @@ static int resolve_object(struct bpf_call *call, struct hive_map *m, const void 
 			*obj = container_of(*o, struct hive_perf, o)->buf;
 		return *o ? 0 : why;
 	}
+	if (map->type->type == BPF_MAP_TYPE_CGROUP_ARRAY)
+		return make_cgroup(fd, (struct map_cgroup **)obj);
 	if (map->type->type != BPF_MAP_TYPE_PROG_ARRAY && !devmap)
-		return -EOPNOTSUPP; /* sockets, cgroups: nothing in the hive stands for them */
+		return -EOPNOTSUPP; /* sockets: nothing in the hive stands for them */
 	*o = hive_object_by_fd(call->hive, fd, HIVE_PROG, &why);
 	if (!*o)
 		return why;
@@ -529,6 +548,8 @@ static int update_object(struct bpf_call *call, struct hive_map *m, const void *
 		ret = map_set_object(m->map, key, o ? o->id : 0, obj, value, flags, &old);
 	if (ret && o)
 		hive_object_put(o);
+	if (ret && m->map->type->type == BPF_MAP_TYPE_CGROUP_ARRAY)
+		free(obj);
 	if (!ret) {
 		m->filled = true;
 		elem_retire(hive, m->map, old);

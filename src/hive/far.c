@@ -161,16 +161,18 @@ static int far_write(void *arg, uint64_t to, const void *from, size_t len)
 	return 0;
 }
 
-/* An fd that was handed over: what it is of. Only memory files can be ours, and only they are looked at further. */
+/* An fd that was handed over: what it is of. Only memory files can be ours; of others it only matters whether they are cgroups. */
 static int look(int fd, struct caller_fd *out)
 {
 	struct stat st;
 
 	*out = (struct caller_fd){0};
-	if (fcntl(fd, F_GET_SEALS) < 0)
-		return 0; /* a file, and none of the hive's */
 	if (fstat(fd, &st))
 		return -EBADF;
+	if (fcntl(fd, F_GET_SEALS) < 0) {
+		out->cgroup = caller_cgroup(fd, &st);
+		return 0; /* a file, and none of the hive's */
+	}
 	*out = (struct caller_fd){.dev = st.st_dev, .ino = st.st_ino, .mode = fcntl(fd, F_GETFL) & O_ACCMODE};
 	return 0;
 }

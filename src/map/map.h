@@ -205,13 +205,18 @@ int map_freeze(struct skep_map *map); /* -EPERM when frozen already, as the kern
  * map_set_object - put an object into a map of objects.
  * @id:     the object's id, which user space reads back
  * @obj:    what the program's side gets (for a map-in-map: struct skep_map *; for a
- *          prog array: struct skep_target *, prog/code.h)
+ *          prog array: struct skep_target *, prog/code.h; for a cgroup array: struct map_cgroup *)
  * @value:  the user's value bytes for families whose value holds more than the fd
  *          (DEVMAP: struct bpf_devmap_val), else NULL
  * @old:    the object that was there before, or NULL; the caller puts it, after readers are gone
  */
 int map_set_object(struct skep_map *map, const void *key, uint32_t id, void *obj, const void *value, uint64_t flags,
 		   void **old);
+
+/* What an element of a CGROUP_ARRAY holds. */
+struct map_cgroup {
+	uint64_t id; /* as bpf_get_current_cgroup_id() tells it */
+};
 
 /* map_take_objects - empty a map of objects: calls put(arg, obj) once for each that was in it. */
 void map_take_objects(struct skep_map *map, void (*put)(void *arg, void *obj), void *arg);

@@ -674,7 +674,10 @@ static void perf_event_and_cgroup_arrays_agree(void **state)
 	} else {
 		print_message("no perf events here: PERF_EVENT_ARRAY left out\n");
 	}
-	fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* cgroup2 stands there, or beside the older ones. */
+	fd = open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		struct map_attr a = {
 			.type = BPF_MAP_TYPE_CGROUP_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
