@@ -142,7 +142,9 @@ static int give_jited(const struct hive_prog *p, struct bpf_prog_info *info)
 		syms[i] = hive_prog_func(p, i, &lens[i]);
 	for (uint32_t i = 0; i < p->n_line_info; i++)
 		lines[i] = line_address(p, p->line_info[i].insn_off);
-	err = give_array(info->jited_prog_insns, &info->jited_prog_len, p->text.text, p->jit->size, 1);
+	/* The functions one after the other, without what the JIT puts before the first. */
+	err = give_array(info->jited_prog_insns, &info->jited_prog_len, p->text.text + p->jit->func_offset[0],
+			 p->jit->size - p->jit->func_offset[0], 1);
 	if (!err)
 		err = give_array(info->jited_ksyms, &info->nr_jited_ksyms, syms, n, sizeof(*syms));
 	if (!err)

@@ -118,32 +118,33 @@ static int note_mapping(struct skep_hive *hive, struct hive_map *m, void *addr, 
 	return 0;
 }
 
+int seam_may_map(const struct hive_map *m, size_t len, int prot, int flags, off_t off)
+{
+	bool write = prot & PROT_WRITE;
+
+	if (m->map->type->type == BPF_MAP_TYPE_RINGBUF)
+		return write && atomic_load(&m->map->frozen) ? -EPERM : 0;
+	if (!m->map->mmap_size)
+		return -ENOTSUP;
+	if (!(flags & MAP_SHARED) || off < 0 || (size_t)off > m->map->mmap_size ||
+	    len > ALIGN_UP(m->map->mmap_size, (size_t)getpagesize()) - (size_t)off)
+		return -EINVAL;
+	if (write && atomic_load(&m->map->frozen))
+		return -EPERM;
+	return write && (m->map->flags & BPF_F_RDONLY_PROG) ? -EACCES : 0;
+}
+
 /* hive->lock is held: freezing must see either the mapping or no leave to make it. */
 static void *map_memory(struct hive_map *m, void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	bool write = prot & PROT_WRITE;
 	void *p;
-	int err = 0;
+	int err = seam_may_map(m, len, prot, flags, off);
 
-	/*
-	 * The kernel's bpf_map_mmap(): only shared mappings of maps made for it, and none that writes to what is frozen
-	 * or what programs take for constant.
-	 */
-	if (m->map->type->type == BPF_MAP_TYPE_RINGBUF) {
-		if (!write || !atomic_load(&m->map->frozen))
-			return ringbuf_mmap(m->map, addr, len, prot, flags, off);
-		err = EPERM;
-	} else if (!m->map->mmap_size)
-		err = ENOTSUP;
-	else if (!(flags & MAP_SHARED) || off < 0 || (size_t)off > m->map->mmap_size ||
-		 len > ALIGN_UP(m->map->mmap_size, (size_t)getpagesize()) - (size_t)off)
-		err = EINVAL;
-	else if (write && atomic_load(&m->map->frozen))
-		err = EPERM;
-	else if (write && (m->map->flags & BPF_F_RDONLY_PROG))
-		err = EACCES;
+	if (!err && m->map->type->type == BPF_MAP_TYPE_RINGBUF)
+		return ringbuf_mmap(m->map, addr, len, prot, flags, off);
 	if (err) {
-		errno = err;
+		errno = -err;
 		return MAP_FAILED;
 	}
 	p = mmap(addr, len, prot, flags, fd, off);

@@ -11,6 +11,10 @@
 #ifndef SKEP_BPF_SEAM_H
 #define SKEP_BPF_SEAM_H
 
+#include <stddef.h>
+#include <sys/types.h>
+
+struct hive_map;
 struct skep_hive;
 
 /*
@@ -18,6 +22,13 @@ struct skep_hive;
  * Return: where they went before, to be given back to seam_enter() when done.
  */
 struct skep_hive *seam_enter(struct skep_hive *hive);
+
+/*
+ * seam_may_map - may user space map a map's memory so (mmap(2))? The kernel's bpf_map_mmap(): only shared mappings of maps made
+ * for it, and none that writes to what is frozen or what programs take for constant. hive->lock is held.
+ * Return: 0 or a negative errno.
+ */
+int seam_may_map(const struct hive_map *m, size_t len, int prot, int flags, off_t off);
 
 /* seam_hive - the hive that this thread has entered, NULL for the kernel. */
 struct skep_hive *seam_hive(void);

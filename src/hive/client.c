@@ -332,6 +332,16 @@ int client_ask(struct client *c, enum msg_ask what, int number, const char *text
 	return transact(c, &m, payload, len, to, room, why, why_len);
 }
 
+int client_may_map(struct client *c, int fd, const struct msg_mapping *want, char *why, size_t why_len)
+{
+	uint8_t payload[sizeof(struct msg_piece) + sizeof(*want)];
+	struct msg m = {.type = MSG_ASK, .value = ASK_MMAP, .addr = (uint32_t)fd, .n_pieces = 1};
+	size_t len = 0;
+
+	wire_add_piece(payload, &len, sizeof(payload), 0, want, sizeof(*want));
+	return transact(c, &m, payload, len, NULL, 0, why, why_len);
+}
+
 void client_close(struct client *c)
 {
 	for (int i = 0; i < CLIENT_SLOTS; i++) {

@@ -56,6 +56,9 @@ int client_bpf(struct client *c, int cmd, uint64_t attr, uint32_t size, char *wh
 int client_ask(struct client *c, enum msg_ask what, int number, const char *text, void *to, size_t room, char *why,
 	       size_t why_len);
 
+/* client_may_map - ASK_MMAP: may what is behind an fd be mapped so? Return: 0 or a negative errno. */
+int client_may_map(struct client *c, int fd, const struct msg_mapping *want, char *why, size_t why_len);
+
 /* client_close - close the connections that wait. */
 void client_close(struct client *c);
 

@@ -55,6 +55,7 @@ enum msg_ask {
 	ASK_UNLINK, /* text: a pin's path */
 	ASK_FDINFO, /* addr: an fd. DONE's fd is a file with what /proc/PID/fdinfo would show */
 	ASK_FILE, /* text: a path that the hive answers for (bpf/present.h). DONE's fd is the file */
+	ASK_MMAP, /* addr: an fd; DONE's value says whether its object may be mapped. The piece is a struct msg_mapping */
 	ASK_PINS, /* DONE's fd is a file with the paths of all pins, a zero byte after each */
 };
 
@@ -76,6 +77,11 @@ struct msg_piece {
 	uint64_t addr;
 	uint32_t len;
 	uint32_t zero;
+};
+
+struct msg_mapping {
+	uint64_t len, off;
+	int32_t prot, flags;
 };
 
 struct msg_facts {

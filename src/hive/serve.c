@@ -6,6 +6,7 @@
 #include "bpf/ksyms.h"
 #include "bpf/pin.h"
 #include "bpf/present.h"
+#include "bpf/seam.h"
 #include "hive/far.h"
 #include "hive/fdinfo.h"
 
@@ -82,6 +83,40 @@ static int fdinfo(const struct serve *s, struct far *f)
 	return err ? err : fdinfo_open(s->hive, &file);
 }
 
+/*
+ * May what is behind an fd be mapped? Plain maps may, as the kernel's. A ring's mapping is more than one of its file, and
+ * nobody could wait for it from there: refused.
+ */
+static int may_map(const struct serve *s, struct far *f)
+{
+	struct cursor c = f->pieces;
+	struct msg_mapping want;
+	struct msg_piece piece;
+	struct hive_object *o;
+	const void *bytes;
+	struct caller_fd file;
+	int err = f->call.addr <= INT32_MAX ? far_find(f, (int)f->call.addr, &file) : -EBADF;
+
+	if (err)
+		return err;
+	if (!wire_piece(&c, &piece, &bytes) || piece.len != sizeof(want))
+		return -EINVAL;
+	memcpy(&want, bytes, sizeof(want));
+	pthread_mutex_lock(&s->hive->lock);
+	o = hive_object_by_file(s->hive, &file);
+	if (!o || o->kind != HIVE_MAP) {
+		err = -ENODEV;
+	} else {
+		struct hive_map *m = container_of(o, struct hive_map, o);
+
+		err = seam_may_map(m, want.len, want.prot, want.flags, (off_t)want.off);
+		if (!err && m->map->type->type == BPF_MAP_TYPE_RINGBUF)
+			err = -EOPNOTSUPP;
+	}
+	pthread_mutex_unlock(&s->hive->lock);
+	return err;
+}
+
 static int file(const struct serve *s, const char *path)
 {
 	int fd;
@@ -117,6 +152,8 @@ static int answer(const struct serve *s, struct far *f, bool *is_fd)
 	case ASK_FILE:
 		*is_fd = true;
 		return far_text(f, text, sizeof(text)) ? -EINVAL : file(s, text);
+	case ASK_MMAP:
+		return may_map(s, f);
 	case ASK_PINS:
 		*is_fd = true;
 		return list_pins(s->hive);

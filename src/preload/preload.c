@@ -29,6 +29,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -290,6 +291,33 @@ EXPORT int access(const char *path, int mode)
 EXPORT int faccessat(int dir, const char *path, int mode, int flags)
 {
 	return is_presented(path) ? access(path, mode) : NEXT(faccessat)(dir, path, mode, flags);
+}
+
+/* Mapping maps: their files hold more than the kernel's show, so the hive is asked, and the file itself is mapped. */
+static bool may_map(size_t len, int prot, int flags, int fd, off_t off)
+{
+	const struct msg_mapping want = {.len = len, .off = (uint64_t)off, .prot = prot, .flags = flags};
+	char why[256] = "";
+
+	if ((flags & MAP_ANONYMOUS) || fd < 0 || fcntl(fd, F_GET_SEALS) < 0 || !is_object(fd))
+		return true;
+	return !result(client_may_map(&hive, fd, &want, why, sizeof(why)), why);
+}
+
+/* By system call: the dynamic linker and memory allocators map before there is anything to look up. */
+EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	int saved = errno;
+
+	if (!may_map(len, prot, flags, fd, off))
+		return MAP_FAILED;
+	errno = saved;
+	return (void *)NEXT(syscall)(SYS_mmap, addr, len, prot, flags, fd, off);
+}
+
+EXPORT void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off64_t off)
+{
+	return mmap(addr, len, prot, flags, fd, off);
 }
 
 /* The hive's bpf file system. */

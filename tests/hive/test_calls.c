@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -155,6 +156,57 @@ static void a_read_only_fd_stays_read_only(void **state)
 	close(ro);
 }
 
+/* The same number and the same map, but what the fd may do. */
+static void an_fd_that_may_less_than_before_is_seen(void **state)
+{
+	struct bpf_map_info info = {0};
+	int map = make_hash(4), ro;
+	uint64_t value = 0;
+
+	assert_int_equal(call(BPF_OBJ_GET_INFO_BY_FD,
+			      .info = {.bpf_fd = (uint32_t)map, .info_len = sizeof(info), .info = PTR(&info)}),
+			 0);
+	ro = call(BPF_MAP_GET_FD_BY_ID, .map_id = info.id, .open_flags = BPF_F_RDONLY);
+	assert_true(ro >= 0);
+	assert_int_equal(update(map, 1, 1), 0);
+	assert_int_equal(dup3(ro, map, O_CLOEXEC), map);
+	assert_int_equal(update(map, 1, 2), -EPERM);
+	assert_int_equal(lookup(map, 1, &value), 0);
+	assert_int_equal(value, 1);
+	close(ro);
+	close(map);
+}
+
+static int may_map(int fd, size_t len, int prot)
+{
+	const struct msg_mapping want = {.len = len, .prot = prot, .flags = MAP_SHARED};
+
+	return client_may_map(&client, fd, &want, why, sizeof(why));
+}
+
+static void a_mapping_follows_the_kernels_rules(void **state)
+{
+	int hash = make_hash(4), prog = make_prog(0);
+	int array = call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8,
+			 .max_entries = 512, .map_flags = BPF_F_MMAPABLE);
+	int ring = call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096);
+
+	assert_true(array >= 0 && ring >= 0);
+	assert_int_equal(may_map(array, 4096, PROT_READ | PROT_WRITE), 0);
+	assert_int_equal(may_map(array, 8192, PROT_READ), -EINVAL);
+	assert_int_equal(may_map(hash, 4096, PROT_READ), -ENOTSUP);
+	assert_int_equal(may_map(ring, 4096, PROT_READ | PROT_WRITE), -EOPNOTSUPP);
+	assert_int_equal(may_map(prog, 4096, PROT_READ), -ENODEV);
+	assert_int_equal(may_map(-1, 4096, PROT_READ), -EBADF);
+	assert_int_equal(call(BPF_MAP_FREEZE, .map_fd = (uint32_t)array), 0);
+	assert_int_equal(may_map(array, 4096, PROT_READ | PROT_WRITE), -EPERM);
+	assert_int_equal(may_map(array, 4096, PROT_READ), 0);
+	close(hash);
+	close(prog);
+	close(array);
+	close(ring);
+}
+
 static void what_one_client_makes_another_finds_by_id(void **state)
 {
 	struct bpf_map_info info = {0};
@@ -281,8 +333,13 @@ static void *crowd_thread(void *arg)
 {
 	struct crowd *c = arg;
 
-	for (uint32_t i = 0; i < CROWD_UPDATES; i++)
+	for (uint32_t i = 0; i < CROWD_UPDATES; i++) {
+		uint64_t value = 0;
+
 		c->errors += update(c->map, c->base + i, c->base + i) != 0;
+		/* An answer that was another's would tell. */
+		c->errors += lookup(c->map, c->base + i, &value) || value != c->base + i;
+	}
 	return NULL;
 }
 
@@ -346,20 +403,23 @@ static int closes_everything(void *arg)
 {
 	uint64_t value = 0;
 	int map = make_hash(4);
-	int files[300];
+	int files[150][2];
+	char c;
 
 	if (update(map, 1, 1))
 		return 1;
 	closefrom(3);
-	/* Now other files have the numbers that the connection had. */
-	for (int i = 0; i < 300; i++)
-		files[i] = open("/dev/zero", O_RDWR);
+	/* Now sockets of the program's have the numbers that the connection had. */
+	for (int i = 0; i < 150; i++)
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, files[i]))
+			return 2;
 	map = make_hash(4);
 	if (update(map, 2, 22) || lookup(map, 2, &value) || value != 22)
-		return 2;
+		return 3;
+	/* Nothing was said into them, and none was closed. */
 	for (int i = 0; i < 300; i++)
-		if (write(files[i], "x", 1) != 1)
-			return 3;
+		if (recv(files[i / 2][i % 2], &c, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+			return 4;
 	return 0;
 }
 
@@ -390,6 +450,8 @@ int main(void)
 		SERVED_TEST(fds_that_are_none_are_ebadf_and_others_einval),
 		SERVED_TEST(an_fd_that_changes_is_seen),
 		SERVED_TEST(a_read_only_fd_stays_read_only),
+		SERVED_TEST(an_fd_that_may_less_than_before_is_seen),
+		SERVED_TEST(a_mapping_follows_the_kernels_rules),
 		SERVED_TEST(what_one_client_makes_another_finds_by_id),
 		SERVED_TEST(a_pin_outlives_its_maker),
 		SERVED_TEST(a_link_is_made_shown_pinned_and_detached),

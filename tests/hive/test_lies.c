@@ -2,6 +2,8 @@
 /* Clients that lie, stop or die, servers that die, and users that are others: the hive stays usable, and nobody is let in. */
 #include "util.h"
 
+#include "hive/far.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -230,6 +232,42 @@ static void fds_that_nobody_asked_for_are_dropped(void **state)
 	close(sock);
 }
 
+/* Where one fd is due, two come. */
+static void more_fds_than_were_asked_for_are_dropped(void **state)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control = {0};
+	struct msg m = {.type = MSG_HERE};
+	struct iovec iov = {&m, sizeof(m)};
+	struct msghdr h = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+	int fds[2] = {0, 1};
+	int sock = ask_for_fd();
+	int before = count_fds();
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	assert_int_equal(sendmsg(sock, &h, 0), sizeof(m));
+	assert_int_equal(hear(sock).type, MSG_DONE);
+	assert_int_equal(count_fds(), before);
+	close(sock);
+}
+
+static void nobody_has_more_fds_in_a_call_than_are_looked_at(void **state)
+{
+	struct msg_fd fds[FAR_KNOWN + 1] = {0};
+	struct msg m = {.type = MSG_CALL, .value = BPF_MAP_GET_NEXT_ID, .n_fds = FAR_KNOWN + 1};
+	int sock = raw_greet();
+
+	assert_int_equal(wire_send(sock, &m, fds, sizeof(fds), NULL, 0, -1), 0);
+	expect_hung_up(sock);
+}
+
 static void who_dies_in_the_middle_of_a_question_leaves_the_hive_well(void **state)
 {
 	for (int i = 0; i < 20; i++) {
@@ -442,6 +480,8 @@ int main(void)
 		SERVED_TEST(a_map_is_not_reached_by_saying_which_it_is),
 		SERVED_TEST(an_fd_that_does_not_come_is_ebadf),
 		SERVED_TEST(fds_that_nobody_asked_for_are_dropped),
+		SERVED_TEST(more_fds_than_were_asked_for_are_dropped),
+		SERVED_TEST(nobody_has_more_fds_in_a_call_than_are_looked_at),
 		SERVED_TEST(who_dies_in_the_middle_of_a_question_leaves_the_hive_well),
 		SERVED_TEST(who_stops_in_the_middle_of_a_question_is_given_up),
 		SERVED_TEST(runs_of_who_was_killed_end),
