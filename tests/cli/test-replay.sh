@@ -170,7 +170,7 @@ head -c 1000 "$ports" >"$tmp/half.o"
 ok "half an object" refused 1 "half.o: open: cut off" replay "$tmp/half.o" "$caps/ten.pcap"
 wrong() { refused 1 "$2" replay "$here/wrong-$1.bpf.o" "$caps/ten.pcap"; }
 ok "an object without BTF: compile with -g" wrong no-g "BTF is required, but is missing or corrupted. (compile with clang -g)"
-ok "a map type that skep lacks is named" wrong bloom "load: map 'tested': type bloom_filter exists in Linux since 5.16, but skep does not have it"
+ok "a map type that skep lacks is named" wrong sockhash "load: map 'tested': type sockhash exists in Linux since 4.18, but skep does not have it"
 ok "a map without room" wrong no-entries "load: map 'tested': max_entries is 0"
 ok "a map that is only declared" wrong extern-map "a map is only declared here"
 ok "a kernel function that skep does not have" wrong kfunc "'bpf_no_such_kfunc': not found in kernel or module BTFs (skep does not have this kernel function"

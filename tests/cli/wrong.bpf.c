@@ -3,10 +3,11 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#if defined(BLOOM)
+#if defined(SOCKHASH)
 struct {
-	__uint(type, BPF_MAP_TYPE_BLOOM_FILTER);
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, 4);
+	__type(key, __u32);
 	__type(value, __u32);
 } tested SEC(".maps");
 #elif defined(EXTERN_MAP)
@@ -61,8 +62,6 @@ int wrong(void *ctx)
 	__u64 event = 1;
 
 	return bpf_ringbuf_output(&tested, &event, sizeof(event), 0) ? XDP_DROP : XDP_PASS;
-#elif defined(BLOOM)
-	return bpf_map_push_elem(&tested, &key, 0) ? XDP_DROP : XDP_PASS;
 #else
 	return bpf_map_lookup_elem(&tested, &key) ? XDP_DROP : XDP_PASS;
 #endif
