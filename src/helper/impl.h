@@ -139,6 +139,7 @@ HELPER(redirect_peer);
 HELPER(fib_lookup);
 
 HELPER(get_current_cgroup_id);
+HELPER(current_task_under_cgroup);
 HELPER(get_ns_current_pid_tgid);
 HELPER(get_netns_cookie);
 HELPER(get_attach_cookie);

@@ -26,7 +26,6 @@ static const struct {
 	{BPF_FUNC_send_signal_thread, own_task},
 	{BPF_FUNC_probe_write_user, own_task},
 	{BPF_FUNC_override_return, "no function of the kernel is probed here"},
-	{BPF_FUNC_current_task_under_cgroup, "no map here holds cgroups"},
 	{BPF_FUNC_perf_event_read, no_counter},
 	{BPF_FUNC_perf_event_read_value, no_counter},
 	{BPF_FUNC_perf_prog_read_value, no_counter},

@@ -229,7 +229,7 @@ const struct helper_desc helpers[] = {
 	HAS(34, get_hash_recalc, "4.8", TC | LWT, INT, 0, CTX),
 	HAS(35, get_current_task, "4.8", BASE, INT, GPL | PERFMON),
 	LACKS(36, probe_write_user, "4.8", TRACE, INT, GPL, ANY, MEM(R), SIZE),
-	LACKS(37, current_task_under_cgroup, "4.9", BASE, INT, 0, MAP, ANY),
+	HAS(37, current_task_under_cgroup, "4.9", BASE, INT, 0, MAP, ANY),
 	HAS(38, skb_change_tail, "4.9", TC | LWT_XMIT | SK_SKB, INT, MOVES, CTX, ANY, ANY),
 	HAS(39, skb_pull_data, "4.9", TC | LWT | SK_SKB, INT, MOVES, CTX, ANY),
 	HAS(40, csum_update, "4.9", TC | LWT_XMIT, INT, 0, CTX, ANY),

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "helper/impl.h"
+#include "map/map.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,30 +55,64 @@ static bool cgroup_mount(char at[PATH_ROOM], char root[PATH_ROOM])
 	return found;
 }
 
-/* A cgroup's id is its directory's inode number; 0 where no cgroup2 is mounted. */
-static uint64_t cgroup_id(void)
+/*
+ * A cgroup's id is its directory's inode number. The task's own, then those around it up to what is mounted.
+ * Return: how many; 0 where no cgroup2 is mounted.
+ */
+static uint32_t cgroup_ids(uint64_t *ids, uint32_t room)
 {
 	char path[PATH_ROOM], at[PATH_ROOM], root[PATH_ROOM], whole[2 * PATH_ROOM];
-	size_t skip;
+	size_t skip, mount;
+	uint32_t n = 0;
 	struct stat st;
 
 	if (!own_path(path) || !cgroup_mount(at, root))
 		return 0;
 	/* A mount may show a part of the tree only. */
 	skip = strcmp(root, "/") && !strncmp(path, root, strlen(root)) ? strlen(root) : 0;
-	snprintf(whole, sizeof(whole), "%s%s", at, path + skip);
-	return stat(whole, &st) ? 0 : st.st_ino;
+	mount = strlen(at);
+	snprintf(whole, sizeof(whole), "%s%s", at, strcmp(path + skip, "/") ? path + skip : "");
+	while (n < room && !stat(whole, &st)) {
+		ids[n++] = st.st_ino;
+		if (strlen(whole) <= mount)
+			break;
+		*strrchr(whole, '/') = 0;
+	}
+	return n;
+}
+
+static void find_cgroup(struct skep_env *env)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+
+	if (now < env->cgroup.until)
+		return;
+	env->cgroup.n = cgroup_ids(env->cgroup.ids, ARRAY_SIZE(env->cgroup.ids));
+	env->cgroup.until = now + CGROUP_AGE;
 }
 
 HELPER(get_current_cgroup_id)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+	find_cgroup(env);
+	return env->cgroup.n ? env->cgroup.ids[0] : 0;
+}
 
-	if (now >= env->cgroup.until) {
-		env->cgroup.id = cgroup_id();
-		env->cgroup.until = now + CGROUP_AGE;
-	}
-	return env->cgroup.id;
+HELPER(current_task_under_cgroup)
+{
+	struct skep_map *map = helper_ptr(r1);
+	uint32_t index = (uint32_t)r2;
+	const struct map_cgroup *cgroup;
+
+	if (index >= map->max_entries)
+		return helper_result(-E2BIG);
+	cgroup = atomic_load_explicit(&map->objs[index], memory_order_acquire);
+	if (!cgroup)
+		return helper_result(-EAGAIN);
+	find_cgroup(env);
+	for (uint32_t i = 0; i < env->cgroup.n; i++)
+		if (env->cgroup.ids[i] == cgroup->id)
+			return 1;
+	return 0;
 }
 
 HELPER(get_ns_current_pid_tgid)

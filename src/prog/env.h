@@ -70,7 +70,9 @@ struct skep_env {
 		uint64_t func_ip; /* bpf_get_func_ip(): the address of the function that is probed */
 	} attach;
 	struct { /* bpf_get_current_cgroup_id(), kept for a while */
-		uint64_t id, until;
+		uint64_t ids[32]; /* its own, then those around it, outwards */
+		uint32_t n;
+		uint64_t until;
 	} cgroup;
 	uint64_t rng; /* state of bpf_get_prandom_u32() */
 	void *user; /* an embedder's own; helpers of its own find it here */

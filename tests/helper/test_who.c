@@ -3,6 +3,7 @@
 #include "runs/expect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -76,6 +77,38 @@ static void a_program_sees_the_task_that_runs_it(void **state)
 	EXPECT(obj, (int64_t)own_cgroup(), (int64_t)own_cookie(), SAME, 0, (int64_t)task, -EINVAL, 0, -EINVAL, -EINVAL,
 	       -EINVAL, (int64_t)task, (int64_t)((uint64_t)getgid() << 32 | getuid()), 0, WORD("straw\0\0\0"), 0, 0,
 	       0x00727473);
+	bpf_object__close(obj);
+	munmap(page - (4096 - 6), 8192);
+}
+
+/* The root of the hierarchy holds everybody; a new cgroup holds nobody. Only root may make one. */
+static void a_task_is_under_its_cgroup_and_those_around_it(void **state)
+{
+	char at[256] = "", empty[300];
+	FILE *p = popen("awk '/ - cgroup2 /{print $5; exit}' /proc/self/mountinfo", "r");
+	uint32_t zero = 0, two = 2;
+	struct bpf_object *obj;
+	int root, other, fd;
+	char *page;
+
+	assert_non_null(p);
+	if (fscanf(p, "%255s", at) != 1)
+		at[0] = 0;
+	pclose(p);
+	snprintf(empty, sizeof(empty), "%s/skep-test-%d", at, getpid());
+	if (!at[0] || mkdir(empty, 0755))
+		skip();
+	root = open(at, O_RDONLY | O_DIRECTORY);
+	other = open(empty, O_RDONLY | O_DIRECTORY);
+	obj = with_constants(&page);
+	fd = map_fd_of(obj, "groups");
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &root, 0), 0);
+	assert_int_equal(bpf_map_update_elem(fd, &two, &other, 0), 0);
+	run_data(obj, "groups_of", NULL, 0);
+	close(root);
+	close(other);
+	rmdir(empty);
+	EXPECT(obj, 1, -EAGAIN, 0, -E2BIG);
 	bpf_object__close(obj);
 	munmap(page - (4096 - 6), 8192);
 }
@@ -160,6 +193,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		LOADED_TEST(a_program_sees_the_task_that_runs_it),
+		LOADED_TEST(a_task_is_under_its_cgroup_and_those_around_it),
 		LOADED_TEST(clocks_are_the_systems),
 		LOADED_TEST(reads_by_address_end_where_memory_does),
 		LOADED_TEST(a_helper_that_is_not_there_is_refused_with_the_reason),

@@ -30,6 +30,23 @@ SEC("tc") int places(struct __sk_buff *skb)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 3);
+	__type(key, __u32);
+	__type(value, __u32);
+} groups SEC(".maps");
+
+/* 0: where the task is, or around it; 1: nothing; 2: another one. */
+SEC("tc") int groups_of(struct __sk_buff *skb)
+{
+	out[0] = bpf_current_task_under_cgroup(&groups, 0);
+	out[1] = bpf_current_task_under_cgroup(&groups, 1);
+	out[2] = bpf_current_task_under_cgroup(&groups, 2);
+	out[3] = bpf_current_task_under_cgroup(&groups, 3);
+	return 0;
+}
+
 SEC("tc") int times(struct __sk_buff *skb)
 {
 	out[0] = bpf_ktime_get_ns();
