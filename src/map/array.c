@@ -38,9 +38,8 @@ static void array_layout(const struct map_attr *attr, struct map_layout *l)
 	uint64_t elem = ALIGN_UP((uint64_t)attr->value_size, 8);
 
 	if (attr->type == BPF_MAP_TYPE_PERCPU_ARRAY) {
-		/* CPUs do not share cache lines. */
-		l->cpu_stride = ALIGN_UP(elem * attr->max_entries, 64);
-		map_layout_add(l, attr->n_cpus, l->cpu_stride, 64);
+		l->cpu_stride = ALIGN_UP(elem * attr->max_entries, MAP_CPU_ALIGN);
+		map_layout_add(l, attr->n_cpus, l->cpu_stride, MAP_CPU_ALIGN);
 		return;
 	}
 	map_layout_add(l, attr->max_entries, elem, 64);

@@ -70,8 +70,8 @@ void hash_layout(const struct map_attr *attr, struct map_layout *l)
 	if (is_lru(attr->type))
 		l->off[2] = map_layout_add(l, ALIGN_UP((uint64_t)l->max_entries, 8), 1, 64);
 	if (percpu) {
-		l->cpu_stride = ALIGN_UP(value_size * l->max_entries, 64);
-		l->off[3] = map_layout_add(l, attr->n_cpus, l->cpu_stride, 64);
+		l->cpu_stride = ALIGN_UP(value_size * l->max_entries, MAP_CPU_ALIGN);
+		l->off[3] = map_layout_add(l, attr->n_cpus, l->cpu_stride, MAP_CPU_ALIGN);
 	}
 	l->off[4] = map_layout_add(l, percpu ? attr->n_cpus : 1, value_size, 64);
 	if (attr->type == BPF_MAP_TYPE_HASH_OF_MAPS || attr->type == BPF_MAP_TYPE_DEVMAP_HASH)

@@ -32,6 +32,9 @@ enum {
 	MAP_ACCESS_FLAGS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG,
 };
 
+/* CPUs share no cache lines, nor pairs of lines, which the processor fetches together. */
+enum { MAP_CPU_ALIGN = 128 };
+
 enum { MAP_HEADER_SIZE = 4096 };
 
 #define MAP_MAGIC   0x3170616d70656b73ull /* "skepmap1" in memory order */
