@@ -216,13 +216,14 @@ static void change(const struct pair *p, uint32_t keys_in_play)
 /* Lookups that are wrong in some way, with room for one: result and count. */
 static void look_wrongly(const struct pair *p, int cmd)
 {
-	uint8_t keys[MAX_ELEMS * 32], values[MAX_ELEMS * MAX_VALUE], in[32], out[32];
+	uint8_t keys[MAX_ELEMS * 32], values[MAX_ELEMS * MAX_VALUE], in[32], out[2][32];
 	uint32_t what = below(9), count[2] = {0}, room = MAX_ELEMS;
 	int ret[2] = {0};
 
 	memset(in, 0xff, sizeof(in)); /* beyond every table; no key of any map */
+	memset(out, 0xee, sizeof(out));
 	for (int side = first_side(); side < 2; side++) {
-		union bpf_attr attr = {.batch = {.out_batch = PTR(out),
+		union bpf_attr attr = {.batch = {.out_batch = PTR(out[side]),
 						 .keys = PTR(keys),
 						 .values = PTR(values),
 						 .count = room,
@@ -260,6 +261,9 @@ static void look_wrongly(const struct pair *p, int cmd)
 		ret[side] = bpf_of(side, cmd, &attr);
 		count[side] = attr.batch.count;
 	}
+	/* Where to go on beyond a hash's end leads nowhere, and nothing is said of where that would be. */
+	if (what == 8 && p->type != BPF_MAP_TYPE_LPM_TRIE && with_kernel)
+		assert_memory_equal(out[0], out[1], sizeof(out[0]));
 	if (with_kernel && (ret[0] != ret[1] || count[0] != count[1]))
 		fail_msg("type %u: command %d, wrong in way %u: kernel %d (%u done), hive %d (%u)", p->type, cmd, what,
 			 ret[0], count[0], ret[1], count[1]);
@@ -313,6 +317,14 @@ static void batches_of_arrays_agree(void **state)
 
 static void batches_of_tries_agree(void **state)
 {
+	struct pair p = open_pair(BPF_MAP_TYPE_LPM_TRIE, 8, 8, 20, BPF_F_NO_PREALLOC);
+
+	/* Of nothing there is no last key to write. */
+	for (int side = first_side(); side < 2; side++)
+		assert_int_equal(BPF(side, BPF_MAP_LOOKUP_BATCH,
+				     .batch = {.map_fd = (uint32_t)p.fd[side], .out_batch = PTR(hole), .count = 1}),
+				 -ENOENT);
+	close_pair(&p);
 	run(open_pair(BPF_MAP_TYPE_LPM_TRIE, 8, 8, 20, BPF_F_NO_PREALLOC), 30);
 }
 
