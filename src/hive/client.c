@@ -22,11 +22,11 @@
 enum { OUT_OF_THE_WAY = 200 }; /* programs like to know what their low fds are */
 
 /* Is the slot's connection still this process's, and the same file as it was? Else it is forgotten, not closed. */
-static bool usable(struct client_slot *s)
+static bool usable(struct client_slot *s, pid_t self)
 {
 	struct stat st;
 
-	if (s->pid == getpid() && !fstat(s->sock, &st) && S_ISSOCK(st.st_mode) && st.st_ino == s->ino)
+	if (s->pid == self && !fstat(s->sock, &st) && S_ISSOCK(st.st_mode) && st.st_ino == s->ino)
 		return true;
 	s->pid = 0;
 	return false;
@@ -113,7 +113,7 @@ static int dial(const char *name, struct client_slot *s, char *why, size_t why_l
 }
 
 /* A slot for one call: one that has a connection if there is such a one, else any, else @spare. */
-static struct client_slot *take(struct client *c, struct client_slot *spare)
+static struct client_slot *take(struct client *c, pid_t self, struct client_slot *spare)
 {
 	for (int connected = 1; connected >= 0; connected--)
 		for (int i = 0; i < CLIENT_SLOTS; i++) {
@@ -122,7 +122,7 @@ static struct client_slot *take(struct client *c, struct client_slot *spare)
 
 			if (!atomic_compare_exchange_strong(&s->busy, &no, true))
 				continue;
-			if (!connected || usable(s))
+			if (!connected || usable(s, self))
 				return s;
 			atomic_store(&s->busy, false);
 		}
@@ -275,8 +275,8 @@ static int request(struct client *c, struct client_slot *s, const struct msg *m,
  * What every call is: a slot, the request, the answer's bytes put to where they belong. errno and the thread's
  * cancellation are left as they were: a thread that ended in here would keep its slot for ever.
  */
-static int transact(struct client *c, struct msg *m, const void *payload, size_t len, void *to, size_t room, char *why,
-		    size_t why_len)
+static int transact(struct client *c, pid_t self, struct msg *m, const void *payload, size_t len, void *to, size_t room,
+		    char *why, size_t why_len)
 {
 	struct client_slot spare;
 	struct client_slot *s;
@@ -287,7 +287,7 @@ static int transact(struct client *c, struct msg *m, const void *payload, size_t
 	int ret;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	s = take(c, &spare);
+	s = take(c, self, &spare);
 	ret = request(c, s, m, payload, len, &done, &done_len, &fd, why, why_len);
 	if (!ret && to) {
 		struct cursor cur = cursor_of(s->buf, done_len);
@@ -315,9 +315,10 @@ int client_bpf(struct client *c, int cmd, uint64_t attr, uint32_t size, char *wh
 {
 	struct msg m = {.type = MSG_CALL, .value = cmd, .addr = attr, .len = size};
 	uint8_t payload[HINTS_MAX];
-	size_t len = hints_gather(&m, payload);
+	pid_t self = getpid();
+	size_t len = hints_gather(&m, self, payload);
 
-	return transact(c, &m, payload, len, NULL, 0, why, why_len);
+	return transact(c, self, &m, payload, len, NULL, 0, why, why_len);
 }
 
 int client_ask(struct client *c, enum msg_ask what, int number, const char *text, void *to, size_t room, char *why,
@@ -329,7 +330,7 @@ int client_ask(struct client *c, enum msg_ask what, int number, const char *text
 
 	if (text && !wire_add_piece(payload, &len, sizeof(payload), 0, text, (uint32_t)strnlen(text, PATH_MAX) + 1))
 		return -ENAMETOOLONG;
-	return transact(c, &m, payload, len, to, room, why, why_len);
+	return transact(c, getpid(), &m, payload, len, to, room, why, why_len);
 }
 
 int client_may_map(struct client *c, int fd, const struct msg_mapping *want, char *why, size_t why_len)
@@ -339,13 +340,13 @@ int client_may_map(struct client *c, int fd, const struct msg_mapping *want, cha
 	size_t len = 0;
 
 	wire_add_piece(payload, &len, sizeof(payload), 0, want, sizeof(*want));
-	return transact(c, &m, payload, len, NULL, 0, why, why_len);
+	return transact(c, getpid(), &m, payload, len, NULL, 0, why, why_len);
 }
 
 void client_close(struct client *c)
 {
 	for (int i = 0; i < CLIENT_SLOTS; i++) {
-		if (usable(&c->slots[i]))
+		if (usable(&c->slots[i], getpid()))
 			drop(&c->slots[i]);
 		if (c->slots[i].buf)
 			munmap(c->slots[i].buf, MSG_MAX);

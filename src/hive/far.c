@@ -11,9 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A read of this much is no part of a window: it goes where it is wanted at once. */
-enum { WINDOW = 16 * 1024 };
-
 /* Asks, and waits for the answer of the one type that fits. Return: the payload's length, or a negative errno. */
 static ssize_t ask(struct far *f, const struct msg *question, const void *payload, size_t len, enum msg_type want,
 		   struct msg *answer, void *to, size_t room, int *fd)
@@ -69,31 +66,39 @@ static size_t read_known(struct far *f, void *to, uint64_t from, size_t len)
 			memcpy(to, (const uint8_t *)bytes + (from - piece.addr), n);
 			return n;
 		}
-	if (from >= f->window_at && from - f->window_at < f->window_len) {
-		size_t n = MIN(len, f->window_len - (from - f->window_at));
+	for (int i = 0; i < FAR_WINDOWS; i++) {
+		const struct far_window *w = &f->windows[i];
 
-		memcpy(to, f->window + (from - f->window_at), n);
-		return n;
+		if (from >= w->at && from - w->at < w->len) {
+			size_t n = MIN(len, w->len - (from - w->at));
+
+			memcpy(to, w->bytes + (from - w->at), n);
+			return n;
+		}
 	}
 	return 0;
 }
 
-/* Reads ahead into the window, or for large parts to where they are wanted. Return: bytes that are at @to now, or -EFAULT. */
+/*
+ * Reads ahead into a window; what fills one is read to where it is wanted. Return: bytes that are at @to now, 0 when they are in
+ * a window, or -EFAULT.
+ */
 static ssize_t read_asked(struct far *f, void *to, uint64_t from, size_t len)
 {
-	bool large = len >= WINDOW;
+	struct far_window *w = &f->windows[f->next_window];
+	bool large = len >= FAR_WINDOW;
 	struct msg m = {.type = MSG_READ,
 			.addr = from,
 			.len = (uint32_t)MIN(len, (size_t)MSG_BYTES),
-			.more = large ? 0 : (uint32_t)(WINDOW - len)};
+			.more = large ? 0 : (uint32_t)(FAR_WINDOW - len)};
 	struct msg answer;
 	ssize_t n;
 
 	if (flush(f))
 		return -EFAULT;
 	if (!large)
-		f->window_len = 0;
-	n = ask(f, &m, NULL, 0, MSG_DATA, &answer, large ? to : f->window, large ? m.len : WINDOW, NULL);
+		w->len = 0;
+	n = ask(f, &m, NULL, 0, MSG_DATA, &answer, large ? to : w->bytes, large ? m.len : FAR_WINDOW, NULL);
 	if (n < 0 || answer.value)
 		return -EFAULT;
 	if ((size_t)n < m.len || (size_t)n != answer.len) {
@@ -102,8 +107,9 @@ static ssize_t read_asked(struct far *f, void *to, uint64_t from, size_t len)
 	}
 	if (large)
 		return n;
-	f->window_at = from;
-	f->window_len = (size_t)n;
+	w->at = from;
+	w->len = (size_t)n;
+	f->next_window = (f->next_window + 1) % FAR_WINDOWS;
 	return 0;
 }
 
@@ -134,8 +140,9 @@ static void forget(struct far *f, uint64_t at, size_t len)
 	while (wire_piece(&c, &piece, &bytes))
 		if (overlap(at, len, piece.addr, piece.len))
 			f->pieces = (struct cursor){0};
-	if (overlap(at, len, f->window_at, f->window_len))
-		f->window_len = 0;
+	for (int i = 0; i < FAR_WINDOWS; i++)
+		if (overlap(at, len, f->windows[i].at, f->windows[i].len))
+			f->windows[i].len = 0;
 }
 
 static int far_write(void *arg, uint64_t to, const void *from, size_t len)
@@ -237,10 +244,12 @@ int far_init(struct far *f, int sock)
 	*f = (struct far){.sock = sock};
 	f->in = malloc(MSG_MAX);
 	f->out = malloc(MSG_MAX);
-	f->window = malloc(MSG_BYTES);
+	f->windows[0].bytes = malloc(FAR_WINDOWS * FAR_WINDOW);
 	f->mem = (struct usermem){.read = far_read, .write = far_write, .arg = f};
 	f->caller = (struct hive_caller){.find = caller_find_far, .gone = caller_gone_far, .arg = f, .opened = -1};
-	if (f->in && f->out && f->window)
+	for (int i = 1; f->windows[0].bytes && i < FAR_WINDOWS; i++)
+		f->windows[i].bytes = f->windows[0].bytes + i * FAR_WINDOW;
+	if (f->in && f->out && f->windows[0].bytes)
 		return 0;
 	far_free(f);
 	return -ENOMEM;
@@ -250,8 +259,8 @@ void far_free(struct far *f)
 {
 	free(f->in);
 	free(f->out);
-	free(f->window);
-	f->in = f->out = f->window = NULL;
+	free(f->windows[0].bytes);
+	f->in = f->out = f->windows[0].bytes = NULL;
 }
 
 int far_next(struct far *f)
@@ -266,7 +275,8 @@ int far_next(struct far *f)
 	if (!f->fds || (f->call.type != MSG_CALL && f->call.type != MSG_ASK))
 		return -EPROTO;
 	f->pieces = cursor_of(f->in + c.pos, cursor_left(&c));
-	f->window_len = 0;
+	for (int i = 0; i < FAR_WINDOWS; i++)
+		f->windows[i].len = 0;
 	f->out_len = 0;
 	f->n_out = f->n_known = 0;
 	f->patience = FAR_PATIENCE_MS;

@@ -2,8 +2,8 @@
 /*
  * A caller in another process: its memory and its fds, reached by questions over a socket (proto.h).
  *
- * What the caller sent along, and the last window that was read, answer reads that lie in them: one call sees one state of the
- * caller's memory. Writes are kept until the answer goes, or a question must; a bad address among them makes the answer
+ * What the caller sent along, and the last few windows that were read, answer reads that lie in them: a command that goes through
+ * several arrays at a time asks for each once in a while. Writes are kept until the answer goes, or a question must; a bad address among them makes the answer
  * EFAULT then. A question comes after all writes before it, and a write makes what was read there before worthless.
  *
  * A caller that does not answer within FAR_PATIENCE_MS in all is taken for dead: its next question is not asked. The
@@ -20,6 +20,8 @@ enum {
 	FAR_PATIENCE_MS = 3000,
 	FAR_PROVEN = 64, /* fds that one connection remembers */
 	FAR_KNOWN = 8, /* fds that one call remembers */
+	FAR_WINDOWS = 4, /* places in the caller's memory that one call looks at by turns */
+	FAR_WINDOW = 16 * 1024,
 };
 
 struct far {
@@ -27,9 +29,12 @@ struct far {
 	bool dead; /* no word of it is heard any more */
 	int patience; /* ms left in this call */
 	uint8_t *in; /* MSG_MAX bytes: the message at work */
-	uint8_t *window; /* MSG_BYTES */
-	uint64_t window_at;
-	size_t window_len;
+	struct far_window {
+		uint8_t *bytes; /* FAR_WINDOW of them */
+		uint64_t at;
+		size_t len;
+	} windows[FAR_WINDOWS];
+	uint32_t next_window; /* that makes room for another place */
 	uint8_t *out; /* MSG_MAX bytes: pieces to write */
 	size_t out_len;
 	uint32_t n_out;

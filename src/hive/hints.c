@@ -8,6 +8,7 @@
 #include "hive/wire.h"
 
 #include <string.h>
+#include <sys/uio.h>
 
 enum {
 	HINT_BYTES = 256, /* behind one pointer, less at the end of a page */
@@ -35,47 +36,81 @@ static const struct hint {
 	[BPF_OBJ_GET] = {{0}, {AT(pathname)}},
 };
 
-/* Adds what can be read at an address, up to the end of a page: what is not there must not spoil what is. */
-static void add_memory(struct msg *call, uint8_t *payload, size_t *len, uint64_t addr, size_t n)
+/*
+ * Reads parts of this process's memory in one system call, in their order, up to the first that is not all there. Return: how
+ * many were read.
+ */
+static int read_parts(pid_t self, const struct iovec *to, const struct iovec *from, int n)
 {
-	uint8_t bytes[HINT_BYTES];
+	ssize_t left = process_vm_readv(self, to, (unsigned long)n, from, (unsigned long)n, 0);
+	int i = 0;
 
-	n = MIN(n, 4096 - (addr & 4095));
-	if (!n || self_read(bytes, addr, n))
-		return;
-	call->n_pieces += wire_add_piece(payload, len, HINTS_MAX, addr, bytes, (uint32_t)n);
+	if (left < 0)
+		while (i < n && !self_read(to[i].iov_base, (uintptr_t)from[i].iov_base, from[i].iov_len))
+			i++;
+	else
+		for (; i < n && left >= (ssize_t)to[i].iov_len; i++)
+			left -= (ssize_t)to[i].iov_len;
+	return i;
 }
 
-size_t hints_gather(struct msg *call, uint8_t payload[HINTS_MAX])
+/* What the attributes point at, each up to the end of a page: what is not there must not spoil what is. */
+static void add_memory(struct msg *call, pid_t self, const struct hint *h, const union bpf_attr *attr, uint8_t *payload,
+		       size_t *len)
 {
-	const struct hint *h = call->value >= 0 && (size_t)call->value < ARRAY_SIZE(hints) ? &hints[call->value] : NULL;
-	size_t n = MIN((size_t)call->len, MIN(sizeof(union bpf_attr), (size_t)HINT_BYTES));
-	union bpf_attr attr = {0};
-	size_t len = 0;
+	uint8_t bytes[N_POINTERS][HINT_BYTES];
+	struct iovec to[N_POINTERS], from[N_POINTERS];
+	int n = 0, have;
 
-	if (!n || self_read(&attr, call->addr, n))
-		return 0;
-	for (int i = 0; h && i < N_FDS && h->fds[i]; i++) {
+	for (int i = 0; i < N_POINTERS && h->pointers[i]; i++) {
+		uint64_t addr;
+
+		memcpy(&addr, (const uint8_t *)attr + h->pointers[i] - 1, sizeof(addr));
+		if (!addr)
+			continue;
+		from[n].iov_base = (void *)(uintptr_t)addr;
+		to[n].iov_base = bytes[n];
+		from[n].iov_len = to[n].iov_len = MIN((size_t)HINT_BYTES, 4096 - (addr & 4095));
+		n++;
+	}
+	have = n ? read_parts(self, to, from, n) : 0;
+	for (int i = 0; i < have; i++)
+		call->n_pieces += wire_add_piece(payload, len, HINTS_MAX, (uintptr_t)from[i].iov_base, bytes[i],
+						 (uint32_t)to[i].iov_len);
+}
+
+static void add_fds(struct msg *call, const struct hint *h, const union bpf_attr *attr, uint8_t *payload, size_t *len)
+{
+	for (int i = 0; i < N_FDS && h->fds[i]; i++) {
 		struct msg_fd fd = {0};
 		struct caller_fd file;
 
-		memcpy(&fd.fd, (uint8_t *)&attr + h->fds[i] - 1, sizeof(fd.fd));
+		memcpy(&fd.fd, (const uint8_t *)attr + h->fds[i] - 1, sizeof(fd.fd));
 		if (fd.fd <= 0 || caller_find(fd.fd, &file))
 			continue;
 		fd.dev = file.dev;
 		fd.ino = file.ino;
 		fd.mode = file.mode;
-		memcpy(payload + len, &fd, sizeof(fd));
-		len += sizeof(fd);
+		memcpy(payload + *len, &fd, sizeof(fd));
+		*len += sizeof(fd);
 		call->n_fds++;
 	}
-	call->n_pieces += wire_add_piece(payload, &len, HINTS_MAX, call->addr, &attr, (uint32_t)n);
-	for (int i = 0; h && i < N_POINTERS && h->pointers[i]; i++) {
-		uint64_t addr;
+}
 
-		memcpy(&addr, (uint8_t *)&attr + h->pointers[i] - 1, sizeof(addr));
-		if (addr)
-			add_memory(call, payload, &len, addr, HINT_BYTES);
-	}
+size_t hints_gather(struct msg *call, pid_t self, uint8_t payload[HINTS_MAX])
+{
+	const struct hint *h = call->value >= 0 && (size_t)call->value < ARRAY_SIZE(hints) ? &hints[call->value] : NULL;
+	size_t n = MIN((size_t)call->len, sizeof(union bpf_attr));
+	union bpf_attr attr = {0};
+	struct iovec to = {&attr, n}, from = {(void *)(uintptr_t)call->addr, n};
+	size_t len = 0;
+
+	if (!n || read_parts(self, &to, &from, 1) < 1)
+		return 0;
+	if (h)
+		add_fds(call, h, &attr, payload, &len);
+	call->n_pieces += wire_add_piece(payload, &len, HINTS_MAX, call->addr, &attr, (uint32_t)n);
+	if (h)
+		add_memory(call, self, h, &attr, payload, &len);
 	return len;
 }

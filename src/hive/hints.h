@@ -9,10 +9,15 @@
 #include "hive/proto.h"
 
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { HINTS_MAX = 2048 };
 
-/* hints_gather - write the payload of a CALL, whose head is filled in; counts go into it. Return: the payload's length. */
-size_t hints_gather(struct msg *call, uint8_t payload[HINTS_MAX]);
+/*
+ * hints_gather - write the payload of a CALL, whose head is filled in; counts go into it.
+ * @self: this process's id, which who calls knows already
+ * Return: the payload's length.
+ */
+size_t hints_gather(struct msg *call, pid_t self, uint8_t payload[HINTS_MAX]);
 
 #endif

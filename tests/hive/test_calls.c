@@ -43,6 +43,45 @@ static void ten_thousand_updates_are_all_there(void **state)
 	close(map);
 }
 
+/* Keys and values lie far apart, and are looked at by turns. */
+static void batches_go_whole(void **state)
+{
+	enum { N = 20000 };
+	AUTO_FREE uint32_t *keys = calloc(N, sizeof(*keys));
+	AUTO_FREE uint64_t *values = calloc(N, sizeof(*values));
+	int map = make_hash(N);
+	uint32_t out = 0;
+	uint64_t value = 0;
+	union bpf_attr attr = {
+		.batch = {.map_fd = (uint32_t)map, .keys = PTR(keys), .values = PTR(values), .count = N}};
+	AUTO_FREE uint8_t *seen = calloc(N, 1);
+
+	for (uint32_t i = 0; i < N; i++) {
+		keys[i] = i;
+		values[i] = i * 5;
+	}
+	assert_int_equal(client_bpf(&client, BPF_MAP_UPDATE_BATCH, PTR(&attr), sizeof(attr), why, sizeof(why)), 0);
+	assert_int_equal(attr.batch.count, N);
+	assert_int_equal(lookup(map, N - 1, &value), 0);
+	assert_int_equal(value, (N - 1) * 5);
+	memset(keys, 0, N * sizeof(*keys));
+	memset(values, 0, N * sizeof(*values));
+	attr = (union bpf_attr){.batch = {.map_fd = (uint32_t)map,
+					  .keys = PTR(keys),
+					  .values = PTR(values),
+					  .count = N,
+					  .out_batch = PTR(&out)}};
+	assert_int_equal(client_bpf(&client, BPF_MAP_LOOKUP_BATCH, PTR(&attr), sizeof(attr), why, sizeof(why)),
+			 -ENOENT);
+	assert_int_equal(attr.batch.count, N);
+	for (uint32_t i = 0; i < N; i++) {
+		assert_true(keys[i] < N && !seen[keys[i]]);
+		seen[keys[i]] = 1;
+		assert_int_equal(values[i], keys[i] * 5);
+	}
+	close(map);
+}
+
 /* Values beyond what a message carries, at both ends of a page that is not there. */
 static void large_values_travel_whole(void **state)
 {
@@ -444,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SERVED_TEST(a_map_is_made_filled_and_read),
 		SERVED_TEST(ten_thousand_updates_are_all_there),
+		SERVED_TEST(batches_go_whole),
 		SERVED_TEST(large_values_travel_whole),
 		SERVED_TEST(bad_addresses_are_efault),
 		SERVED_TEST(attributes_are_checked_as_ever),
