@@ -282,22 +282,23 @@ static int list(bool json)
 	return EXIT_OK;
 }
 
-/* The library beside this command, or where both were installed. */
+/* The library beside this command, or where both were installed: SKEP_LIBDIR is absolute or counts from the prefix. */
 static int find_preload(char path[PATH_MAX])
 {
-	static const char file[] = "libskep-preload.so";
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof(file) - 1);
-	char *slash;
+	static const char *const places[] = {"", SKEP_LIBDIR[0] == '/' ? SKEP_LIBDIR "/" : "../" SKEP_LIBDIR "/"};
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (n > 0) {
-		path[n] = 0;
-		slash = strrchr(path, '/');
-		strcpy(slash + 1, file);
-		if (!access(path, R_OK))
+	if (n <= 0)
+		return -errno;
+	self[n] = 0;
+	*(strrchr(self, '/') + 1) = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (snprintf(path, PATH_MAX, "%s%slibskep-preload.so", *places[i] == '/' ? "" : self, places[i]) <
+			    PATH_MAX &&
+		    !access(path, R_OK))
 			return 0;
-	}
-	snprintf(path, PATH_MAX, "%s/%s", SKEP_LIBDIR, file);
-	return access(path, R_OK) ? -errno : 0;
+	return -ENOENT;
 }
 
 static int exec_there(const char *name, char **argv)
@@ -313,7 +314,7 @@ static int exec_there(const char *name, char **argv)
 	if (err)
 		return fail("hive '%s': %s", name, err == -ENOTCONN ? why : strerror(-err));
 	if (find_preload(preload))
-		return fail("libskep-preload.so is neither beside this command nor in " SKEP_LIBDIR);
+		return fail("libskep-preload.so is neither beside this command nor in its prefix's " SKEP_LIBDIR);
 	/* The dynamic linker's own rule (man 8 ld.so). */
 	if (strpbrk(preload, " :"))
 		return fail("%s: a preloaded library's path can have no space and no colon", preload);

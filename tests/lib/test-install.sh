@@ -37,6 +37,13 @@ no_writable_state() {
 	# Sizes of .data and .bss: what libc, libbpf and the compiler keep, nothing of skep's own.
 	! nm "$lib" | grep -iE ' [bd] skep_' | grep -v skep_seam_stderr
 }
+hive_finds_its_library() {
+	local skep
+	skep=$(find "$tmp/root" -path '*/bin/skep') && mkdir -m 700 "$tmp/run" && export XDG_RUNTIME_DIR=$tmp/run &&
+		"$skep" hive start i && "$skep" hive exec i -- true && "$skep" hive exec i -- sh -c 'echo "$LD_PRELOAD"' >"$tmp/preload"
+	local ret=$?
+	"$skep" hive stop i && [ $ret = 0 ] && grep -q "^$tmp/root/.*/libskep-preload.so$" "$tmp/preload"
+}
 
 ok "the example builds against the installed tree with pkg-config" build_example
 ok "it loads an object with a context and a helper of its own, and runs it" runs
@@ -44,4 +51,5 @@ ok "a missing object is one clear line and exit code 1" refuses
 ok "the library shows nothing but skep_ names, so nothing of libc is interposed" shows_only_skep
 ok "the library cannot exit the process" never_exits
 ok "the library has no global state of its own" no_writable_state
+ok "skep hive exec finds the preloaded library where both were installed" hive_finds_its_library
 tap_end
