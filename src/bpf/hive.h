@@ -133,7 +133,8 @@ struct hive_prog {
 	uint32_t max_ctx; /* bytes of its context that it may look at */
 	uint32_t verified_insns; /* that the verifier processed */
 	uint32_t uid; /* of the process that the hive is in, when it was loaded */
-	uint32_t attach_btf_id, attach_btf_obj; /* what it was loaded to be attached to: type and id of its BTF; 0: nothing */
+	uint32_t attach_btf_id,
+		attach_btf_obj; /* what it was loaded to be attached to: type and id of its BTF; 0: nothing */
 	/* Counted while a HIVE_STATS object is held. */
 	_Atomic uint64_t runs, run_ns;
 	size_t verify_memory; /* bytes that it needed at most */

@@ -466,7 +466,9 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	p->verify_memory = facts.peak_memory;
 	p->max_ctx = facts.max_ctx;
 	p->attach_btf_id = attr->attach_btf_id;
-	p->attach_btf_obj = target.prog && target.prog->btf ? target.prog->btf->o.id : target.btf ? target.btf->o.id : 0;
+	p->attach_btf_obj = target.prog && target.prog->btf ? target.prog->btf->o.id
+			    : target.btf                    ? target.btf->o.id
+							    : 0;
 	verify_result_free(&facts);
 	judge_target_drop(hive, &target);
 	return err;

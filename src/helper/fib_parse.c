@@ -408,9 +408,9 @@ static int parse_route(struct parse *p)
 		six = true;
 		next(p);
 	}
-	for (uint8_t i = 0; i < ARRAY_SIZE(types); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (is(p, types[i])) {
-			r.type = i;
+			r.type = (uint8_t)i;
 			if (i == FIB_LOCAL || i == FIB_BROADCAST)
 				r.table = FIB_TABLE_LOCAL;
 			next(p);

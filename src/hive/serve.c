@@ -180,19 +180,17 @@ void serve_client(const struct serve *s, int sock)
 {
 	struct far f;
 	bool greeted = false;
-	int err;
 
 	if (far_init(&f, sock))
 		return;
-	while (!(err = far_next(&f))) {
+	while (!far_next(&f)) {
 		bool hello = f.call.type == MSG_ASK && f.call.value == ASK_HELLO;
 
 		/* Who does not greet speaks some other language. */
 		if (!greeted && !hello)
 			break;
 		greeted = true;
-		err = f.call.type == MSG_CALL ? call(s, &f) : ask(s, &f);
-		if (err)
+		if (f.call.type == MSG_CALL ? call(s, &f) : ask(s, &f))
 			break;
 	}
 	far_free(&f);

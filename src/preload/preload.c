@@ -54,7 +54,8 @@ static void complain(const char *why)
 	if (atomic_exchange(&said, pid) == pid)
 		return;
 	n = snprintf(line, sizeof(line), "skep: %s\n", why);
-	n = (int)write(2, line, (size_t)MIN(n, (int)sizeof(line) - 1));
+	if (write(2, line, (size_t)MIN(n, (int)sizeof(line) - 1)) < 0)
+		return; /* nobody hears it */
 }
 
 static int result(int ret, const char *why)
@@ -145,14 +146,17 @@ static int proc_fd(const char *path, const char *what)
 	return end == path + n || *end || fd < 0 || fd > INT32_MAX ? -1 : (int)fd;
 }
 
-/* The kinds of memory files that are objects of a hive, and what the kernel calls its own. */
+/*
+ * The kinds of memory files that are objects of a hive, and what the kernel calls its own. A link has two names there; this is that of
+ * one got by id or pin, which bpftool looks for.
+ */
 static const char *object_name(const char *link)
 {
 	static const struct {
 		const char *file, *name;
 	} kinds[] = {
 		{"/memfd:skep-map:", "anon_inode:bpf-map"},     {"/memfd:skep-prog:", "anon_inode:bpf-prog"},
-		{"/memfd:skep-link:", "anon_inode:bpf_link"},   {"/memfd:skep-btf:", "anon_inode:btf"},
+		{"/memfd:skep-link:", "anon_inode:bpf-link"},   {"/memfd:skep-btf:", "anon_inode:btf"},
 		{"/memfd:skep-stats:", "anon_inode:bpf-stats"},
 	};
 
