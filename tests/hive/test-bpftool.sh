@@ -1,26 +1,28 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Debian's bpftool, as it is, against a hive, as an ordinary user.
-# arguments: SOURCE SKEP PRELOAD OBJECTS...
+# arguments: SOURCE SKEP PRELOAD LINKED OBJECTS...
 # Root becomes a user who can read only what is copied here.
 if [ "$(id -u)" = 0 ]; then
 	new=$(mktemp -d) || exit 1
 	trap 'rm -rf "$new"' EXIT
 	mkdir -p "$new/tests/hive" "$new/bin" "$new/objects" "$new/run" "$new/home"
-	cp "$1/tests/tap.sh" "$new/tests/" && cp "$0" "$new/tests/hive/" && cp "$2" "$3" "$new/bin/" || exit 1
+	cp "$1/tests/tap.sh" "$new/tests/" && cp "$0" "$new/tests/hive/" && cp "$2" "$3" "$4" "$new/bin/" || exit 1
 	script=$new/tests/hive/$(basename "$0")
-	shift 3
+	shift 4
 	cp "$@" "$new/objects/" || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/run" "$new/home" && chmod 700 "$new/run" || exit 1
 	cd / || exit 1
 	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" \
 		HOME="$new/home" XDG_RUNTIME_DIR="$new/run" \
-		bash "$script" "$new" "$new/bin/skep" "$new/bin/libskep-preload.so" "$new"/objects/*
+		bash "$script" "$new" "$new/bin/skep" "$new/bin/libskep-preload.so" "$new/bin/hive-linked" "$new"/objects/*
 	exit
 fi
 source=$1
 skep=$2
-shift 3
+preload=$3
+linked=$4
+shift 4
 . "$source/tests/tap.sh"
 tmp=$(mktemp -d)
 XDG_RUNTIME_DIR=$tmp/run
@@ -155,6 +157,18 @@ btf() {
 }
 stats() { tool prog show pinned /sys/fs/bpf/fw --json && json "o.get('run_cnt', 0) == 0"; }
 links() { tool link show && [ ! -s "$tmp/out" ] && tool link show --json; }
+linked() { # in a hive where something is attached
+	"$linked" l & local pid=$! i=0 ret
+	until [ -S "$XDG_RUNTIME_DIR/skep/l" ] || [ $((i += 1)) -gt 500 ]; do sleep 0.01; done
+	in_l link show && says "^[0-9]+: xdp  prog [0-9]+" && in_l link show -f --json &&
+		json "o[0]['type'] == 'xdp' and o[0]['pinned'] == ['/sys/fs/bpf/link']" &&
+		in_l link show pinned /sys/fs/bpf/link && in_l link pin id "$(sed 's/:.*//;q' "$tmp/out")" /sys/fs/bpf/same &&
+		in_l link show pinned /sys/fs/bpf/same && in_l link detach pinned /sys/fs/bpf/link && in_l prog show &&
+		says "name linked"
+	ret=$?
+	kill -TERM $pid && wait $pid && [ $ret = 0 ]
+}
+in_l() { "$skep" hive exec l -- "$bpftool" "$@" >"$tmp/out" 2>"$tmp/err" || { cat "$tmp/out" "$tmp/err"; return 1; }; }
 pin_more() {
 	tool prog pin pinned /sys/fs/bpf/fw /sys/fs/bpf/deep/er/fw && tool prog show pinned /sys/fs/bpf/deep/er/fw &&
 		"$skep" hive exec t -- unlink /sys/fs/bpf/deep/er/fw && refused prog show pinned /sys/fs/bpf/deep/er/fw &&
@@ -187,7 +201,7 @@ except FileNotFoundError: pass' &&
 		[ "$("$skep" hive exec t -- /no/such/command 2>/dev/null; echo $?)" = 127 ]
 }
 no_hive() { # said once, and the program goes on
-	LD_PRELOAD=$source/bin/libskep-preload.so SKEP_HIVE=none "$bpftool" prog show >"$tmp/out" 2>"$tmp/err"
+	LD_PRELOAD=$preload SKEP_HIVE=none "$bpftool" prog show >"$tmp/out" 2>"$tmp/err"
 	[ "$(grep -c "^skep: no hive 'none' is running; 'skep hive start none' starts one" "$tmp/err")" = 1 ] &&
 		complains "not implemented" && ! "$skep" hive exec none -- true 2>"$tmp/err" && complains "starts one"
 }
@@ -235,6 +249,7 @@ ok "map dump by BTF" typed
 ok "btf show and dump" btf
 ok "statistics are off unless asked for" stats
 ok "link show" links
+ok "link show, pin, detach" linked
 ok "pins are made and removed" pin_more
 ok "what nobody holds is gone" gone_without_pin
 ok "feature probe" features

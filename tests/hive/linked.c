@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* linked NAME: serves a hive in which a program is attached to interface 1 by a link that is pinned, until SIGTERM. */
+#include "base/uapi.h"
+#include "bpf/link.h"
+#include "hive/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct hive_server *server;
+
+static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t target)
+{
+	return 0;
+}
+
+static void detach(struct hive_hook *hook, struct hive_link *link)
+{
+}
+
+static void on_term(int sig)
+{
+	server_stop(server);
+}
+
+static int make_link(struct skep_hive *hive)
+{
+	const struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 2}, {.code = BPF_JMP | BPF_EXIT}};
+	union bpf_attr prog = {.prog_type = BPF_PROG_TYPE_XDP,
+			       .insns = (uintptr_t)insns,
+			       .insn_cnt = 2,
+			       .license = (uintptr_t) "GPL",
+			       .prog_name = "linked"};
+	union bpf_attr link = {.link_create = {.target_ifindex = 1, .attach_type = BPF_XDP}};
+	union bpf_attr pin = {.pathname = (uintptr_t) "/sys/fs/bpf/link"};
+
+	link.link_create.prog_fd = (uint32_t)skep_bpf(hive, BPF_PROG_LOAD, &prog, sizeof(prog));
+	pin.bpf_fd = (uint32_t)skep_bpf(hive, BPF_LINK_CREATE, &link, sizeof(link));
+	return skep_bpf(hive, BPF_OBJ_PIN, &pin, sizeof(pin));
+}
+
+int main(int argc, char **argv)
+{
+	struct hive_hook hook = {
+		.attach_type = BPF_XDP, .link_type = BPF_LINK_TYPE_XDP, .attach = attach, .detach = detach};
+	struct skep_hive *hive;
+	struct place place;
+	char why[256] = "";
+
+	if (argc != 2 || place_find(argv[1], true, &place, why, sizeof(why)) || skep_hive_new(NULL, &hive) ||
+	    hive_hook_add(hive, &hook) || make_link(hive) || server_new(&place, hive, &server, why, sizeof(why))) {
+		fprintf(stderr, "linked: %s\n", why);
+		return 1;
+	}
+	signal(SIGTERM, on_term);
+	server_run(server);
+	server_free(server);
+	skep_hive_free(hive);
+	return 0;
+}
