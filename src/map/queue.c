@@ -4,7 +4,8 @@
  *
  * A ring of max_entries slots. Where it starts and how many are in it is one word of 8 bytes (ctl->queue: the oldest
  * slot's index below, the count above), changed under the map's lock by one store after the slot is written or
- * read: a writer that dies leaves the ring as it was before or after its call. A stack is the same ring, taken from its young end.
+ * read: a writer that dies leaves the ring as it was before or after its call, or without the oldest value that it had
+ * given up for a new one. A stack is the same ring, taken from its young end.
  */
 #include "map/copy.h"
 #include "map/lock.h"
@@ -67,8 +68,12 @@ static int queue_push(struct skep_map *map, const void *value, uint64_t flags)
 	if (s.count == map->max_entries && flags == BPF_ANY) {
 		err = -E2BIG;
 	} else {
-		if (s.count == map->max_entries)
+		if (s.count == map->max_entries) {
+			/* It goes before its slot is written, so that a writer that dies leaves no half value behind. */
 			s = drop_first(map, s);
+			store_state(map, s);
+			atomic_signal_fence(memory_order_seq_cst);
+		}
 		map_store(slot(map, s, s.count), value, map->value_size);
 		s.count++;
 		store_state(map, s);

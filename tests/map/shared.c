@@ -483,13 +483,18 @@ static void *read_all(void *arg)
 
 	while (!atomic_load(w->stop)) {
 		uint32_t key = test_random(&r) % 2 ? 1000 : (uint32_t)(test_random(&r) % 100);
-		uint64_t value[BIG / 8];
+		uint64_t value[4][BIG / 8];
+		uint32_t keys[4], at = (uint32_t)(test_random(&r) % 90), found = 1;
 
-		if (map_user_lookup(w->map, &key, value, 0))
+		/* One element, or several as a batch. */
+		if (test_random(&r) % 2)
+			found = map_user_batch(w->map, &at, 4, keys, value, 0, NULL);
+		else if (map_user_lookup(w->map, &key, value, 0))
 			continue;
-		w->seen++;
-		for (int n = 1; n < BIG / 8; n++)
-			w->torn += value[n] != value[0];
+		w->seen += found;
+		for (uint32_t i = 0; i < found; i++)
+			for (int n = 1; n < BIG / 8; n++)
+				w->torn += value[i][n] != value[i][0];
 	}
 	return NULL;
 }
