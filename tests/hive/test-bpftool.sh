@@ -33,6 +33,7 @@ for o; do case $o in
 	*firewall*) firewall=$o ;;
 	*lb*) lb=$o ;;
 	*funcs*) funcs=$o ;;
+	*hive-skeleton) skeleton=$o ;;
 esac; done
 
 if ! PATH=$PATH:/usr/sbin command -v bpftool >/dev/null; then
@@ -169,6 +170,7 @@ linked() { # in a hive where something is attached
 	kill -TERM $pid && wait $pid && [ $ret = 0 ]
 }
 in_l() { "$skep" hive exec l -- "$bpftool" "$@" >"$tmp/out" 2>"$tmp/err" || { cat "$tmp/out" "$tmp/err"; return 1; }; }
+skeletons() { "$skep" hive exec t -- "$skeleton"; }
 pin_more() {
 	tool prog pin pinned /sys/fs/bpf/fw /sys/fs/bpf/deep/er/fw && tool prog show pinned /sys/fs/bpf/deep/er/fw &&
 		"$skep" hive exec t -- unlink /sys/fs/bpf/deep/er/fw && refused prog show pinned /sys/fs/bpf/deep/er/fw &&
@@ -250,6 +252,7 @@ ok "btf show and dump" btf
 ok "statistics are off unless asked for" stats
 ok "link show" links
 ok "link show, pin, detach" linked
+ok "a libbpf program with a skeleton shares its variables" skeletons
 ok "pins are made and removed" pin_more
 ok "what nobody holds is gone" gone_without_pin
 ok "feature probe" features

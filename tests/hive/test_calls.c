@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 static void a_map_is_made_filled_and_read(void **state)
@@ -468,6 +470,49 @@ static void a_program_that_closes_all_fds_is_not_disturbed(void **state)
 	hive_is_well();
 }
 
+/* A signal handler that calls bpf(2), as often as not in the middle of a call. */
+static int handler_map;
+static volatile sig_atomic_t handled, handler_errors;
+
+static void on_alarm(int sig)
+{
+	struct client *c = &client;
+	char said[256];
+	uint32_t key = 1;
+	uint64_t value = 0;
+	union bpf_attr attr = {.map_fd = (uint32_t)handler_map, .key = PTR(&key), .value = PTR(&value)};
+
+	handler_errors +=
+		client_bpf(c, BPF_MAP_LOOKUP_ELEM, PTR(&attr), sizeof(attr), said, sizeof(said)) || value != 111;
+	handled++;
+}
+
+static void a_signal_handler_may_call(void **state)
+{
+	struct sigaction action = {.sa_handler = on_alarm}, before;
+	struct itimerval often = {.it_interval = {.tv_usec = 500}, .it_value = {.tv_usec = 500}};
+	int map = make_hash(4);
+	uint64_t value;
+
+	handler_map = make_hash(4);
+	handled = handler_errors = 0;
+	assert_int_equal(update(handler_map, 1, 111), 0);
+	assert_int_equal(update(map, 1, 222), 0);
+	sigaction(SIGALRM, &action, &before);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 20000 && handled < 200; i++) {
+		value = 0;
+		if (lookup(map, 1, &value) || value != 222)
+			handler_errors++;
+	}
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	assert_int_equal(handler_errors, 0);
+	assert_true(handled > 10);
+	close(map);
+	close(handler_map);
+}
+
 static void errno_is_left_alone(void **state)
 {
 	int map = make_hash(4);
@@ -499,6 +544,7 @@ int main(void)
 		SERVED_TEST(threads_of_one_process_lose_nothing),
 		SERVED_TEST(processes_lose_nothing),
 		SERVED_TEST(a_program_that_closes_all_fds_is_not_disturbed),
+		SERVED_TEST(a_signal_handler_may_call),
 		SERVED_TEST(errno_is_left_alone),
 	};
 
