@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+
+/* The type of file handles in kernfs (include/linux/exportfs.h of Linux 5.5 and later: enum fid_type). */
+enum { FILEID_KERNFS = 0xfe };
 
 static _Thread_local struct hive_caller *caller;
 
@@ -18,29 +20,43 @@ struct hive_caller *caller_enter(struct hive_caller *next)
 	return before;
 }
 
-uint64_t caller_cgroup(int fd, const struct stat *st)
+/* Is a file of a kind that cgroups are of? Its handle says so, which the kernel makes up without a word to the file system. */
+static bool may_be_cgroup(int fd)
+{
+	union {
+		struct file_handle h;
+		char bytes[sizeof(struct file_handle) + sizeof(uint64_t)];
+	} handle = {.h.handle_bytes = sizeof(uint64_t)};
+	int mount;
+
+	return !name_to_handle_at(fd, "", &handle.h, &mount, AT_EMPTY_PATH) && handle.h.handle_type == FILEID_KERNFS;
+}
+
+int caller_look(int fd, struct caller_fd *out)
 {
 	struct statfs fs;
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
 
-	/* There a directory's inode number is its cgroup's id (Linux 5.5 and later). */
-	return S_ISDIR(st->st_mode) && !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC ? st->st_ino : 0;
+	*out = (struct caller_fd){0};
+	if (flags < 0)
+		return -EBADF;
+	if (fcntl(fd, F_GET_SEALS) >= 0) {
+		if (fstat(fd, &st))
+			return -EBADF;
+		*out = (struct caller_fd){.dev = st.st_dev, .ino = st.st_ino, .mode = flags & O_ACCMODE};
+	} else if (may_be_cgroup(fd) && !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC && !fstat(fd, &st) &&
+		   S_ISDIR(st.st_mode)) {
+		out->cgroup = st.st_ino; /* there an inode's number is its cgroup's id (Linux 5.5 and later) */
+	}
+	return 0;
 }
 
 int caller_find(int fd, struct caller_fd *out)
 {
-	struct stat st;
-	int flags;
-
 	if (fd < 0)
 		return -EBADF;
-	if (caller)
-		return caller->find(caller->arg, fd, out);
-	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fstat(fd, &st))
-		return -EBADF;
-	*out = (struct caller_fd){
-		.dev = st.st_dev, .ino = st.st_ino, .mode = flags & O_ACCMODE, .cgroup = caller_cgroup(fd, &st)};
-	return 0;
+	return caller ? caller->find(caller->arg, fd, out) : caller_look(fd, out);
 }
 
 bool caller_gone(void)

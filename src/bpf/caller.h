@@ -13,7 +13,7 @@
 
 /* What stands behind an fd of the caller's: enough to know the object (hive.h), and what the fd may do. */
 struct caller_fd {
-	dev_t dev;
+	dev_t dev; /* of a memory file, as the hive's objects are; all zero for others */
 	ino_t ino;
 	int mode; /* O_RDWR, O_RDONLY or O_WRONLY */
 	uint64_t cgroup; /* a cgroup2 directory: the cgroup's id; else 0 */
@@ -31,10 +31,12 @@ struct hive_caller {
 /* caller_enter - this thread's commands are that caller's from now on; NULL: this process's. Return: whose they were before. */
 struct hive_caller *caller_enter(struct hive_caller *caller);
 
-struct stat;
-
-/* caller_cgroup - the id of the cgroup that an fd of this process denotes, 0 for none. @st: what fstat(2) says of it */
-uint64_t caller_cgroup(int fd, const struct stat *st);
+/*
+ * caller_look - what stands behind an fd of this process. Only memory files and cgroups are looked at further: other file systems
+ * (FUSE, one over a network) may take their time to answer, or never do.
+ * Return: 0 or -EBADF.
+ */
+int caller_look(int fd, struct caller_fd *out);
 
 /* caller_find - see struct hive_caller. Negative fds are -EBADF. */
 int caller_find(int fd, struct caller_fd *out);

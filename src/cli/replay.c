@@ -176,7 +176,7 @@ static void write_out(struct replay *r, const struct frame *f, const struct repl
 	pcapng_add(r->out, f, comment);
 }
 
-/* Empties ring and perf buffers; when another job is at it, it will see these events too. */
+/* Empties ring and perf buffers, unless another job is at it: what is left then waits for the next piece, or the end. */
 static void drain(struct replay *r)
 {
 	if (pthread_mutex_trylock(&r->draining))
@@ -302,6 +302,8 @@ static int run_frames(struct replay *r)
 	run_job(&r->jobs[0]);
 	for (uint32_t i = 1; i < started; i++)
 		pthread_join(r->jobs[i].thread, NULL);
+	/* What a job left because another one was emptying them. */
+	events_drain(r->events);
 	if (r->shown)
 		fprintf(stderr, "\r\033[K");
 	for (uint32_t i = 0; i < started; i++) {

@@ -208,14 +208,15 @@ static int converse(struct client_slot *s, struct msg *done, size_t *len, int *f
 		ssize_t n = wire_receive(s->sock, done, s->buf, MSG_MAX, fd);
 		int err;
 
-		if (n < 0)
-			return -ECONNRESET;
-		if (done->type == MSG_DONE) {
+		if (n >= 0 && done->type == MSG_DONE) {
 			*len = (size_t)n;
 			return 0;
 		}
 		if (*fd >= 0)
 			close(*fd);
+		*fd = -1;
+		if (n < 0)
+			return -ECONNRESET;
 		switch (done->type) {
 		case MSG_READ:
 			err = give_bytes(s, done);

@@ -5,11 +5,25 @@
 #include "base/util.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * Keeps an fd that is to be closed until that may take its time: closing what is on FUSE, over a network or a lingering socket
+ * does, and hive->lock may be held. A command ends at the first of them, so who has many of them has no good in mind.
+ */
+static void put_away(struct far *f, int fd)
+{
+	f->late[f->n_late++] = fd;
+	f->dead |= f->n_late == FAR_LATE;
+}
+
+static void close_late(struct far *f)
+{
+	while (f->n_late)
+		close(f->late[--f->n_late]);
+}
 
 /* Asks, and waits for the answer of the one type that fits. Return: the payload's length, or a negative errno. */
 static ssize_t ask(struct far *f, const struct msg *question, const void *payload, size_t len, enum msg_type want,
@@ -17,6 +31,7 @@ static ssize_t ask(struct far *f, const struct msg *question, const void *payloa
 {
 	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 	struct pollfd p = {.fd = f->sock, .events = POLLIN};
+	int got = -1;
 	ssize_t n;
 
 	if (f->dead)
@@ -25,10 +40,14 @@ static ssize_t ask(struct far *f, const struct msg *question, const void *payloa
 	if (!n && (f->patience <= 0 || poll(&p, 1, f->patience) <= 0))
 		n = -ETIMEDOUT;
 	if (!n)
-		n = wire_receive(f->sock, answer, to, room, fd);
+		n = wire_receive(f->sock, answer, to, room, fd ? &got : NULL);
 	f->patience -= (int)((clock_ns(CLOCK_MONOTONIC) - start) / 1000000);
 	if (n < 0 || answer->type != want)
 		f->dead = true;
+	if (got >= 0 && f->dead)
+		put_away(f, got);
+	else if (fd)
+		*fd = got;
 	return f->dead ? -EFAULT : n;
 }
 
@@ -168,22 +187,6 @@ static int far_write(void *arg, uint64_t to, const void *from, size_t len)
 	return 0;
 }
 
-/* An fd that was handed over: what it is of. Only memory files can be ours; of others it only matters whether they are cgroups. */
-static int look(int fd, struct caller_fd *out)
-{
-	struct stat st;
-
-	*out = (struct caller_fd){0};
-	if (fstat(fd, &st))
-		return -EBADF;
-	if (fcntl(fd, F_GET_SEALS) < 0) {
-		out->cgroup = caller_cgroup(fd, &st);
-		return 0; /* a file, and none of the hive's */
-	}
-	*out = (struct caller_fd){.dev = st.st_dev, .ino = st.st_ino, .mode = fcntl(fd, F_GETFL) & O_ACCMODE};
-	return 0;
-}
-
 static bool same(const struct caller_fd *file, const struct msg_fd *says)
 {
 	return file->ino && file->ino == says->ino && file->dev == says->dev && file->mode == says->mode;
@@ -211,8 +214,11 @@ int far_find(struct far *f, int fd, struct caller_fd *out)
 		return -EBADF;
 	if (got < 0)
 		return -EBADF;
-	err = answer.value ? -EBADF : look(got, out);
-	close(got);
+	err = answer.value ? -EBADF : caller_look(got, out);
+	if (!err && (out->ino || out->cgroup))
+		close(got);
+	else
+		put_away(f, got);
 	if (err)
 		return err;
 	f->proven[slot].fd = fd;
@@ -257,6 +263,7 @@ int far_init(struct far *f, int sock)
 
 void far_free(struct far *f)
 {
+	close_late(f);
 	free(f->in);
 	free(f->out);
 	free(f->windows[0].bytes);
@@ -300,8 +307,8 @@ int far_text(const struct far *f, char *to, size_t size)
 int far_done(struct far *f, int value, int fd)
 {
 	struct msg m = {.type = MSG_DONE, .value = value, .len = fd >= 0, .n_pieces = f->n_out};
+	int err = f->dead ? -EPIPE : wire_send(f->sock, &m, f->out, f->out_len, NULL, 0, fd);
 
-	if (f->dead)
-		return -EPIPE;
-	return wire_send(f->sock, &m, f->out, f->out_len, NULL, 0, fd);
+	close_late(f); /* the caller has its answer */
+	return err;
 }

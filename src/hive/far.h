@@ -7,7 +7,8 @@
  * EFAULT then. A question comes after all writes before it, and a write makes what was read there before worthless.
  *
  * A caller that does not answer within FAR_PATIENCE_MS in all is taken for dead: its next question is not asked. The
- * commands may hold hive->lock while they ask, so a caller that was stopped must not stop the hive.
+ * commands may hold hive->lock while they ask, so a caller that was stopped must not stop the hive, nor a file that it hands over:
+ * its file system is not asked (caller_look()), and it is closed after the answer.
  */
 #ifndef SKEP_HIVE_FAR_H
 #define SKEP_HIVE_FAR_H
@@ -20,6 +21,7 @@ enum {
 	FAR_PATIENCE_MS = 3000,
 	FAR_PROVEN = 64, /* fds that one connection remembers */
 	FAR_KNOWN = 8, /* fds that one call remembers */
+	FAR_LATE = 8, /* fds that are none of the hive's and that one call may show it */
 	FAR_WINDOWS = 4, /* places in the caller's memory that one call looks at by turns */
 	FAR_WINDOW = 16 * 1024,
 };
@@ -46,6 +48,8 @@ struct far {
 		struct caller_fd file;
 	} known[FAR_KNOWN], proven[FAR_PROVEN];
 	uint32_t n_known;
+	int late[FAR_LATE]; /* to be closed when the call is over */
+	uint32_t n_late;
 	struct usermem mem; /* for user_enter() */
 	struct hive_caller caller; /* for caller_enter() */
 };

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 union fd_control {
 	struct cmsghdr align;
@@ -64,10 +63,6 @@ ssize_t wire_receive(int sock, struct msg *m, void *to, size_t room, int *fd)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	if (n >= (ssize_t)sizeof(*m) && !(h.msg_flags & MSG_TRUNC))
 		return n - (ssize_t)sizeof(*m);
-	if (fd && *fd >= 0) {
-		close(*fd);
-		*fd = -1;
-	}
 	return n ? -EPROTO : -EPIPE;
 }
 

@@ -14,7 +14,7 @@ int wire_send(int sock, const struct msg *m, const void *a, size_t a_len, const 
 /*
  * wire_receive - the next message.
  * @to, @room: where the payload goes
- * @fd:        where an fd that came with it goes, O_CLOEXEC (-1: none came); NULL: fds are dropped
+ * @fd:        where an fd that came with it goes, O_CLOEXEC (-1: none came), also when the message is no good; NULL: fds are dropped
  * Return: the payload's length; -EPIPE when the other side is gone; -EPROTO for less than a header or more than there is
  * room for; another negative errno.
  */

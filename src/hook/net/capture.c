@@ -114,6 +114,7 @@ static int next_plain(struct capture *c, struct frame *frames, uint32_t max)
 {
 	struct cursor *cur = &c->plain.left;
 	uint32_t n = 0;
+	int err;
 
 	while (n < max) {
 		size_t start = cur->pos;
@@ -153,8 +154,9 @@ static int next_plain(struct capture *c, struct frame *frames, uint32_t max)
 					 cursor_left(cur));
 			break;
 		}
-		if (refill(c)) {
-			snprintf(c->broken, WHY, "read: %s", strerror(errno));
+		err = refill(c);
+		if (err) {
+			snprintf(c->broken, WHY, "read: %s", strerror(-err));
 			break;
 		}
 	}

@@ -7,11 +7,9 @@
  *
  *     r = load; x op= r               op x, [mem]
  *     r = load; if x cond r goto      cmp x, [mem]; jcc     and the other way round, and with a constant
- *
  *     r = load; s = load; either      as above, the loads the other way round
  *
- * What is loaded, changed and stored again stays three instructions: processors hand a stored value to the next load of the same place for
- * nothing, but not to an operation on memory, and a counter in a loop takes twice as long that way (measured on Zen 5).
+ * What is loaded, changed and stored again stays three instructions: as one it was no faster (bench/engine.c).
  *
  * The rules of fuse.c hold. An operation as wide as the load, or narrower (the low bytes come first in memory), sees what it would have
  * seen; a wider one would want the zeroes above.

@@ -13,7 +13,7 @@
  * greatest constant walk() follows the program and tells where that is, and which constants are loaded on the way.
  *
  * The code then is: an index, a check of its range, a jump through the table. Values out of range go on to the tree itself, which stays as it is. A
- * way with constants on it leads to a stub of its own that loads them.
+ * way with constants on it leads to code of its own, behind the table's jump, that loads them and goes on.
  *
  * Invariants
  *  - Everything that a table entry may lead to is marked as a jump target before code is made, so that no fusion
@@ -248,7 +248,7 @@ void jx_find_switches(struct jx *j)
 void jx_emit_switch(struct jx *j)
 {
 	const struct jx_switch *s = &j->switches[j->next_switch++];
-	uint32_t beyond = jx_new_place(j), first = j->n_pool, stub = 0;
+	uint32_t beyond = jx_new_place(j), first = j->n_pool, detour = 0;
 	enum x86_reg reg = jx_reg(s->reg);
 	struct emit *e = &j->e;
 	struct way way, last = {0};
@@ -271,10 +271,10 @@ void jx_emit_switch(struct jx *j)
 		to = way.target;
 		if (way.n_loads) {
 			/* Neighbours often share their way. */
-			if (!stub || memcmp(&way, &last, sizeof(way)) != 0) {
-				stub = jx_new_place(j);
+			if (!detour || memcmp(&way, &last, sizeof(way)) != 0) {
+				detour = jx_new_place(j);
 				last = way;
-				jx_land(j, stub);
+				jx_land(j, detour);
 				for (uint32_t k = 0; k < way.n_loads; k++) {
 					const struct bpf_insn *in = &j->code->insns[way.loads[k]];
 
@@ -282,7 +282,7 @@ void jx_emit_switch(struct jx *j)
 				}
 				jx_jmp(j, way.target);
 			}
-			to = stub;
+			to = detour;
 		}
 		j->pool[first + i].index = to;
 	}
