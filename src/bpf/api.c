@@ -11,6 +11,7 @@
 #include "bpf/hive.h"
 #include "bpf/object.h"
 #include "bpf/seam.h"
+#include "helper/callstack.h"
 #include "map/map.h"
 
 #include <bpf/bpf.h>
@@ -431,6 +432,20 @@ const char *skep_program_name(const struct skep_program *prog)
 	return bpf_program__name(prog->prog);
 }
 
+/* A function of its own, for its array is too long to stand in every run's way. */
+__attribute__((noinline)) static uint64_t exec_with_stack(const struct hive_prog *p, void *ctx, struct skep_env *env,
+							  const void *inside)
+{
+	uint64_t frames[CALLSTACK_MAX], ret;
+
+	env->stack.ips = frames;
+	env->stack.n = callstack_note(frames, inside);
+	ret = hive_prog_exec(p, ctx, env);
+	env->stack.ips = NULL;
+	env->stack.n = 0;
+	return ret;
+}
+
 int skep_program_run(struct skep_program *prog, void *ctx, uint32_t ctx_size, void *user, uint64_t *ret)
 {
 	struct skep_hive *hive = prog->obj->hive;
@@ -453,7 +468,10 @@ int skep_program_run(struct skep_program *prog, void *ctx, uint32_t ctx_size, vo
 	w->env.prog_type = p->type;
 	w->env.prog_id = p->o.id;
 	w->env.user = user;
-	r0 = hive_prog_exec(p, ctx, &w->env);
+	if (atomic_load_explicit(&hive->stacks, memory_order_relaxed))
+		r0 = exec_with_stack(p, ctx, &w->env, __builtin_frame_address(0));
+	else
+		r0 = hive_prog_exec(p, ctx, &w->env);
 	err = w->env.fault ? -EFAULT : 0;
 	hive_worker_put(hive, w);
 	if (ret)

@@ -64,6 +64,11 @@ bool caller_gone(void)
 	return caller && caller->gone(caller->arg);
 }
 
+bool caller_far(void)
+{
+	return caller;
+}
+
 void caller_opened(int fd)
 {
 	if (caller)

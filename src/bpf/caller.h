@@ -42,6 +42,9 @@ int caller_look(int fd, struct caller_fd *out);
 int caller_find(int fd, struct caller_fd *out);
 bool caller_gone(void);
 
+/* caller_far - is the caller another process? */
+bool caller_far(void);
+
 /* caller_opened - an fd of this process has been opened as a command's answer. */
 void caller_opened(int fd);
 

@@ -50,9 +50,9 @@ int call_write_field(struct bpf_call *call, size_t off, const void *from, size_t
 	return user_write(call->uattr + off, from, len);
 }
 
-static int dispatch(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int size)
+static int dispatch(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int size, const void *frame)
 {
-	struct bpf_call call = {.hive = hive, .uattr = (uintptr_t)attr, .usize = size};
+	struct bpf_call call = {.hive = hive, .uattr = (uintptr_t)attr, .usize = size, .frame = frame};
 	const struct bpf_command *c;
 	int err;
 
@@ -83,9 +83,9 @@ int skep_bpf(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int
 	int ret;
 
 	if (!(hive->flags & SKEP_TRUST_ADDRESSES))
-		return dispatch(hive, cmd, attr, size);
+		return dispatch(hive, cmd, attr, size, __builtin_frame_address(0));
 	before = user_enter(&user_direct);
-	ret = dispatch(hive, cmd, attr, size);
+	ret = dispatch(hive, cmd, attr, size, __builtin_frame_address(0));
 	user_enter(before);
 	return ret;
 }

@@ -14,6 +14,7 @@ struct bpf_call {
 	union bpf_attr attr;
 	uint64_t uattr;
 	uint32_t usize;
+	const void *frame; /* of skep_bpf(): the caller's call stack lies outside of it (helper/callstack.h) */
 };
 
 /* call_write_back - store one field of the attributes where the caller sees it; fields past its size are dropped. */

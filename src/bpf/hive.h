@@ -187,6 +187,7 @@ struct skep_hive {
 	char *btf_path;
 
 	atomic_uint stats; /* HIVE_STATS objects that are held */
+	atomic_bool stacks; /* a program has been loaded that looks at call stacks: runs note them */
 	struct hive_object *objects[HIVE_KINDS];
 	struct hive_object *by_inode[HIVE_INODE_HASH];
 	uint32_t next_id[HIVE_KINDS];

@@ -187,6 +187,15 @@ int load_link_kfuncs(struct load *l)
 	return err;
 }
 
+/* Runs are dearer where somebody looks at call stacks; whether any program does is known here. */
+static void note_helper(struct skep_hive *hive, uint32_t id)
+{
+	const struct helper_desc *h = helper_find(id);
+
+	if (h && h->flags & HELPER_CALL_STACK)
+		atomic_store_explicit(&hive->stacks, true, memory_order_relaxed);
+}
+
 int load_resolve(struct load *l)
 {
 	struct skep_code *code = &l->prog->code;
@@ -207,6 +216,9 @@ int load_resolve(struct load *l)
 			break;
 		case INSN_CALL_KFUNC:
 			err = resolve_kernel(l, i, false);
+			break;
+		case INSN_CALL_HELPER:
+			note_helper(l->hive, (uint32_t)code->insns[i].imm);
 			break;
 		default:
 			break;

@@ -9,6 +9,7 @@
 #include "bpf/caller.h"
 #include "bpf/cmd.h"
 #include "bpf/fd.h"
+#include "helper/callstack.h"
 #include "prog/packet.h"
 #include "prog/types.h"
 
@@ -322,6 +323,22 @@ static int run_typed(struct test_run *t)
 	}
 }
 
+/* The caller's call stack stays the same for all rounds. */
+static int run_in_worker(struct test_run *t)
+{
+	struct skep_env *env = &t->w->env;
+	uint64_t frames[CALLSTACK_MAX];
+	int ret;
+
+	env->stack.ips = frames;
+	if (atomic_load_explicit(&t->call->hive->stacks, memory_order_relaxed) && !caller_far())
+		env->stack.n = callstack_note(frames, t->call->frame);
+	ret = run_typed(t);
+	env->stack.ips = NULL;
+	env->stack.n = 0;
+	return ret;
+}
+
 static int read_data(struct test_run *t)
 {
 	const union bpf_attr *attr = &t->call->attr;
@@ -367,7 +384,7 @@ int cmd_prog_test_run(struct bpf_call *call, uint32_t which)
 	if (!ret) {
 		t.w->env.prog_type = p->type;
 		t.w->env.prog_id = p->o.id;
-		ret = run_typed(&t);
+		ret = run_in_worker(&t);
 		hive_worker_put(hive, t.w);
 	}
 	free(t.data);

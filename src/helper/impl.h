@@ -145,6 +145,9 @@ HELPER(get_netns_cookie);
 HELPER(get_attach_cookie);
 HELPER(get_func_ip);
 
+HELPER(get_stack);
+HELPER(get_stackid);
+
 HELPER(timer_init);
 HELPER(timer_set_callback);
 HELPER(timer_start);

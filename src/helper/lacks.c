@@ -5,7 +5,6 @@
 
 static const char no_task[] = "there is no struct task_struct here";
 static const char no_socket[] = "there are no sockets here";
-static const char own_stack[] = "the only stack here is skep's own";
 static const char own_task[] = "the task that it would change is skep's own";
 static const char no_counter[] = "there are no counters of the processor here";
 static const char no_iterator[] = "it is for iterators of the kernel, and there are none here";
@@ -19,9 +18,7 @@ static const struct {
 	{BPF_FUNC_task_pt_regs, no_task},
 	{BPF_FUNC_find_vma, no_task},
 	{BPF_FUNC_copy_from_user_task, no_task},
-	{BPF_FUNC_get_stackid, own_stack},
-	{BPF_FUNC_get_stack, own_stack},
-	{BPF_FUNC_get_task_stack, own_stack},
+	{BPF_FUNC_get_task_stack, no_task},
 	{BPF_FUNC_send_signal, own_task},
 	{BPF_FUNC_send_signal_thread, own_task},
 	{BPF_FUNC_probe_write_user, own_task},

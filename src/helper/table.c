@@ -72,6 +72,7 @@
 #define READ_ONLY HELPER_RET_RDONLY
 #define TRUSTED   HELPER_RET_TRUSTED
 #define HOOK      HELPER_BY_HOOK
+#define STACK     HELPER_CALL_STACK
 
 /* Arguments. R: only read; W: written, need not be initialised; N: may be NULL. */
 #define R HELPER_ARG_RDONLY
@@ -219,7 +220,7 @@ const struct helper_desc helpers[] = {
 	HAS(24, get_route_realm, "4.4", TC | LWT, INT, 0, CTX),
 	HAS(25, perf_event_output, "4.4", EVENTS, INT, GPL | UNPRIV, CTX, MAP, ANY, MEM(R), SIZE0),
 	HAS(26, skb_load_bytes, "4.5", SF | TC | CG_SKB | LWT | SK_SKB | REUSE | FLOW, INT, UNPRIV, CTX, ANY, MEM(W), SIZE),
-	LACKS(27, get_stackid, "4.6", TRACE, INT, GPL, CTX, MAP, ANY),
+	HAS(27, get_stackid, "4.6", TRACE, INT, GPL | STACK, CTX, MAP, ANY),
 	HAS(28, csum_diff, "4.6", TC | XDP | LWT, INT, PKT, MEM(N | R), SIZE0, MEM(N | R), SIZE0, ANY),
 	HAS(29, skb_get_tunnel_opt, "4.6", TC | LWT_XMIT, INT, 0, CTX, MEM(W), SIZE),
 	HAS(30, skb_set_tunnel_opt, "4.6", TC | LWT_XMIT, INT, 0, CTX, MEM(R), SIZE),
@@ -260,7 +261,7 @@ const struct helper_desc helpers[] = {
 	LACKS(64, bind, "4.17", CG_ADDR, INT, 0, CTX, MEM(R), SIZE),
 	HAS(65, xdp_adjust_tail, "4.18", XDP, INT, MOVES, CTX, ANY),
 	LACKS(66, skb_get_xfrm_state, "4.18", TC, INT, 0, CTX, ANY, MEM(W), SIZE, ANY),
-	LACKS(67, get_stack, "4.18", TRACE, INT, GPL, CTX, MEM(W), SIZE0, ANY),
+	HAS(67, get_stack, "4.18", TRACE, INT, GPL | STACK, CTX, MEM(W), SIZE0, ANY),
 	HAS(68, skb_load_bytes_relative, "4.18", SF | TC | CG_SKB | REUSE, INT, UNPRIV, CTX, ANY, MEM(W), SIZE, ANY),
 	HAS(69, fib_lookup, "4.18", TC | XDP, INT, GPL, CTX, MEM(HELPER_ARG_WRITE), SIZE, ANY),
 	LACKS(70, sock_hash_update, "4.18", SOCK_OPS, INT, PKT, CTX, MAP, KEY, ANY),
