@@ -49,13 +49,21 @@ static void add_fixup(struct jx *j, struct jx_fixup fix)
 		j->fixups[j->n_fixups++] = fix;
 }
 
+/* A loop in front of which strips stand jumps back behind them; whoever comes from outside goes to them. */
+static uint32_t place_of(const struct jx *j, uint32_t target)
+{
+	bool back = target == j->strip_head && j->at >= j->strip_head && j->at <= j->strip_end;
+
+	return back && j->strip_place ? j->strip_place : target;
+}
+
 void jx_jcc(struct jx *j, enum x86_cond cc, uint32_t target)
 {
 	uint8_t *p = emit_begin(&j->e);
 
 	if (!p)
 		return;
-	add_fixup(j, (struct jx_fixup){.pos = j->e.len, .target = target, .kind = FIX_JCC, .cc = (uint8_t)cc});
+	add_fixup(j, (struct jx_fixup){.pos = j->e.len, .target = place_of(j, target), .kind = FIX_JCC, .cc = (uint8_t)cc});
 	*p++ = 0x0f;
 	*p++ = (uint8_t)(0x80 | cc);
 	emit_end(&j->e, enc_u32(p, 0));
@@ -67,13 +75,12 @@ void jx_jmp(struct jx *j, uint32_t target)
 
 	if (!p)
 		return;
-	add_fixup(j, (struct jx_fixup){.pos = j->e.len, .target = target, .kind = FIX_JMP});
+	add_fixup(j, (struct jx_fixup){.pos = j->e.len, .target = place_of(j, target), .kind = FIX_JMP});
 	*p++ = 0xe9;
 	emit_end(&j->e, enc_u32(p, 0));
 }
 
-/* Up to JX_ALIGN - 1 bytes that do nothing. */
-static void emit_align(struct jx *j)
+void jx_align(struct jx *j)
 {
 	uint8_t *p = emit_begin(&j->e);
 
@@ -193,7 +200,7 @@ static void emit_mark(struct jx *j)
 {
 	const uint16_t args = 0x3e;
 
-	emit_align(j);
+	jx_align(j);
 	for (int i = 0; i < JX_ALIGN - 1; i++)
 		emit_byte(&j->e, X86_INT3);
 	emit_byte(&j->e, !j->may_end_early && !(j->live[0] & ~args) ? JIT_DIRECT : X86_INT3);
@@ -212,9 +219,16 @@ static void emit_func(struct jx *j, struct jx_func *f)
 		const struct jx_rule *rule = &rules[j->ops[j->at]];
 		struct jx_place place;
 
-		if (j->flags[j->at] & JX_LOOP)
-			emit_align(j);
 		place = here(j);
+		if (j->flags[j->at] & JX_LOOP) {
+			bool strips = jx_emit_strip(j);
+
+			jx_align(j);
+			if (strips)
+				jx_land(j, j->strip_place);
+			else
+				place = here(j);
+		}
 		if (j->next_switch < j->n_switches && j->switches[j->next_switch].root == j->at)
 			jx_emit_switch(j);
 		j->next = j->at + (insn_is_wide(&insns[j->at]) ? 2 : 1);

@@ -85,6 +85,9 @@ static inline void emit_end(struct emit *e, const uint8_t *p)
  */
 #define OP_0F      (1u << 8) /* two-byte opcode 0F xx */
 #define OP_LOCK    (1u << 9) /* lock prefix */
+#define OP_66      (1u << 11) /* prefixes that are part of an opcode */
+#define OP_F2      (1u << 12)
+#define OP_F3      (1u << 13)
 #define OP_BYTE_RM (1u << 10) /* the rm operand is a byte register: spl to dil need a REX prefix */
 
 static inline uint8_t *enc_u32(uint8_t *p, uint32_t v)
@@ -100,6 +103,8 @@ static inline uint8_t *enc_op(uint8_t *p, enum x86_width w, uint32_t op, unsigne
 
 	if (op & OP_LOCK)
 		*p++ = 0xf0;
+	if (op & (OP_66 | OP_F2 | OP_F3))
+		*p++ = op & OP_66 ? 0x66 : op & OP_F2 ? 0xf2 : 0xf3;
 	if (w == W16)
 		*p++ = 0x66;
 	if (rex || byte_reg)
@@ -235,6 +240,12 @@ static inline void emit_unary(struct emit *e, enum x86_width w, enum x86_unary o
 static inline void emit_imul_rr(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src)
 {
 	emit_rr(e, w, OP_0F | 0xaf, dst, src);
+}
+
+/* emit_cmov_rr - dst = src if @cc. W32 or W64. */
+static inline void emit_cmov_rr(struct emit *e, enum x86_width w, enum x86_cond cc, enum x86_reg dst, enum x86_reg src)
+{
+	emit_rr(e, w, OP_0F | 0x40 | (uint32_t)cc, dst, src);
 }
 
 /* emit_imul_rri - dst = src * imm. W32 or W64. */

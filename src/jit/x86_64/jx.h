@@ -14,6 +14,7 @@
  *   fuse_mem.c operations that take their operand from memory
  *   sink.c     sums that become part of the accesses that use them
  *   switch.c   trees of comparisons that become a table of jumps
+ *   strip.c    loops over arrays, sixteen bytes at a time; strip_emit.c makes their code
  *   relax.c    every jump was emitted in its long form; shortens those whose target is
  *              near, closes the gaps, appends the literal pool, fills in distances
  *   enter.c    the border between C and compiled code
@@ -144,6 +145,9 @@ struct jx {
 		uint32_t end;
 	} sunk[16];
 
+	/* The loop in front of which stands code for strips of it (strip.c), and the place behind that, where it jumps back to; 0: none. */
+	uint32_t strip_head, strip_end, strip_place;
+
 	struct jx_fixup *fixups;
 	uint32_t n_fixups, cap_fixups;
 	struct jx_reloc *relocs;
@@ -182,6 +186,13 @@ void jx_find_switches(struct jx *j);
 /* jx_emit_switch - jump by the table of the switch whose root is instruction j->at; what is not in its range goes on. */
 void jx_emit_switch(struct jx *j);
 
+/*
+ * strip_emit.c: if the loop at j->at is one over arrays, emit the code that does many of its iterations at once. What is emitted next is the
+ * loop, and begins at j->strip_place.
+ * Return: false, nothing emitted, when it is not.
+ */
+bool jx_emit_strip(struct jx *j);
+
 /* compile.c */
 bool jx_grow(struct jx *j, void *array, size_t elem, uint32_t n, uint32_t *cap);
 void jx_fail(struct jx *j, int err); /* sticky, like emit's */
@@ -189,6 +200,9 @@ void jx_fail(struct jx *j, int err); /* sticky, like emit's */
 /* jx_jcc, jx_jmp - jump to instruction @target; code->n_insns is the fault exit. */
 void jx_jcc(struct jx *j, enum x86_cond cc, uint32_t target);
 void jx_jmp(struct jx *j, uint32_t target);
+
+/* jx_align - up to JX_ALIGN - 1 bytes that do nothing: what follows begins a line. */
+void jx_align(struct jx *j);
 
 /* jx_new_place - a place that no instruction has, to be jumped to like one; jx_land() says where it is. */
 uint32_t jx_new_place(struct jx *j); /* 0 in error */
