@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the commands on one element (map_cmd.c) and on many (map_batch.c) share. */
+/* What the commands on maps share: map_create.c, on one element map_cmd.c, on many map_batch.c, on objects map_object.c. */
 #ifndef SKEP_BPF_MAP_ELEM_H
 #define SKEP_BPF_MAP_ELEM_H
 
@@ -19,5 +19,11 @@ int elem_delete(struct bpf_call *call, struct hive_map *m, const void *key);
 
 /* elem_retire - an object that a map held goes. The hive's lock is held. NULL is fine. */
 void elem_retire(struct skep_hive *hive, const struct skep_map *map, void *obj);
+
+/* is_map_in_map - does a type of map hold maps? */
+static inline bool is_map_in_map(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
+}
 
 #endif

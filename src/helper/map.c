@@ -78,16 +78,18 @@ HELPER(spin_unlock)
 	return 0;
 }
 
+/*
+ * The kernel's verifier puts a loop of its own in the place of nearly every call. This is that loop: its count has 64 bits, and its
+ * error 32.
+ */
 HELPER(loop)
 {
-	uint32_t n = (uint32_t)r1;
-
 	if (r4)
 		return helper_result(-EINVAL);
-	if (n > MAX_LOOPS)
-		return helper_result(-E2BIG);
-	for (uint32_t i = 0; i < n; i++)
+	if (r1 > MAX_LOOPS)
+		return (uint32_t)-E2BIG;
+	for (uint64_t i = 0; i < r1; i++)
 		if (env->callback(env, r2, i, r3, 0, 0, 0))
 			return i + 1;
-	return n;
+	return r1;
 }

@@ -224,7 +224,7 @@ static void a_loop_ends_after_its_count_or_when_told(void **state)
 	assert_int_equal(CALL(loop, 10, 77, PTR(&s)), 3);
 	assert_int_equal(s.calls, 3);
 	assert_int_equal(CALL(loop, 10, 77, PTR(&s), 1), -EINVAL);
-	assert_int_equal(CALL(loop, (8 << 20) + 1, 77, PTR(&s)), -E2BIG);
+	assert_int_equal(CALL(loop, (8 << 20) + 1, 77, PTR(&s)), (uint32_t)-E2BIG);
 }
 
 static void each_element_is_visited_until_told_to_stop(void **state)
