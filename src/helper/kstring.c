@@ -271,8 +271,6 @@ KFUNC(bpf_copy_from_user_str)
 	if (len == -EFAULT) {
 		if (r4)
 			memset(to, 0, size);
-		else
-			to[0] = 0;
 		return helper_result(-EFAULT);
 	}
 	if (len < 0)

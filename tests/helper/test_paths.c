@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every way that a helper returns: the rows of runs/{skb,xdp,maps,words}.bpf.c (runs/paths.h says what a row is) in the JIT, in the interpreter, and in
+ * Every way that a helper returns: the rows of runs/{skb,xdp,maps,words,strings}.bpf.c (runs/paths.h says what a row is) in the JIT, in the interpreter, and in
  * the kernel, one expectation for all.
  */
 #include "runs/expect.h"
@@ -55,6 +55,7 @@ static const struct run {
 	OVER("skb", "congestion_of_tags", bare_tag),
 	OVER("skb", "congestion_of_a_stump", udp4),
 	OVER("skb", "congestion_of_a_stump", udp6),
+	OVER("skb", "both_directions", udp4),
 	OVER("skb", "sums", udp4),
 	OVER("skb", "ends", udp4),
 	OVER("skb", "protocols", udp4),
@@ -87,9 +88,14 @@ static const struct run {
 	OVER("maps", "under_lock", udp4),
 	OVER("words", "numbers", udp4),
 	OVER("words", "formats", udp4),
+	OVER("words", "conversions", udp4),
 	OVER("words", "traces", udp4),
 	OVER_BYTES("words", "reads"),
 	OVER_BYTES("words", "copies"),
+	OVER("strings", "nothing_there", udp4),
+	OVER("strings", "near_null", udp4),
+	OVER("strings", "no_end", udp4),
+	OVER_BYTES("strings", "users"),
 };
 
 /* In the kernel these would be seen by the whole machine. */
@@ -115,9 +121,11 @@ static struct bpf_object *load_paths(const char *name)
 	char *page = last_bytes();
 
 	set_constant(obj, "in_kernel", on_kernel);
-	if (!strcmp(name, "words")) {
+	if (!strcmp(name, "words") || !strcmp(name, "strings")) {
+		bool strings = !strcmp(name, "strings");
+
 		set_constant(obj, "good", (uintptr_t)page);
-		set_constant(obj, "gone", (uintptr_t)page + 6);
+		set_constant(obj, "gone", strings && on_kernel ? 0 : (uintptr_t)page + 6);
 	}
 	bpf_object__for_each_program(prog, obj)
 		bpf_program__set_autoload(prog, !on_kernel || !stays_here(bpf_program__name(prog)));
@@ -143,6 +151,14 @@ static struct perf_buffer *prepare(struct bpf_object *obj, const char *prog)
 	if (!strcmp(prog, "open_buffers")) {
 		held = perf_buffer__new(map_fd_of(obj, "events"), 1, no_sample, no_loss, NULL, NULL);
 		assert_non_null(held);
+	}
+	if (!strcmp(prog, "no_end")) {
+		uint32_t at = variable_offset(obj, "endless");
+		size_t len;
+		struct section *bss = bss_of(obj, &len);
+
+		memset((uint8_t *)bss + at, 'a', 70000);
+		put_bss(obj, bss);
 	}
 	if (!strcmp(prog, "to_a_device")) {
 		const uint32_t slot = 1;
@@ -219,7 +235,8 @@ static void helpers_return_what_they_must_on_every_path(void **state)
 }
 
 /* What programs of these objects call; the others are tests of their own. */
-static const char *const objects[] = {"skb", "xdp", "maps", "words", "fib", "kfuncs", "stack", "timers", "who"};
+static const char *const objects[] = {"skb", "xdp",    "maps",  "words",  "strings",
+				      "fib", "kfuncs", "stack", "timers", "who"};
 
 static void note_calls(const char *name, bool helper_called[], bool kfunc_called[])
 {

@@ -130,6 +130,33 @@ SEC("tc") int congestion_of_ip6(struct __sk_buff *skb)
 	return DONE;
 }
 
+/* The same flow, whichever way a frame of it goes. */
+SEC("tc") int both_directions(struct __sk_buff *skb)
+{
+	__u32 there = bpf_get_hash_recalc(skb), addresses[2], turned[2];
+	__u16 ports[2], turned_ports[2];
+
+	PATH(0, bpf_skb_load_bytes(skb, 26, addresses, 8));
+	PATH(0, bpf_skb_load_bytes(skb, 34, ports, 4));
+	turned[0] = addresses[1];
+	turned[1] = addresses[0];
+	turned_ports[0] = ports[1];
+	turned_ports[1] = ports[0];
+	PATH(0, bpf_skb_store_bytes(skb, 26, turned, 8, 0));
+	PATH(0, bpf_skb_store_bytes(skb, 34, turned_ports, 4, BPF_F_INVALIDATE_HASH));
+	PATH(there, bpf_get_hash_recalc(skb));
+	turned_ports[0]++;
+	PATH(0, bpf_skb_store_bytes(skb, 34, turned_ports, 4, BPF_F_INVALIDATE_HASH));
+	PATH(true, bpf_get_hash_recalc(skb) != there);
+	/* Fragments have no ports: */
+	PATH(0, set_byte(skb, 21, 1));
+	bpf_set_hash_invalid(skb);
+	there = bpf_get_hash_recalc(skb);
+	PATH(0, bpf_skb_store_bytes(skb, 34, ports, 4, BPF_F_INVALIDATE_HASH));
+	PATH(there, bpf_get_hash_recalc(skb));
+	return DONE;
+}
+
 /* A tag that says VLAN again, and nothing behind it. */
 SEC("tc") int congestion_of_tags(struct __sk_buff *skb)
 {

@@ -67,6 +67,60 @@ SEC("tc") int formats(struct __sk_buff *skb)
 	return DONE;
 }
 
+static char said[128];
+
+/* One word formatted: its length with the end, and the text. */
+#define FORMATTED(want, format, word)                                                                                  \
+	do {                                                                                                           \
+		static const char format_[] = format;                                                                  \
+		__u64 word_ = (word);                                                                                  \
+                                                                                                                       \
+		PATH(sizeof(want), bpf_snprintf(said, sizeof(said), format_, &word_, 8));                              \
+		PATH(0, bpf_strncmp(said, sizeof(want), want));                                                        \
+	} while (0)
+
+SEC("tc") int conversions(struct __sk_buff *skb)
+{
+	static const char straw[] = "straw";
+	static char ip[16] = {10, 1, 2, 3, [15] = 1};
+	static char longest[600];
+
+	FORMATTED("c|", "%c|", 'c');
+	FORMATTED("    c|", "%5c|", 'c');
+	FORMATTED("-1", "%d", 0xffffffffull);
+	FORMATTED("4294967295", "%ld", 0xffffffffull);
+	FORMATTED("-1", "%lli", -1ll);
+	FORMATTED("18446744073709551615", "%llu", -1ll);
+	FORMATTED("   ff", "%5x", 255);
+	FORMATTED("ff   |", "%-5x|", 255);
+	FORMATTED("000FF", "%05X", 255);
+	FORMATTED("+7", "%+d", 7);
+	FORMATTED(" 7", "% d", 7);
+	FORMATTED("100%7", "100%%%d", 7);
+	FORMATTED("straw", "%s", (__u64)straw);
+	FORMATTED("  straw|", "%7s|", (__u64)straw);
+	FORMATTED("straw  |", "%-7s|", (__u64)straw);
+	FORMATTED("straw|", "%pks|", (__u64)straw);
+	FORMATTED("00000000000000ff", "%px", 255);
+	FORMATTED("0x8", "%ps", 8);
+	FORMATTED("0x8", "%pS", 8);
+	FORMATTED("0x8", "%pB", 8);
+	FORMATTED("10.1.2.3", "%pI4", (__u64)ip);
+	FORMATTED("010.001.002.003", "%pi4", (__u64)ip);
+	FORMATTED("0a01:0203:0000:0000:0000:0000:0000:0001", "%pI6", (__u64)ip);
+	FORMATTED("0a010203000000000000000000000001", "%pi6", (__u64)ip);
+	FORMATTED("0.0.0.0", "%pI4", 0); /* nothing is there */
+	__builtin_memset(longest, 'z', sizeof(longest));
+	{
+		static const char format[] = "%s";
+		__u64 word = (__u64)longest;
+
+		PATH(512, bpf_snprintf(said, sizeof(said), format, &word, 8)); /* of one argument no more than that */
+		PATH(0, said[127]);
+	}
+	return DONE;
+}
+
 /* Where the kernel's go, all of the machine would see them. */
 SEC("tc") int traces(struct __sk_buff *skb)
 {
