@@ -160,7 +160,7 @@ static void gen_body(struct gen *g, struct array_loop *l)
 		gather(g, l);
 	if (chance(g, 45))
 		gen_store(g, l, at, off);
-	if (chance(g, 10))
+	if (chance(g, 25))
 		gen_test(g, l);
 	if (chance(g, 10))
 		change(g, l);

@@ -261,6 +261,21 @@ static uint32_t gen_goto(struct gen *g)
 	return build(&g->b, chance(g, 50) ? INSN_JA : INSN_GOTOL, 0, 0, 0, 0);
 }
 
+/* A register gets one of two constants, or nearly so. */
+static void gen_choice(struct gen *g)
+{
+	static const uint8_t movs[] = {INSN_MOV64_K, INSN_MOV32_K};
+	uint32_t dst = pick_dst(g), jump;
+
+	build(&g->b, movs[pick(g, 2)], dst, 0, 0, chance(g, 50) ? (int)pick(g, 2) : pick_imm(g));
+	jump = gen_cond_jump(g);
+	build(&g->b, movs[pick(g, 2)], chance(g, 95) ? dst : pick_dst(g), 0, 0,
+	      chance(g, 50) ? (int)pick(g, 2) : pick_imm(g));
+	if (chance(g, 5))
+		gen_alu(g);
+	build_land(&g->b, jump);
+}
+
 static void gen_if(struct gen *g, int depth)
 {
 	bool over_jump = chance(g, 15), from_afar = over_jump && chance(g, 40);
@@ -296,8 +311,8 @@ static void gen_if(struct gen *g, int depth)
 static void gen_loop(struct gen *g, int depth)
 {
 	int slot = STACK_COUNTER - 8 * (int)g->loops;
-	uint32_t head, reg = g->stack ? pick_dst(g) : 8;
-	uint32_t out = UINT32_MAX;
+	uint32_t head, back, leave, reg = g->stack ? pick_dst(g) : 8;
+	uint32_t out = UINT32_MAX, ends[4], n_ends = 0;
 
 	if (g->stack ? g->loops >= 2 : g->counter_taken)
 		return;
@@ -309,15 +324,36 @@ static void gen_loop(struct gen *g, int depth)
 	}
 	g->loops++;
 	head = g->b.n;
-	if (chance(g, 30))
+	if (chance(g, 20))
 		out = build(&g->b, INSN_MAY_GOTO, 0, 0, 0, 0);
 	gen_block(g, depth + 1, chance(g, 10) ? 20 + pick(g, 30) : 1 + pick(g, 6));
+	for (uint32_t n = chance(g, 50) ? 0 : 1 + pick(g, 3); n; n--) {
+		/* "continue", mostly from a branch. */
+		ends[n_ends++] = chance(g, 90) ? gen_cond_jump(g) : gen_goto(g);
+		gen_block(g, depth + 1, pick(g, 4));
+	}
+	for (uint32_t i = 0; i < n_ends; i++)
+		build_land(&g->b, ends[i]);
+	if (chance(g, 30))
+		gen_alu(g);
+	if (chance(g, 20))
+		gen_choice(g);
 	if (g->stack)
 		build(&g->b, INSN_LDXDW, reg, 10, slot, 0);
 	build(&g->b, INSN_ADD64_K, reg, 0, 0, -1);
 	if (g->stack)
 		build(&g->b, INSN_STXDW, 10, reg, slot, 0);
-	build(&g->b, INSN_JNE64_K, reg, 0, (int64_t)head - g->b.n - 1, 0);
+	if (chance(g, 30)) {
+		leave = build(&g->b, INSN_JEQ64_K, reg, 0, 0, 0);
+		back = gen_goto(g);
+		if (g->b.insns[back].code == (BPF_JMP | BPF_JA))
+			g->b.insns[back].off = (int16_t)(head - back - 1);
+		else
+			g->b.insns[back].imm = (int32_t)(head - back - 1);
+		build_land(&g->b, leave);
+	} else {
+		build(&g->b, INSN_JNE64_K, reg, 0, (int64_t)head - g->b.n - 1, 0);
+	}
 	if (out != UINT32_MAX)
 		build_land(&g->b, out);
 	g->loops--;
@@ -459,8 +495,10 @@ static void gen_item(struct gen *g, int depth)
 		gen_buffer_access(g);
 	else if (what < 73)
 		gen_stack_access(g);
-	else if (what < 75)
+	else if (what < 74)
 		set_random(g, pick_dst(g));
+	else if (what < 75)
+		gen_choice(g);
 	else if (what < 84 && depth < MAX_DEPTH)
 		gen_if(g, depth);
 	else if (what < 88 && depth < MAX_DEPTH)

@@ -248,6 +248,35 @@ static void searches_find_the_first_wherever_it_is(void **state)
 	}
 }
 
+static void of_two_tests_the_one_that_finds_an_earlier_element_ends_the_loop(void **state)
+{
+	struct builder b = {0};
+	uint32_t out[2];
+	struct both p;
+
+	/* do if (*r1 == 1 || *r1 == 2) break; while (++r1 < r3); r0 = r1 */
+	build(&b, INSN_LDXB, 4, 1, 0, 0);
+	out[0] = build(&b, INSN_JEQ64_K, 4, 0, 0, 1);
+	out[1] = build(&b, INSN_JEQ64_K, 4, 0, 0, 2);
+	build(&b, INSN_ADD64_K, 1, 0, 0, 1);
+	back_to(&b, 0, INSN_JLT64_X, 1, 3, 0);
+	build_land(&b, out[0]);
+	build_land(&b, out[1]);
+	build(&b, INSN_MOV64_X, 0, 1, 0, 0);
+	build(&b, INSN_EXIT, 0, 0, 0, 0);
+	p = make(&b);
+	assert_true(has_strips(&p));
+	for (size_t one = 0; one < 48; one++) {
+		for (size_t two = 0; two < 48; two++) {
+			memset(mem, 0, MEM_SIZE);
+			mem[one] = 1;
+			mem[two] = 2;
+			assert_int_equal(run(&p, at(0), 0, at(48)), at(MIN(one, two)));
+		}
+	}
+	both_free(&p);
+}
+
 static void nothing_is_read_beyond_the_page_of_the_element_that_ends_a_loop(void **state)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -513,6 +542,7 @@ int main(void)
 		cmocka_unit_test(sums_of_the_largest_elements_do_not_overflow_early),
 		cmocka_unit_test(copies_over_themselves_are_as_one_element_after_the_other),
 		cmocka_unit_test(searches_find_the_first_wherever_it_is),
+		cmocka_unit_test(of_two_tests_the_one_that_finds_an_earlier_element_ends_the_loop),
 		cmocka_unit_test(nothing_is_read_beyond_the_page_of_the_element_that_ends_a_loop),
 		cmocka_unit_test(counters_of_every_kind_end_where_they_should),
 		cmocka_unit_test(an_index_in_32_bits_makes_addresses_like_any_other),

@@ -107,6 +107,8 @@ void jx_shift_x(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_wi
 
 void jx_mov_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
 {
+	if (jx_fuse_select(j))
+		return;
 	emit_mov_imm(&j->e, jx_reg(in->dst_reg), w == W64 ? (uint64_t)(int64_t)in->imm : (uint32_t)in->imm);
 }
 

@@ -49,12 +49,21 @@ static void add_fixup(struct jx *j, struct jx_fixup fix)
 		j->fixups[j->n_fixups++] = fix;
 }
 
-/* A loop in front of which strips stand jumps back behind them; whoever comes from outside goes to them. */
+/*
+ * Where a jump from j->at to instruction @target goes. A loop in front of which strips stand jumps back behind them, whoever comes from
+ * outside goes to them; and from within a loop its end is the one in front of it, if there is one.
+ */
 static uint32_t place_of(const struct jx *j, uint32_t target)
 {
-	bool back = target == j->strip_head && j->at >= j->strip_head && j->at <= j->strip_end;
+	if (j->strip_place && target == j->strip_head && j->at >= j->strip_head && j->at <= j->strip_end)
+		return j->strip_place;
+	for (int i = 0; i < JX_TURNS; i++) {
+		const struct jx_turn *t = &j->turns[i];
 
-	return back && j->strip_place ? j->strip_place : target;
+		if (t->place && target == t->from && j->at >= t->head && j->at < t->from)
+			return t->place;
+	}
+	return target;
 }
 
 void jx_jcc(struct jx *j, enum x86_cond cc, uint32_t target)
@@ -63,7 +72,8 @@ void jx_jcc(struct jx *j, enum x86_cond cc, uint32_t target)
 
 	if (!p)
 		return;
-	add_fixup(j, (struct jx_fixup){.pos = j->e.len, .target = place_of(j, target), .kind = FIX_JCC, .cc = (uint8_t)cc});
+	add_fixup(j, (struct jx_fixup){
+			     .pos = j->e.len, .target = place_of(j, target), .kind = FIX_JCC, .cc = (uint8_t)cc});
 	*p++ = 0x0f;
 	*p++ = (uint8_t)(0x80 | cc);
 	emit_end(&j->e, enc_u32(p, 0));
@@ -206,33 +216,46 @@ static void emit_mark(struct jx *j)
 	emit_byte(&j->e, !j->may_end_early && !(j->live[0] & ~args) ? JIT_DIRECT : X86_INT3);
 }
 
+void jx_emit_insn(struct jx *j)
+{
+	const struct bpf_insn *in = &j->code->insns[j->at];
+	const struct jx_rule *rule = &rules[j->ops[j->at]];
+
+	j->next = j->at + (insn_is_wide(in) ? 2 : 1);
+	rule->emit(j, in, rule->a, (enum x86_width)rule->width);
+}
+
+/* What stands in front of a loop. Return: where those go who come from outside. */
+static struct jx_place emit_head(struct jx *j)
+{
+	bool falls_in = j->at == j->fn->start || !(j->flags[j->at - 1] & JX_ENDS);
+	struct jx_place place = here(j);
+
+	if (jx_emit_strip(j)) {
+		jx_align(j);
+		jx_land(j, j->strip_place);
+		return place;
+	}
+	if (!jx_emit_turn(j, falls_in))
+		jx_align(j);
+	return here(j);
+}
+
 static void emit_func(struct jx *j, struct jx_func *f)
 {
-	const struct bpf_insn *insns = j->code->insns;
-
 	j->fn = f;
 	if (f->start == 0)
 		emit_mark(j);
 	f->entry = here(j);
 	emit_prologue(j, f);
 	for (j->at = f->start; j->at < f->end; j->at = j->next) {
-		const struct jx_rule *rule = &rules[j->ops[j->at]];
-		struct jx_place place;
+		struct jx_place place = here(j);
 
-		place = here(j);
-		if (j->flags[j->at] & JX_LOOP) {
-			bool strips = jx_emit_strip(j);
-
-			jx_align(j);
-			if (strips)
-				jx_land(j, j->strip_place);
-			else
-				place = here(j);
-		}
+		if (j->flags[j->at] & JX_LOOP)
+			place = emit_head(j);
 		if (j->next_switch < j->n_switches && j->switches[j->next_switch].root == j->at)
 			jx_emit_switch(j);
-		j->next = j->at + (insn_is_wide(&insns[j->at]) ? 2 : 1);
-		rule->emit(j, &insns[j->at], rule->a, (enum x86_width)rule->width);
+		jx_emit_insn(j);
 		j->places[j->at] = place;
 		/* What was fused, and second slots, have no code of their own. */
 		for (uint32_t i = j->at + 1; i < j->next; i++)

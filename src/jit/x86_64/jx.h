@@ -14,6 +14,7 @@
  *   fuse_mem.c operations that take their operand from memory
  *   sink.c     sums that become part of the accesses that use them
  *   switch.c   trees of comparisons that become a table of jumps
+ *   turn.c     ends of loops that stand in front of them
  *   strip.c    loops over arrays, sixteen bytes at a time; strip_emit.c makes their code
  *   relax.c    every jump was emitted in its long form; shortens those whose target is
  *              near, closes the gaps, appends the literal pool, fills in distances
@@ -108,7 +109,13 @@ struct jx_switch {
 	uint8_t reg, width; /* BPF register, enum x86_width */
 };
 
+/* A loop whose end, instructions @from to @end, is emitted in front of its head, too: at @place. See turn.c. */
+struct jx_turn {
+	uint32_t head, from, end, place;
+};
+
 enum {
+	JX_TURNS = 4, /* loops around each other that are remembered */
 	JX_TARGET = 1, /* flags[]: a jump lands here */
 	JX_JUMPS = 2, /* it may jump, by jx_target() */
 	JX_ENDS = 4, /* it never goes on to the next instruction */
@@ -147,6 +154,11 @@ struct jx {
 
 	/* The loop in front of which stands code for strips of it (strip.c), and the place behind that, where it jumps back to; 0: none. */
 	uint32_t strip_head, strip_end, strip_place;
+
+	struct jx_turn turns[JX_TURNS]; /* the last ones */
+	uint32_t n_turns;
+	const struct jx_turn *turning; /* the one whose copy is being emitted, or NULL */
+	enum x86_cond *select; /* where the next comparison leaves its condition instead of jumping, or NULL */
 
 	struct jx_fixup *fixups;
 	uint32_t n_fixups, cap_fixups;
@@ -193,7 +205,20 @@ void jx_emit_switch(struct jx *j);
  */
 bool jx_emit_strip(struct jx *j);
 
+/*
+ * turn.c: if the loop at j->at has an end that is branched to, emit a copy of that; the loop is to be emitted next.
+ * @falls_in: the instruction before the head goes on with it
+ * Return: false, nothing emitted, when it has none.
+ */
+bool jx_emit_turn(struct jx *j, bool falls_in);
+
+/* jx_find_turn - see whether the loop that begins at @head has such an end. Return: false when not. */
+bool jx_find_turn(const struct jx *j, uint32_t head, struct jx_turn *t);
+
 /* compile.c */
+
+/* jx_emit_insn - emit instruction j->at, and those that are fused with it; j->next is the one behind them. */
+void jx_emit_insn(struct jx *j);
 bool jx_grow(struct jx *j, void *array, size_t elem, uint32_t n, uint32_t *cap);
 void jx_fail(struct jx *j, int err); /* sticky, like emit's */
 
@@ -272,6 +297,12 @@ void jx_emit_times(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_
 
 /* jx_emit_mask - dst = src & imm where that is a zero-extension. Return: true when it was. */
 bool jx_emit_mask(struct emit *e, enum x86_reg dst, enum x86_reg src, int32_t imm);
+
+/* jump.c: whether instruction @at begins a choice between two constants: r = a; if cond goto +1; r = b. */
+bool jx_is_select(const struct jx *j, uint32_t at);
+
+/* jump.c: compile the choice that begins at j->at. Return: false when there is none. */
+bool jx_fuse_select(struct jx *j);
 
 /* jump.c: the instruction that a jump at @at with distance @dist goes to. */
 uint32_t jx_target(uint32_t at, int32_t dist);

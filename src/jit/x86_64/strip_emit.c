@@ -9,7 +9,7 @@
  *         reductions into their registers
  *         the last exit, else to the loop
  *   leave: reductions into their registers, to the loop
- *   hit:   where only tests are: registers move to the element that was found, to the loop
+ *   hit:   where only tests are: registers move to the element that the last one found, to the loop
  *
  * Vector registers: values have those of their numbers, then come two for each reduction, two for use within one step, and zero.
  */
@@ -342,7 +342,7 @@ static enum x86_width step_width(const struct strip *s, unsigned r)
 	return s->moves32 & 1u << r ? W32 : W64;
 }
 
-/* One strip after the other. @hit: where tests go. */
+/* One strip after the other. @hit: where the last test goes. */
 static void emit_rounds(struct jx *j, const struct strip *s, uint32_t again, uint32_t leave, uint32_t hit)
 {
 	struct emit *e = &j->e;
@@ -360,8 +360,9 @@ static void emit_rounds(struct jx *j, const struct strip *s, uint32_t again, uin
 	for (unsigned i = 0, t = 0; i < s->n_values || t < s->n_tests; i++) {
 		if (i < s->n_values)
 			emit_value(j, s, i);
+		/* Where one test finds an element, those behind it might find one before. */
 		for (; t < s->n_tests && s->tests[t].when == i + 1; t++)
-			emit_test(j, s, &s->tests[t], hit);
+			emit_test(j, s, &s->tests[t], t + 1 == s->n_tests ? hit : leave);
 	}
 	for (unsigned i = 0; i < s->n_reductions; i++)
 		emit_gather(j, s, i);
