@@ -59,7 +59,10 @@ static uint32_t put_transport(const struct spec *s, uint8_t *p)
 	case TCP:
 		put16(p, s->sport);
 		put16(p + 2, s->dport);
-		p[7] = 1;
+		put16(p + 4, s->seq >> 16);
+		put16(p + 6, s->seq ? s->seq : 1);
+		put16(p + 8, s->ack >> 16);
+		put16(p + 10, s->ack);
 		p[12] = 5 << 4;
 		p[13] = s->tcp_flags;
 		put16(p + 14, 512);
@@ -152,7 +155,7 @@ uint32_t frame_build(const struct spec *s, uint8_t *out)
 	}
 	l4_len = s->frag_offset ? 0 : put_transport(s, l4);
 	for (uint32_t i = 0; i < s->payload; i++)
-		l4[l4_len + i] = (uint8_t)(i * 7 + 1);
+		l4[l4_len + i] = s->data ? ((const uint8_t *)s->data)[i] : (uint8_t)(i * 7 + 1);
 	l4_len += s->payload;
 	if (v6) {
 		put16(ip + 4, (uint32_t)(l4 - ip) - 40 + l4_len);

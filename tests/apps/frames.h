@@ -22,7 +22,9 @@ struct spec {
 	uint16_t frag_offset; /* in units of 8 bytes; IPv6 needs an f in exts */
 	bool more_fragments;
 	bool no_udp_checksum;
-	uint32_t payload; /* bytes; a pattern */
+	uint32_t payload; /* bytes; a pattern, or: */
+	const void *data;
+	uint32_t seq, ack; /* TCP; seq 0: 1 */
 };
 
 /* What stands in a frame's Ethernet header. */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The maps of egress.bpf.c, and the memory that its parts work in. */
+#ifndef SKEP_APPS_EGRESS_MAPS_BPF_H
+#define SKEP_APPS_EGRESS_MAPS_BPF_H
+
+#include "frame.bpf.h"
+#include "egress.h"
+
+/* The verifier walks loops; unrolled ones outgrow the stack. */
+#define ROLLED _Pragma("clang loop unroll(disable)")
+
+enum {
+	MESSAGE_MAX = 12 + 256 + 4, /* as much of a DNS message as has its question */
+	BODY_MAX = 512,
+};
+
+/* What the headers of this frame say, as numbers: packet pointers do not outlive a helper. Ports in host order. */
+struct packet {
+	struct in6_addr local, remote;
+	__u64 now, cookie, owner;
+	__u32 len, l3, l4, payload; /* offsets in the frame */
+	__u32 payload_len; /* by the IP header: padding does not count */
+	__u32 seq, ack, fragment_id;
+	__u16 local_port, remote_port;
+	__u8 proto, version, tcp_flags;
+	__u8 fragment, later_fragment;
+	__u8 icmp_type, icmp_code, inbound;
+};
+
+/* What shall become of it. */
+struct decision {
+	__u32 rule;
+	__u8 refuse, reason, check, clear;
+};
+
+/* What is known of the names of an address. */
+struct known {
+	__u64 best;
+	__u32 slot; /* the best to show */
+	__u32 names, allowed, denied;
+	__u32 allow_rule, deny_rule;
+};
+
+/* A frame at a time; one a CPU. */
+struct work {
+	struct packet p;
+	struct decision d;
+	struct known known;
+	struct egress_flow_key key;
+	struct egress_flow flow; /* to be put in */
+	struct egress_name name; /* the name in question */
+	struct egress_asked asked;
+	__u32 name_len;
+	__u32 query_type;
+	__u32 message_end; /* offset in the frame */
+	__u32 shown_len; /* of the name that goes into events */
+	__u8 shown[EGRESS_NAME_SHOWN];
+	__u32 label; /* bytes left of the label being read */
+	__u8 text[MESSAGE_MAX + 16]; /* bytes of a message */
+	__u8 host[256]; /* a name as it was read */
+	__u8 mac[16];
+	__u8 ip[40];
+	__u8 body[BODY_MAX];
+};
+
+#define MAP(name, kind, entries, key_type, value_type)                                                                 \
+	struct {                                                                                                       \
+		__uint(type, kind);                                                                                    \
+		__uint(max_entries, entries);                                                                          \
+		__type(key, key_type);                                                                                 \
+		__type(value, value_type);                                                                             \
+	} name SEC(".maps")
+
+#define TRIE(name, entries, key_type)                                                                                  \
+	struct {                                                                                                       \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                                                   \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                                                  \
+		__uint(max_entries, entries);                                                                          \
+		__type(key, key_type);                                                                                 \
+		__type(value, struct egress_set);                                                                      \
+	} name SEC(".maps")
+
+MAP(config, BPF_MAP_TYPE_ARRAY, 1, __u32, struct egress_config);
+MAP(clauses, BPF_MAP_TYPE_ARRAY, EGRESS_CLAUSES, __u32, struct egress_clause);
+TRIE(prefixes4, EGRESS_PREFIXES + 32, struct egress_key4);
+TRIE(prefixes6, EGRESS_PREFIXES + 32, struct egress_key6);
+TRIE(names, EGRESS_NAMES, struct egress_name);
+MAP(owners, BPF_MAP_TYPE_LRU_HASH, 65536, __u64, __u64);
+MAP(published, BPF_MAP_TYPE_HASH, 1024, struct egress_port, __u32);
+MAP(flows, BPF_MAP_TYPE_LRU_HASH, 65536, struct egress_flow_key, struct egress_flow);
+MAP(learnt, BPF_MAP_TYPE_LRU_HASH, 16384, struct egress_learnt_key, struct egress_learnt);
+MAP(asked, BPF_MAP_TYPE_LRU_HASH, 4096, struct egress_asked_key, struct egress_asked);
+MAP(fragments, BPF_MAP_TYPE_LRU_HASH, 1024, struct egress_fragment_key, __u32);
+MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, EGRESS_RULES, __u32, struct egress_counter);
+MAP(stats, BPF_MAP_TYPE_PERCPU_ARRAY, 1, __u32, struct egress_stats);
+MAP(works, BPF_MAP_TYPE_PERCPU_ARRAY, 1, __u32, struct work);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+/* bounded - @n & @mask, and the compiler may not think that it is needless: the verifier must see it. */
+static __always_inline __u64 bounded(__u64 n, __u64 mask)
+{
+	asm volatile("%0 &= %1" : "+r"(n) : "r"(mask));
+	return n;
+}
+
+static __always_inline struct work *get_work(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&works, &zero);
+}
+
+static __always_inline struct egress_config *get_config(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&config, &zero);
+}
+
+static __always_inline void count(__u32 rule, __u32 hits, __u32 bytes)
+{
+	struct egress_counter *c = bpf_map_lookup_elem(&counters, &rule);
+
+	if (c) {
+		c->hits += hits;
+		c->bytes += bytes;
+	}
+}
+
+static __always_inline void count_drop(__u8 reason)
+{
+	__u32 zero = 0;
+	struct egress_stats *s = bpf_map_lookup_elem(&stats, &zero);
+
+	if (s && reason < EGRESS_REASONS)
+		s->dropped[reason]++;
+}
+
+/* tell - an event about the frame at work. Only what its decision and name say goes in. */
+__noinline int tell(__u32 verdict)
+{
+	struct work *w = get_work();
+	struct egress_record *r;
+	__u32 zero = 0;
+
+	if (!w)
+		return 0;
+	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+	if (!r) {
+		struct egress_stats *s = bpf_map_lookup_elem(&stats, &zero);
+
+		if (s)
+			s->lost_events++;
+		return 0;
+	}
+	r->ns = w->p.now;
+	r->cookie = w->p.cookie;
+	r->local = w->p.local;
+	r->remote = w->p.remote;
+	r->local_port = w->p.local_port;
+	r->remote_port = w->p.remote_port;
+	if (w->p.proto == IPPROTO_ICMP || w->p.proto == IPPROTO_ICMPV6)
+		r->remote_port = w->p.icmp_type * 256 + w->p.icmp_code;
+	r->query = w->query_type;
+	r->proto = w->p.proto;
+	r->verdict = verdict;
+	r->reason = w->d.reason;
+	r->inbound = w->p.inbound;
+	r->name_len = w->shown_len;
+	r->rule = w->d.rule;
+	__builtin_memcpy(r->back, w->shown, sizeof(r->back));
+	bpf_ringbuf_submit(r, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Which rule decides. User space has laid out, for each name, suffix and prefix of the policy, the clauses that may bear on
+ * it, the most specific first and denials before permissions; the first that matches decides.
+ */
+#ifndef SKEP_APPS_EGRESS_RULES_BPF_H
+#define SKEP_APPS_EGRESS_RULES_BPF_H
+
+#include "egress_maps.bpf.h"
+
+enum answer {
+	ANSWER_NONE,
+	ANSWER_DENY,
+	ANSWER_ALLOW,
+};
+
+enum { ANSWER_BITS = 2, ANSWER_MASK = 3, IS_QUERY = 1u << 31, HTTPS = 443 };
+
+/*
+ * evaluate - the first clause of a set that matches.
+ * @what:  protocol << 16 | port; IS_QUERY: may the name be asked for? Yes when any port of it is allowed.
+ * Return: rule << ANSWER_BITS | answer.
+ */
+__noinline __u32 evaluate(__u32 first, __u32 n, __u32 what, __u64 owner)
+{
+	__u32 port = what & 0xffff, proto = what >> 16 & 0xff;
+
+	ROLLED
+	for (__u32 i = 0; i < EGRESS_SET; i++) {
+		__u32 at = first + i;
+		struct egress_clause *c;
+
+		if (i >= n)
+			break;
+		c = bpf_map_lookup_elem(&clauses, &at);
+		if (!c)
+			break;
+		if (c->exe && !(owner >> ((c->exe - 1) & 63) & 1))
+			continue;
+		if (what & IS_QUERY) {
+			if (!c->allow && (!c->any_port || c->proto))
+				continue;
+		} else {
+			if (c->proto && c->proto != proto)
+				continue;
+			if (!c->any_port &&
+			    ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) || port < c->low || port > c->high))
+				continue;
+		}
+		return c->rule << ANSWER_BITS | (c->allow ? ANSWER_ALLOW : ANSWER_DENY);
+	}
+	return ANSWER_NONE;
+}
+
+static __always_inline __u32 what_of(const struct packet *p)
+{
+	__u32 proto = p->proto == IPPROTO_ICMPV6 ? IPPROTO_ICMP : p->proto;
+
+	return proto << 16 | (proto == IPPROTO_ICMP ? 0 : p->remote_port);
+}
+
+/* The rules for every host, then the default. */
+static __always_inline __u32 evaluate_any(const struct egress_config *c, __u32 what, __u64 owner)
+{
+	__u32 got = evaluate(c->any.first, c->any.n, what, owner);
+
+	return got ? got : EGRESS_RULE_DEFAULT << ANSWER_BITS | (c->allow ? ANSWER_ALLOW : ANSWER_DENY);
+}
+
+/* evaluate_name - of the name at work; never ANSWER_NONE. */
+__noinline __u32 evaluate_name(__u32 what)
+{
+	struct egress_config *c = get_config();
+	struct work *w = get_work();
+	struct egress_set *set;
+	__u32 got = 0;
+
+	if (!w || !c)
+		return ANSWER_DENY;
+	set = bpf_map_lookup_elem(&names, &w->name);
+	if (set)
+		got = evaluate(set->first, set->n, what, w->p.owner);
+	return got ? got : evaluate_any(c, what, w->p.owner);
+}
+
+/* look_at_names - into w->known: it lies in a map, where the verifier does not tell one path's counts from another's. */
+static __always_inline void look_at_names(struct work *w, __u32 what)
+{
+	struct known *k = &w->known;
+	struct egress_learnt_key key = {.addr = w->p.remote};
+
+	*k = (struct known){0};
+	ROLLED
+	for (key.slot = 0; key.slot < EGRESS_SLOTS; key.slot++) {
+		struct egress_learnt *l = bpf_map_lookup_elem(&learnt, &key);
+		__u64 worth;
+		__u32 got;
+
+		if (!l || l->expires < w->p.now)
+			continue;
+		got = evaluate(l->set.first, l->set.n, what, w->p.owner);
+		k->names++;
+		if ((got & ANSWER_MASK) == ANSWER_ALLOW)
+			k->allowed++;
+		if ((got & ANSWER_MASK) == ANSWER_DENY)
+			k->denied++;
+		/* Shown: an allowed name rather than another, the latest learnt of them. */
+		worth = l->expires >> 1 | ((got & ANSWER_MASK) == ANSWER_ALLOW ? 1ULL << 63 : 0);
+		if (worth <= k->best)
+			continue;
+		k->best = worth;
+		k->slot = key.slot;
+		if ((got & ANSWER_MASK) == ANSWER_ALLOW)
+			k->allow_rule = got >> ANSWER_BITS;
+		else if ((got & ANSWER_MASK) == ANSWER_DENY)
+			k->deny_rule = got >> ANSWER_BITS;
+	}
+}
+
+static __always_inline void show_learnt(struct work *w, __u32 slot)
+{
+	struct egress_learnt_key key = {.addr = w->p.remote, .slot = slot};
+	struct egress_learnt *l = bpf_map_lookup_elem(&learnt, &key);
+
+	if (!l)
+		return;
+	w->shown_len = l->len;
+	__builtin_memcpy(w->shown, l->back, sizeof(w->shown));
+}
+
+static __always_inline void decide_as(struct work *w, __u32 got)
+{
+	w->d.rule = got >> ANSWER_BITS;
+	w->d.refuse = (got & ANSWER_MASK) != ANSWER_ALLOW;
+	w->d.reason = w->d.rule && w->d.rule < EGRESS_RULE_USER ? EGRESS_BY_ADDRESS_KIND : EGRESS_BY_RULE;
+}
+
+/*
+ * decide - on a flow that begins, into w->d. The order: a rule that denies the address; the names that the address was
+ * learnt under; a rule that allows the address; the rules for every host; the default.
+ */
+__noinline int decide(void)
+{
+	struct egress_config *c = get_config();
+	struct work *w = get_work();
+	struct known *k;
+	struct egress_set *set;
+	__u32 what, got = 0, any;
+
+	if (!c || !w)
+		return 0;
+	k = &w->known;
+	what = what_of(&w->p);
+	w->d.check = EGRESS_CHECK_NONE;
+	w->d.clear = 0;
+	if (w->p.version == 4) {
+		struct egress_key4 key = {.prefixlen = 32, .addr = unmapped(&w->p.remote)};
+
+		set = bpf_map_lookup_elem(&prefixes4, &key);
+	} else {
+		struct egress_key6 key = {.prefixlen = 128, .addr = w->p.remote};
+
+		set = bpf_map_lookup_elem(&prefixes6, &key);
+	}
+	if (set)
+		got = evaluate(set->first, set->n, what, w->p.owner);
+	look_at_names(w, what);
+	if (k->names)
+		show_learnt(w, k->slot);
+	if ((got & ANSWER_MASK) == ANSWER_DENY) {
+		decide_as(w, got);
+		return 0;
+	}
+	if (k->names && k->denied == k->names) {
+		decide_as(w, k->deny_rule << ANSWER_BITS | ANSWER_DENY);
+		return 0;
+	}
+	any = evaluate_any(c, what, w->p.owner);
+	if ((got & ANSWER_MASK) == ANSWER_NONE) {
+		if (k->allowed) {
+			got = k->allow_rule << ANSWER_BITS | ANSWER_ALLOW;
+			w->d.check = EGRESS_CHECK_ALLOW;
+			w->d.clear = k->allowed == k->names;
+		} else {
+			got = any;
+		}
+	}
+	decide_as(w, got);
+	if (w->d.check == EGRESS_CHECK_NONE && c->denies_names)
+		w->d.check = EGRESS_CHECK_DENY;
+	if (w->p.proto != IPPROTO_TCP) {
+		if (w->d.check == EGRESS_CHECK_ALLOW && w->p.proto == IPPROTO_UDP && w->p.remote_port == HTTPS &&
+		    (any & ANSWER_MASK) != ANSWER_ALLOW) {
+			w->d.refuse = 1;
+			w->d.reason = EGRESS_QUIC;
+		}
+		w->d.check = EGRESS_CHECK_NONE;
+	}
+	return 0;
+}
+
+#endif
