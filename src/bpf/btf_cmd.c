@@ -143,14 +143,7 @@ int cmd_btf_load(struct bpf_call *call, uint32_t which)
 	}
 	fd = hive_memfd("btf", b->name, b->data, b->size);
 	pthread_mutex_lock(&hive->lock);
-	ret = fd < 0 ? fd : hive_object_add(hive, &b->o, HIVE_BTF, fd);
-	if (!ret) {
-		ret = hive_object_open(&b->o, O_RDONLY);
-	} else {
-		if (fd >= 0)
-			close(fd);
-		hive_btf_free(b);
-	}
+	ret = hive_object_publish(hive, &b->o, HIVE_BTF, fd, O_RDONLY);
 	hive_sweep(hive);
 	pthread_mutex_unlock(&hive->lock);
 	return ret;

@@ -236,6 +236,12 @@ void hive_log(const struct skep_hive *hive, enum skep_log_level level, const cha
 int hive_object_add(struct skep_hive *hive, struct hive_object *o, enum hive_kind kind, int memfd);
 /* hive_object_open - a new fd for an object, O_CLOEXEC. @access: O_RDWR, O_RDONLY or O_WRONLY. */
 int hive_object_open(struct hive_object *o, int access);
+/*
+ * hive_object_publish - enter a new object and open its first fd. hive->lock is held.
+ * @o, @memfd: taken in any case; a negative memfd is the error of its making
+ * Return: the fd, or the error: then the object is gone.
+ */
+int hive_object_publish(struct skep_hive *hive, struct hive_object *o, enum hive_kind kind, int memfd, int access);
 /* hive_object_by_fd - the object behind an fd and one more reference to it. NULL: none of that kind (@why: -EBADF or -EINVAL). */
 struct hive_object *hive_object_by_fd(struct skep_hive *hive, int fd, int kind, int *why);
 /* hive_object_by_file - the object that a file is of, without a further reference; NULL: none. */

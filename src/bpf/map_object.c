@@ -133,8 +133,8 @@ static int resolve_frames(struct bpf_call *call, struct hive_map *m, const void 
 {
 	bool cpus = m->map->type->type == BPF_MAP_TYPE_CPUMAP;
 	struct bpf_devmap_val v = {.bpf_prog.fd = -1};
+	int why = 0, bad = cpus ? -ENOMEM : -EINVAL; /* whatever is wrong with the program */
 	struct hive_prog *p;
-	int why = 0;
 
 	_Static_assert(sizeof(struct bpf_cpumap_val) == sizeof(struct bpf_devmap_val), "the same layout");
 	memcpy(&v, value, MIN((size_t)m->map->value_size, sizeof(v)));
@@ -144,12 +144,12 @@ static int resolve_frames(struct bpf_call *call, struct hive_map *m, const void 
 		return 0;
 	*o = hive_object_by_fd(call->hive, v.bpf_prog.fd, HIVE_PROG, &why);
 	if (!*o)
-		return cpus ? -ENOMEM : why; /* whatever is wrong with a CPU's program */
+		return bad;
 	p = container_of(*o, struct hive_prog, o);
 	*obj = &p->target;
 	if (p->type == BPF_PROG_TYPE_XDP && p->expected_attach_type == (cpus ? BPF_XDP_CPUMAP : BPF_XDP_DEVMAP))
 		return 0;
-	return cpus ? -ENOMEM : -EINVAL;
+	return bad;
 }
 
 /*

@@ -237,6 +237,23 @@ void hive_object_put(struct hive_object *o)
 	try_destroy(o);
 }
 
+int hive_object_publish(struct skep_hive *hive, struct hive_object *o, enum hive_kind kind, int memfd, int access)
+{
+	int ret = memfd < 0 ? memfd : hive_object_add(hive, o, kind, memfd);
+
+	if (ret) {
+		o->hive = hive;
+		o->kind = kind;
+		o->fd = memfd;
+		free_object(o);
+		return ret;
+	}
+	hive_object_hold(o);
+	ret = hive_object_open(o, access);
+	hive_object_put(o);
+	return ret;
+}
+
 void hive_sweep(struct skep_hive *hive)
 {
 	bool again;

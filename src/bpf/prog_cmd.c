@@ -477,24 +477,15 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 /* Gives the program its id and fd. On failure it is gone. */
 static int publish(struct skep_hive *hive, struct hive_prog *p)
 {
-	int fd = hive_memfd("prog", p->name, p->code.insns, p->code.n_insns * sizeof(struct bpf_insn));
-	int ret = fd < 0 ? fd : 0;
+	int fd;
 
-	for (uint32_t i = 0; !ret && i < p->n_maps; i++)
-		if (p->maps[i]->map->type->type == BPF_MAP_TYPE_PROG_ARRAY && !hive_prog_fits(p->maps[i], p))
-			ret = -EINVAL;
-	if (!ret)
-		ret = hive_object_add(hive, &p->o, HIVE_PROG, fd);
-	if (ret) {
-		if (fd >= 0)
-			close(fd);
-		hive_prog_free(p);
-		return ret;
-	}
-	hive_object_hold(&p->o);
-	ret = hive_object_open(&p->o, O_RDWR);
-	hive_object_put(&p->o);
-	return ret;
+	for (uint32_t i = 0; i < p->n_maps; i++)
+		if (p->maps[i]->map->type->type == BPF_MAP_TYPE_PROG_ARRAY && !hive_prog_fits(p->maps[i], p)) {
+			hive_prog_free(p);
+			return -EINVAL;
+		}
+	fd = hive_memfd("prog", p->name, p->code.insns, p->code.n_insns * sizeof(struct bpf_insn));
+	return hive_object_publish(hive, &p->o, HIVE_PROG, fd, O_RDWR);
 }
 
 static struct hive_prog *new_prog(struct skep_hive *hive, const union bpf_attr *attr)

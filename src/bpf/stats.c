@@ -15,7 +15,8 @@
 void hive_stats_free(struct hive_object *o)
 {
 	atomic_fetch_sub(&o->hive->stats, 1);
-	close(o->fd);
+	if (o->fd >= 0)
+		close(o->fd);
 	free(o);
 }
 
@@ -32,17 +33,8 @@ int cmd_enable_stats(struct bpf_call *call, uint32_t which)
 		return -ENOMEM;
 	fd = hive_memfd("stats", "run_time", NULL, 0);
 	pthread_mutex_lock(&hive->lock);
-	ret = fd < 0 ? fd : hive_object_add(hive, o, HIVE_STATS, fd);
-	if (!ret) {
-		atomic_fetch_add(&hive->stats, 1);
-		hive_object_hold(o);
-		ret = hive_object_open(o, O_RDONLY);
-		hive_object_put(o);
-	} else {
-		if (fd >= 0)
-			close(fd);
-		free(o);
-	}
+	atomic_fetch_add(&hive->stats, 1);
+	ret = hive_object_publish(hive, o, HIVE_STATS, fd, O_RDONLY);
 	hive_sweep(hive);
 	pthread_mutex_unlock(&hive->lock);
 	return ret;

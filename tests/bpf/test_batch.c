@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #ifndef ENOTSUPP
 #define ENOTSUPP 524
@@ -17,7 +16,6 @@
 enum { MAX_ELEMS = 64, ROUNDS = 1500, MAX_VALUE = 256 };
 
 static uint64_t rng = 1;
-static bool with_kernel;
 static uint32_t n_cpus;
 static void *hole; /* a page that nobody may touch */
 
@@ -30,29 +28,11 @@ static uint32_t below(uint32_t n)
 	return (uint32_t)((z ^ z >> 31) % n);
 }
 
-/* One of the two: side 0 is the kernel, side 1 the hive. */
-static int bpf_of(int side, int cmd, union bpf_attr *attr)
-{
-	long ret;
-
-	if (side)
-		return skep_bpf(hive, cmd, attr, sizeof(*attr));
-	ret = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-	return ret < 0 ? -errno : (int)ret;
-}
-
-#define BPF(side, cmd, ...) bpf_of(side, cmd, &(union bpf_attr){__VA_ARGS__})
-
 struct pair {
 	int fd[2];
 	int inner[2];
 	uint32_t type, key_size, value_size; /* as user space sees it */
 };
-
-static int first_side(void)
-{
-	return with_kernel ? 0 : 1;
-}
 
 static struct pair open_pair(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
 			     uint32_t flags)
@@ -168,7 +148,7 @@ static void same_elements(const struct pair *p, int cmd, uint32_t room)
 
 	for (int side = first_side(); side < 2; side++)
 		ret[side] = walk(p, side, cmd, room, &e[side]);
-	if (!with_kernel)
+	if (!with_kernel())
 		return;
 	assert_int_equal(ret[0], ret[1]);
 	if (ret[0] != -ENOENT)
@@ -206,7 +186,7 @@ static void change(const struct pair *p, uint32_t keys_in_play)
 		ret[side] = bpf_of(side, update ? BPF_MAP_UPDATE_BATCH : BPF_MAP_DELETE_BATCH, &attr);
 		count[side] = attr.batch.count;
 	}
-	if (with_kernel && (ret[0] != ret[1] || count[0] != count[1]))
+	if (with_kernel() && (ret[0] != ret[1] || count[0] != count[1]))
 		fail_msg("type %u: %s of %u, flags %#llx, elem_flags %#llx, hidden %u: kernel %d (%u done), hive %d "
 			 "(%u)",
 			 p->type, update ? "update" : "delete", n, (unsigned long long)map_flags,
@@ -262,9 +242,9 @@ static void look_wrongly(const struct pair *p, int cmd)
 		count[side] = attr.batch.count;
 	}
 	/* Where to go on beyond a hash's end leads nowhere, and nothing is said of where that would be. */
-	if (what == 8 && p->type != BPF_MAP_TYPE_LPM_TRIE && with_kernel)
+	if (what == 8 && p->type != BPF_MAP_TYPE_LPM_TRIE && with_kernel())
 		assert_memory_equal(out[0], out[1], sizeof(out[0]));
-	if (with_kernel && (ret[0] != ret[1] || count[0] != count[1]))
+	if (with_kernel() && (ret[0] != ret[1] || count[0] != count[1]))
 		fail_msg("type %u: command %d, wrong in way %u: kernel %d (%u done), hive %d (%u)", p->type, cmd, what,
 			 ret[0], count[0], ret[1], count[1]);
 }
@@ -447,16 +427,10 @@ int main(int argc, char **argv)
 		HIVE(any_width_meets_every_element_once),
 		HIVE(batches_need_what_their_elements_need),
 	};
-	int probe = BPF(0, BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
-			.max_entries = 1);
 
 	if (argc > 1)
 		rng = strtoull(argv[1], NULL, 0);
-	with_kernel = probe >= 0;
-	if (with_kernel)
-		close(probe);
-	else
-		print_message("bpf(2) is refused here: the kernel's part is left out\n");
+	test_with_kernel();
 	hole = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	n_cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
 	return cmocka_run_group_tests(tests, NULL, NULL);

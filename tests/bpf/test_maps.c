@@ -7,26 +7,12 @@
 
 #include <linux/btf.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
-static bool with_kernel;
 static void *hole; /* a page that nobody may touch */
 
-/* Side 0 is the kernel, side 1 the hive. */
-static int bpf_of(int side, int cmd, union bpf_attr *attr)
-{
-	long ret;
-
-	if (side)
-		return skep_bpf(hive, cmd, attr, sizeof(*attr));
-	ret = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-	return ret < 0 ? -errno : (int)ret;
-}
-
-#define BPF(side, cmd, ...) bpf_of(side, cmd, &(union bpf_attr){__VA_ARGS__})
 #define BOTH(fds, want, cmd, ...)                                                                                      \
 	do {                                                                                                           \
-		for (int side = with_kernel ? 0 : 1; side < 2; side++) {                                               \
+		for (int side = first_side(); side < 2; side++) {                                                      \
 			int fd_ = (fds)[side], got_ = BPF(side, cmd, .map_fd = (uint32_t)fd_, __VA_ARGS__);            \
                                                                                                                        \
 			if (got_ != (want))                                                                            \
@@ -36,7 +22,7 @@ static int bpf_of(int side, int cmd, union bpf_attr *attr)
 
 static void make_both(int fds[2], uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t max_entries)
 {
-	for (int side = with_kernel ? 0 : 1; side < 2; side++) {
+	for (int side = first_side(); side < 2; side++) {
 		fds[side] = BPF(side, BPF_MAP_CREATE, .map_type = type, .key_size = key_size, .value_size = value_size,
 				.max_entries = max_entries);
 		assert_true(fds[side] >= 0);
@@ -45,7 +31,7 @@ static void make_both(int fds[2], uint32_t type, uint32_t key_size, uint32_t val
 
 static void close_both(int fds[2])
 {
-	for (int side = with_kernel ? 0 : 1; side < 2; side++)
+	for (int side = first_side(); side < 2; side++)
 		close(fds[side]);
 }
 
@@ -114,6 +100,100 @@ static void a_cgroup_array_takes_directories_of_cgroup2_and_nothing_else(void **
 	close(dir);
 }
 
+/* load_both - an XDP program for an attach type, or with BPF_CGROUP_INET_INGRESS one that is none. */
+static void load_both(int progs[2], uint32_t attach_type)
+{
+	const struct bpf_insn insns[] = {MOV_IMM(0, 1), EXIT()};
+	bool xdp = attach_type != BPF_CGROUP_INET_INGRESS;
+
+	for (int side = first_side(); side < 2; side++) {
+		progs[side] = BPF(side, BPF_PROG_LOAD, .prog_type = xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_CGROUP_SKB,
+				  .expected_attach_type = attach_type, .insns = PTR(insns), .insn_cnt = 2,
+				  .license = PTR("GPL"));
+		assert_true(progs[side] >= 0);
+	}
+}
+
+/* put - one value whose second half is each side's own fd. */
+static void put(int fds[2], uint32_t index, uint32_t first, const int second[2], uint64_t flags, int want, int line)
+{
+	for (int side = first_side(); side < 2; side++) {
+		uint32_t value[2] = {first, (uint32_t)second[side]};
+		int got = BPF(side, BPF_MAP_UPDATE_ELEM, .map_fd = (uint32_t)fds[side], .key = PTR(&index),
+			      .value = PTR(value), .flags = flags);
+
+		if (got != want)
+			fail_msg("line %d, side %d: %d instead of %d", line, side, got, want);
+	}
+}
+
+#define PUT(want, index, first, second, flags) put(fds, index, first, second, flags, want, __LINE__)
+
+static void frames_go_to_cpus_through_programs_for_that(void **state)
+{
+	const int none[2] = {-1, -1}, no_fd[2] = {9999, 9999};
+	uint32_t zero = 0, seven = 7, value[2];
+	int fds[2], right[2], wrong[2], other[2];
+
+	load_both(right, BPF_XDP_CPUMAP);
+	load_both(wrong, BPF_XDP_DEVMAP);
+	load_both(other, BPF_CGROUP_INET_INGRESS);
+	make_both(fds, BPF_MAP_TYPE_CPUMAP, 4, 8, 4);
+	PUT(-EINVAL, 7, 64, no_fd, 3);
+	PUT(-E2BIG, 7, 64, no_fd, BPF_NOEXIST);
+	PUT(-EEXIST, 0, 64, no_fd, BPF_NOEXIST);
+	PUT(-EOVERFLOW, 0, 16385, no_fd, 0);
+	PUT(-ENOMEM, 0, 64, no_fd, 0);
+	PUT(-ENOMEM, 0, 64, wrong, 0);
+	PUT(-ENOMEM, 0, 64, other, 0);
+	PUT(0, 0, 64, none, 0);
+	BOTH(fds, 0, BPF_MAP_LOOKUP_ELEM, .key = PTR(&zero), .value = PTR(value));
+	assert_int_equal(value[0], 64);
+	assert_int_equal(value[1], 0);
+	PUT(0, 0, 64, right, BPF_EXIST);
+	BOTH(fds, 0, BPF_MAP_LOOKUP_ELEM, .key = PTR(&zero), .value = PTR(value));
+	assert_int_equal(value[0], 64);
+	assert_int_equal(value[1], id_of(right[1]));
+	PUT(0, 0, 0, no_fd, 0); /* a queue of no length goes, whatever its program */
+	BOTH(fds, -ENOENT, BPF_MAP_LOOKUP_ELEM, .key = PTR(&zero), .value = PTR(value));
+	PUT(0, 0, 64, right, 0);
+	BOTH(fds, 0, BPF_MAP_DELETE_ELEM, .key = PTR(&zero));
+	BOTH(fds, -EINVAL, BPF_MAP_DELETE_ELEM, .key = PTR(&seven));
+	PUT(0, 0, 64, right, 0); /* goes with the map */
+	close_both(fds);
+	close_both(right);
+	close_both(wrong);
+	close_both(other);
+}
+
+static void frames_go_to_devices_through_programs_for_that(void **state)
+{
+	const int none[2] = {-1, -1}, no_fd[2] = {9999, 9999};
+	uint32_t zero = 0, value[2];
+	int fds[2], right[2], wrong[2];
+
+	load_both(right, BPF_XDP_DEVMAP);
+	load_both(wrong, BPF_XDP_CPUMAP);
+	make_both(fds, BPF_MAP_TYPE_DEVMAP, 4, 8, 4);
+	PUT(-EINVAL, 7, 1, no_fd, 3);
+	PUT(-E2BIG, 7, 1, no_fd, BPF_NOEXIST);
+	PUT(-EEXIST, 0, 1, no_fd, BPF_NOEXIST);
+	PUT(-EINVAL, 0, 0, right, 0);
+	PUT(-EINVAL, 0, 1, no_fd, 0);
+	PUT(-EINVAL, 0, 1, wrong, 0);
+	PUT(0, 0, 1, none, 0);
+	BOTH(fds, 0, BPF_MAP_LOOKUP_ELEM, .key = PTR(&zero), .value = PTR(value));
+	assert_int_equal(value[0], 1);
+	assert_int_equal(value[1], 0);
+	PUT(0, 0, 1, right, BPF_EXIST);
+	BOTH(fds, 0, BPF_MAP_LOOKUP_ELEM, .key = PTR(&zero), .value = PTR(value));
+	assert_int_equal(value[1], id_of(right[1]));
+	PUT(0, 0, 0, none, 0);
+	close_both(fds);
+	close_both(right);
+	close_both(wrong);
+}
+
 static void keys_and_values_are_of_the_types_that_the_kernel_takes(void **state)
 {
 	/* 1: unsigned int, 2: struct { int } , 3: long, 4: unsigned char */
@@ -157,7 +237,7 @@ static void keys_and_values_are_of_the_types_that_the_kernel_takes(void **state)
 	};
 	int btf[2] = {-1, -1};
 
-	if (!with_kernel)
+	if (!with_kernel())
 		return; /* what is right is only known from there */
 	for (int side = 0; side < 2; side++) {
 		btf[side] = BPF(side, BPF_BTF_LOAD, .btf = PTR(&raw), .btf_size = sizeof(raw));
@@ -193,16 +273,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HIVE_TEST(a_bloom_filter_reads_the_value_it_is_asked_about),
 		HIVE_TEST(a_cgroup_array_takes_directories_of_cgroup2_and_nothing_else),
+		HIVE_TEST(frames_go_to_cpus_through_programs_for_that),
+		HIVE_TEST(frames_go_to_devices_through_programs_for_that),
 		HIVE_TEST(keys_and_values_are_of_the_types_that_the_kernel_takes),
 	};
-	int probe = BPF(0, BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
-			.max_entries = 1);
 
-	with_kernel = probe >= 0;
-	if (with_kernel)
-		close(probe);
-	else
-		print_message("bpf(2) is refused here: the kernel's part is left out\n");
+	test_with_kernel();
 	hole = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include <linux/btf.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 struct skep_hive *hive;
 char test_line[1024];
@@ -30,6 +31,40 @@ int test_hive_teardown(void **state)
 	skep_hive_free(hive);
 	hive = NULL;
 	return 0;
+}
+
+static bool kernel_answers;
+
+bool with_kernel(void)
+{
+	return kernel_answers;
+}
+
+int first_side(void)
+{
+	return kernel_answers ? 0 : 1;
+}
+
+int bpf_of(int side, int cmd, union bpf_attr *attr)
+{
+	long ret;
+
+	if (side)
+		return skep_bpf(hive, cmd, attr, sizeof(*attr));
+	ret = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+	return ret < 0 ? -errno : (int)ret;
+}
+
+void test_with_kernel(void)
+{
+	int probe = BPF(0, BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
+			.max_entries = 1);
+
+	kernel_answers = probe >= 0;
+	if (kernel_answers)
+		close(probe);
+	else
+		print_message("bpf(2) is refused here: the kernel's part is left out\n");
 }
 
 int make_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags)

@@ -38,6 +38,16 @@ int test_hive_teardown(void **state);
 
 #define PTR(p) ((uintptr_t)(p))
 
+/*
+ * Two sides that must answer the same: 0 is the kernel, 1 the hive. Loops over them begin with first_side(): 1 where bpf(2) is
+ * refused to us, after test_with_kernel() has looked, which says so.
+ */
+void test_with_kernel(void);
+bool with_kernel(void);
+int first_side(void);
+int bpf_of(int side, int cmd, union bpf_attr *attr);
+#define BPF(side, cmd, ...) bpf_of(side, cmd, &(union bpf_attr){__VA_ARGS__})
+
 #define INSN(c, d, s, o, i) ((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
 #define MOV_IMM(reg, i)     INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, i)
 #define EXIT()              INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
