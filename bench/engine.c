@@ -7,9 +7,10 @@
  * natively on the very same memory. Rounds of all sides alternate, so that what disturbs the machine disturbs everyone; the fastest
  * round of each is taken and the time of an empty program subtracted. What the sides returned is compared.
  */
+#include "hive.h"
+
 #include "base/clock.h"
 #include "base/util.h"
-#include "bpf/hive.h"
 #include "bpf/seam.h"
 #include "jit/jit.h"
 #include "map/map.h"
@@ -75,11 +76,6 @@ void *native_hash_lookup(void *map, const void *key)
 long native_hash_update(void *map, const void *key, const void *value, unsigned long long flags)
 {
 	return map_update(map, key, value, flags, 0);
-}
-
-static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
 }
 
 /* A TLS record with a ClientHello that asks for a server by name, behind two other extensions. */
@@ -155,18 +151,6 @@ static struct bpf_object *load(const char *path)
 	return obj;
 }
 
-/* Lets go of the object with its owner's lock held: its programs and maps live as long as their fds in the hive. */
-static struct hive_object *object_of(struct skep_hive *hive, int fd, enum hive_kind kind)
-{
-	struct hive_object *o;
-	int why;
-
-	pthread_mutex_lock(&hive->lock);
-	o = hive_object_by_fd(hive, fd, kind, &why);
-	pthread_mutex_unlock(&hive->lock);
-	return o;
-}
-
 /* The fourth pointer of a map's variable is its "value": see native.h. */
 static bool bind_maps(void *lib, struct skep_hive *hive, const struct bpf_object *obj)
 {
@@ -175,7 +159,7 @@ static bool bind_maps(void *lib, struct skep_hive *hive, const struct bpf_object
 	bpf_object__for_each_map(m, obj)
 	{
 		void **var = dlsym(lib, bpf_map__name(m));
-		struct hive_object *o = object_of(hive, bpf_map__fd(m), HIVE_MAP);
+		struct hive_object *o = bench_object(hive, bpf_map__fd(m), HIVE_MAP);
 		struct skep_map *map;
 
 		if (!o)
@@ -319,7 +303,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench-engine: no hive: %s\n", strerror(-err));
 		return 1;
 	}
-	libbpf_set_print(silent);
+	libbpf_set_print(bench_silent);
 	make_input();
 	kernel_obj = load(argv[1]);
 	seam_enter(hive);
@@ -349,7 +333,6 @@ int main(int argc, char **argv)
 		const char *name = bpf_program__name(p);
 		struct kind *k = &kinds[n++];
 		struct bpf_program *theirs = kernel_obj ? bpf_object__find_program_by_name(kernel_obj, name) : NULL;
-		struct hive_object *o = object_of(hive, bpf_program__fd(p), HIVE_PROG);
 		bool wanted = argc == 4 || n == 1;
 
 		for (int i = 4; i < argc; i++)
@@ -358,11 +341,11 @@ int main(int argc, char **argv)
 			continue;
 		for (int i = 0; i < 2; i++)
 			*(void **)&k->native[i] = dlsym(libs[i], name);
-		if (!o || !k->native[0] || !k->native[1]) {
+		k->prog = bench_prog(hive, p);
+		if (!k->prog || !k->native[0] || !k->native[1]) {
 			fprintf(stderr, "bench-engine: %s has no native form\n", name);
 			return 1;
 		}
-		k->prog = container_of(o, struct hive_prog, o);
 		k->kernel_fd = theirs ? bpf_program__fd(theirs) : -1;
 		measure(k, w);
 		if (!empty) {

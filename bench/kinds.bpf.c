@@ -11,12 +11,7 @@
 #else
 #include <bpf/bpf_helpers.h>
 #endif
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
-#include <bpf/bpf_endian.h>
+#include "rules.h"
 
 #define ROTL32(x, n) ((x) << (n) | (x) >> (32 - (n)))
 #define ROTL64(x, n) ((x) << (n) | (x) >> (64 - (n)))
@@ -67,6 +62,23 @@ int arithmetic(struct xdp_md *ctx)
 	return (int)(a ^ b);
 }
 
+static __always_inline __u32 murmur_add(__u32 h, __u32 k)
+{
+	k *= 0xcc9e2d51;
+	k = ROTL32(k, 15);
+	k *= 0x1b873593;
+	h ^= k;
+	h = ROTL32(h, 13);
+	return h * 5 + 0xe6546b64;
+}
+
+static __always_inline __u32 murmur_end(__u32 h)
+{
+	h ^= h >> 16;
+	h *= 0x85ebca6b;
+	return h ^ h >> 13;
+}
+
 SEC("xdp")
 int murmur(struct xdp_md *ctx)
 {
@@ -75,22 +87,12 @@ int murmur(struct xdp_md *ctx)
 
 	if (!r)
 		return 0;
-	for (int i = 0; i + 4 <= BLOCK; i += 4) {
-		__u32 k = *(__u32 *)(r->in + i);
-
-		k *= 0xcc9e2d51;
-		k = ROTL32(k, 15);
-		k *= 0x1b873593;
-		h ^= k;
-		h = ROTL32(h, 13);
-		h = h * 5 + 0xe6546b64;
-	}
-	h ^= h >> 16;
-	h *= 0x85ebca6b;
-	return (int)(h ^ h >> 13);
+	for (int i = 0; i + 4 <= BLOCK; i += 4)
+		h = murmur_add(h, *(__u32 *)(r->in + i));
+	return (int)murmur_end(h);
 }
 
-/* As a key of 64 bytes is hashed: short loops, 32 of them. */
+/* As a key of 64 bytes is hashed: short loops, 20 of them. */
 SEC("xdp")
 int murmur_short(struct xdp_md *ctx)
 {
@@ -103,19 +105,9 @@ int murmur_short(struct xdp_md *ctx)
 		__u32 h = ctx->ingress_ifindex + sum;
 
 #pragma clang loop unroll(disable)
-		for (int i = 0; i < 64; i += 4) {
-			__u32 k = *(__u32 *)(r->in + n * 64 + i);
-
-			k *= 0xcc9e2d51;
-			k = ROTL32(k, 15);
-			k *= 0x1b873593;
-			h ^= k;
-			h = ROTL32(h, 13);
-			h = h * 5 + 0xe6546b64;
-		}
-		h ^= h >> 16;
-		h *= 0x85ebca6b;
-		sum += h ^ h >> 13;
+		for (int i = 0; i < 64; i += 4)
+			h = murmur_add(h, *(__u32 *)(r->in + n * 64 + i));
+		sum += murmur_end(h);
 	}
 	return (int)sum;
 }
@@ -216,11 +208,6 @@ int sha256(struct xdp_md *ctx)
 	return (int)(h[0] ^ h[7]);
 }
 
-struct rule {
-	__u32 saddr, smask, daddr, dmask;
-	__u16 port_min, port_max;
-	__u8 proto, action;
-};
 struct ruleset {
 	struct rule rule[32];
 };
@@ -236,8 +223,7 @@ static __always_inline int judge(const struct ruleset *set, const struct iphdr *
 	for (__u32 i = 0; i < 32; i++) {
 		const struct rule *r = &set->rule[i];
 
-		if ((ip->saddr & r->smask) == r->saddr && (ip->daddr & r->dmask) == r->daddr && port >= r->port_min &&
-		    port <= r->port_max && (!r->proto || r->proto == ip->protocol))
+		if (RULE_HOLDS(r, ip, port))
 			return r->action;
 	}
 	return XDP_DROP;
@@ -247,22 +233,17 @@ static __always_inline int judge(const struct ruleset *set, const struct iphdr *
 SEC("xdp")
 int firewall(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	struct iphdr *ip = (void *)(eth + 1);
 	__u32 sum = 0, zero = 0;
 	struct ruleset *set = bpf_map_lookup_elem(&rulesets, &zero);
-	__u16 port = 0;
+	struct iphdr *ip;
+	int verdict;
+	__u16 port;
 
-	if (!set || (void *)(ip + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP) || ip->ihl < 5)
+	if (!set)
 		return XDP_PASS;
-	if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
-		struct udphdr *l4 = (void *)ip + ip->ihl * 4;
-
-		if ((void *)(l4 + 1) > end)
-			return XDP_DROP;
-		port = bpf_ntohs(l4->dest);
-	}
+	ip = parse_frame(ctx, &port, &verdict);
+	if (!ip)
+		return verdict;
 	for (int i = 0; i < 16; i++)
 		sum = sum * 3 + judge(set, ip, port + (sum & 15));
 	return (int)sum;

@@ -8,9 +8,10 @@
  * Then, from bpf(2): elements in batches. And what two workers on two CPUs do together, beside one alone: lookups per second with the loop
  * in it. Both CPUs must be free for that: run it by `chrt -f 5` where others work on the machine.
  */
+#include "hive.h"
+
 #include "base/clock.h"
 #include "base/util.h"
-#include "bpf/hive.h"
 #include "bpf/seam.h"
 #include "jit/jit.h"
 #include "prog/packet.h"
@@ -38,11 +39,6 @@ struct side {
 	struct ring_buffer *ring;
 	struct hive_worker *w;
 };
-
-static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
 
 static int ignore(void *ctx, void *data, size_t len)
 {
@@ -121,24 +117,16 @@ static double run(struct side *s, const char *name, struct hive_worker *w)
 		if (!bpf_prog_test_run_opts(bpf_program__fd(p), &opts))
 			ns = opts.duration;
 	} else {
-		struct hive_object *o;
-		struct hive_prog *prog;
+		struct hive_prog *prog = bench_prog(s->hive, p);
 		uint64_t start;
-		int why;
 
-		pthread_mutex_lock(&s->hive->lock);
-		o = hive_object_by_fd(s->hive, bpf_program__fd(p), HIVE_PROG, &why);
-		pthread_mutex_unlock(&s->hive->lock);
-		prog = container_of(o, struct hive_prog, o);
 		packet_set_xdp(w->pkt, frame, sizeof(frame), 0);
 		w->env.ctx = &w->pkt->ctx.xdp;
 		start = clock_ns(CLOCK_MONOTONIC);
 		for (int i = 0; i < RUNS; i++)
 			jit_run(prog->target.jit, &w->pkt->ctx.xdp, &w->env);
 		ns = (double)(clock_ns(CLOCK_MONOTONIC) - start) / RUNS;
-		pthread_mutex_lock(&s->hive->lock);
-		hive_object_put(o);
-		pthread_mutex_unlock(&s->hive->lock);
+		bench_put(s->hive, &prog->o);
 	}
 	seam_enter(before);
 	return ns;
@@ -318,7 +306,7 @@ int main(int argc, char **argv)
 	double loop[2] = {0};
 	int n = 1;
 
-	libbpf_set_print(silent);
+	libbpf_set_print(bench_silent);
 	if (argc != 2) {
 		fprintf(stderr, "usage: bench-maps OBJECT\n");
 		return 2;

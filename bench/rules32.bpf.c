@@ -4,18 +4,8 @@
  * Rules are constants of the program, as a generator of firewalls would make them.
  */
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/udp.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-
-struct rule {
-	__u32 saddr, smask, daddr, dmask;
-	__u16 port_min, port_max;
-	__u8 proto, action;
-};
+#include "rules.h"
 
 /* A prefix of one of 16 networks, or one of 16 ranges of ports; the last one drops DNS. */
 #define NET(i)  {.saddr = bpf_htonl((__u32)(i) << 26 | 0x02000000), .smask = bpf_htonl(0xfe000000), .port_max = 65535, .action = XDP_DROP}
@@ -31,25 +21,17 @@ static const volatile struct rule rules[32] = {
 SEC("xdp")
 int rules32(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	struct iphdr *ip = (void *)(eth + 1);
-	__u16 port = 0;
+	struct iphdr *ip;
+	__u16 port;
+	int verdict;
 
-	if ((void *)(ip + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP) || ip->ihl < 5)
-		return XDP_PASS;
-	if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
-		struct udphdr *l4 = (void *)ip + ip->ihl * 4;
-
-		if ((void *)(l4 + 1) > end)
-			return XDP_DROP;
-		port = bpf_ntohs(l4->dest);
-	}
+	ip = parse_frame(ctx, &port, &verdict);
+	if (!ip)
+		return verdict;
 	for (__u32 i = 0; i < 32; i++) {
 		const volatile struct rule *r = &rules[i];
 
-		if ((ip->saddr & r->smask) == r->saddr && (ip->daddr & r->dmask) == r->daddr && port >= r->port_min &&
-		    port <= r->port_max && (!r->proto || r->proto == ip->protocol))
+		if (RULE_HOLDS(r, ip, port))
 			return r->action;
 	}
 	return XDP_PASS;

@@ -6,8 +6,9 @@
  * shortest time of each side is shown; what is needed beside it (BTF, maps, relocation) is not in it. Without the right to
  * load, or on another kernel, skep's side stands alone.
  */
+#include "hive.h"
+
 #include "base/util.h"
-#include "bpf/hive.h"
 #include "bpf/seam.h"
 #include "skep/skep.h"
 
@@ -24,11 +25,6 @@ struct timing {
 	size_t memory; /* skep's */
 	bool accepted;
 };
-
-static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
 
 /* One load of one program of an object; into the kernel when no hive is entered. */
 static bool load(const char *path, const char *name, struct timing *out)
@@ -63,18 +59,12 @@ static bool load(const char *path, const char *name, struct timing *out)
 		sscanf(at, "processed %u insns (limit %*u) max_states_per_insn %*u total_states %u", &out->processed,
 		       &out->states);
 	if (seam_hive() && out->accepted) {
-		struct skep_hive *hive = seam_hive();
-		struct hive_object *o;
-		int why;
+		struct hive_prog *prog = bench_prog(seam_hive(), bpf_object__find_program_by_name(obj, name));
 
-		pthread_mutex_lock(&hive->lock);
-		o = hive_object_by_fd(hive, bpf_program__fd(bpf_object__find_program_by_name(obj, name)), HIVE_PROG,
-				      &why);
-		if (o) {
-			out->memory = container_of(o, struct hive_prog, o)->verify_memory;
-			hive_object_put(o);
+		if (prog) {
+			out->memory = prog->verify_memory;
+			bench_put(seam_hive(), &prog->o);
 		}
-		pthread_mutex_unlock(&hive->lock);
 	}
 	bpf_object__close(obj);
 	return out->us > 0;
@@ -151,7 +141,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench-verify: a hive needs the kernel's BTF: %s\n", strerror(-err));
 		return 1;
 	}
-	libbpf_set_print(silent);
+	libbpf_set_print(bench_silent);
 	printf("%-56s %9s %7s %8s %10s %10s %6s %8s %8s\n", "program", "processed", "states", "peak KiB", "skep us",
 	       "kernel us", "ratio", "ns/insn", "kernel");
 	for (int i = first; i < argc && n < ARRAY_SIZE(ratios) - 256; i++)
