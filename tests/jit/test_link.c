@@ -243,6 +243,7 @@ static void running_out_of_memory_anywhere_is_enomem(void **state)
 	const struct code_ref ref = {.kind = REF_MAP};
 	struct builder b = {0};
 	struct jit_object *obj;
+	uint32_t entries = 0; /* of tables of jumps */
 	int failures = 0, err;
 
 	/* Long enough for every array to grow more than once. */
@@ -252,6 +253,23 @@ static void running_out_of_memory_anywhere_is_enomem(void **state)
 		build_wide(&b, INSN_LD_MAP_FD, 1, 0);
 		build(&b, INSN_CALL_HELPER, 0, 0, 0, i);
 		build_land(&b, jump);
+	}
+	/* A switch, whose table is an array of its own; a loop in strips, one that is turned: both have places. */
+	for (int i = 0; i < 40; i++)
+		build(&b, INSN_JEQ64_K, 1, 0, 2 * i + (39 - i), i);
+	for (int i = 0; i < 40; i++) {
+		build(&b, INSN_MOV64_K, 0, 0, 0, i);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+	}
+	for (int i = 0; i < 100; i++) {
+		build(&b, INSN_LDXB, 4, 2, 0, 0);
+		build(&b, INSN_ADD64_X, 0, 4, 0, 0);
+		build(&b, INSN_ADD64_K, 2, 0, 0, 1);
+		build(&b, INSN_JNE64_X, 2, 3, -4, 0);
+		build(&b, INSN_JSET64_K, 2, 0, 1, 1);
+		build(&b, INSN_MUL64_K, 0, 0, 0, 3);
+		build(&b, INSN_ADD64_K, 2, 0, 0, 1);
+		build(&b, INSN_JNE64_X, 2, 3, -4, 0);
 	}
 	build(&b, INSN_EXIT, 0, 0, 0, 0);
 	const struct skep_code code = {b.insns, b.n, &ref, 1, helpers, 2, b.subprogs, 1, NULL};
@@ -266,6 +284,9 @@ static void running_out_of_memory_anywhere_is_enomem(void **state)
 	}
 	fail_in = -1;
 	assert_true(failures > 15);
+	for (uint32_t i = 0; i < obj->n_relocs; i++)
+		entries += obj->relocs[i].kind == RELOC_TEXT;
+	assert_true(entries >= 40);
 	jit_object_free(obj);
 	build_free(&b);
 }
