@@ -155,6 +155,12 @@ SEC("tc") int start_again(struct __sk_buff *skb)
 	return 0;
 }
 
+static __always_inline struct value *put(void *map, const __u64 *key, const struct value *fresh)
+{
+	bpf_map_update_elem(map, key, fresh, BPF_ANY);
+	return bpf_map_lookup_elem(map, key);
+}
+
 /* Elements of a hash: 1 fires, 2 is deleted, 3 is overwritten, 4 stays. */
 SEC("tc") int in_hash(struct __sk_buff *skb)
 {
@@ -164,8 +170,7 @@ SEC("tc") int in_hash(struct __sk_buff *skb)
 	for (key = 1; key <= 4; key++) {
 		fresh.after = key * 11;
 		/* What stands where the timer will be is not taken over. */
-		bpf_map_update_elem(&hash, &key, &fresh, BPF_ANY);
-		v = bpf_map_lookup_elem(&hash, &key);
+		v = put(&hash, &key, &fresh);
 		if (!v)
 			return 0;
 		out[key] = bpf_timer_init(&v->timer, &hash, MONOTONIC);
@@ -193,8 +198,7 @@ SEC("tc") int three_in_hash(struct __sk_buff *skb)
 	__u64 key;
 
 	for (key = 1; key <= 3; key++) {
-		bpf_map_update_elem(&hash, &key, &fresh, BPF_ANY);
-		v = bpf_map_lookup_elem(&hash, &key);
+		v = put(&hash, &key, &fresh);
 		if (!v)
 			return 0;
 		out[key] = bpf_timer_init(&v->timer, &hash, MONOTONIC);
@@ -212,8 +216,7 @@ SEC("tc") int in_lru(struct __sk_buff *skb)
 
 	for (key = 0; key < 100; key++) {
 		fresh.after = key;
-		bpf_map_update_elem(&lru, &key, &fresh, BPF_ANY);
-		v = bpf_map_lookup_elem(&lru, &key);
+		v = put(&lru, &key, &fresh);
 		if (!v)
 			return 0;
 		out[0] |= bpf_timer_init(&v->timer, &lru, MONOTONIC);
