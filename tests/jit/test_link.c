@@ -256,7 +256,7 @@ static void running_out_of_memory_anywhere_is_enomem(void **state)
 	}
 	/* A switch, whose table is an array of its own; a loop in strips, one that is turned: both have places. */
 	for (int i = 0; i < 40; i++)
-		build(&b, INSN_JEQ64_K, 1, 0, 2 * i + (39 - i), i);
+		build(&b, INSN_JEQ64_K, 6, 0, 2 * i + (39 - i), i);
 	for (int i = 0; i < 40; i++) {
 		build(&b, INSN_MOV64_K, 0, 0, 0, i);
 		build(&b, INSN_EXIT, 0, 0, 0, 0);
