@@ -36,94 +36,13 @@
  */
 #include "egress_dns.bpf.h"
 #include "egress_maps.bpf.h"
+#include "egress_packet.bpf.h"
 #include "egress_reply.bpf.h"
 #include "egress_rules.bpf.h"
 
-enum { PULLED = 256, OFFSET_MAX = 512, IDLE_NS_SHIFT = 37 /* 137 s */ };
+enum { IDLE_NS_SHIFT = 37 /* a datagram flow is judged anew after 137 s of silence */ };
 
 enum { ND_FIRST = 133, ND_LAST = 137, MLD_FIRST = 130, MLD_LAST = 132, MLD2_REPORT = 143 };
-
-/* read_packet - w->p of the frame. Return: what parse_frame() says, and PARSED_MALFORMED for lengths that cannot be. */
-__noinline int read_packet(struct __sk_buff *skb, __u32 inbound)
-{
-	struct work *w = get_work();
-	enum parsed parsed;
-	struct packet *p;
-	struct frame f;
-	__u32 want = skb->len < PULLED ? skb->len : PULLED;
-	__u32 ip_end;
-	__be16 len;
-
-	if (!w)
-		return PARSED_MALFORMED;
-	p = &w->p;
-	__builtin_memset(p, 0, sizeof(*p));
-	__builtin_memset(&w->d, 0, sizeof(w->d));
-	w->shown_len = 0;
-	w->query_type = 0;
-	p->now = bpf_ktime_get_ns();
-	p->len = skb->len;
-	p->inbound = inbound;
-	bpf_skb_pull_data(skb, want);
-	parsed = parse_bytes((void *)(long)skb->data, (void *)(long)skb->data_end, &f);
-	if (parsed != PARSED) {
-		p->proto = 0;
-		return f.proto == ETH_P_ARP && parsed == PARSED_NOT_IP && !f.tags ? PARSED : parsed;
-	}
-	if (f.tags)
-		return PARSED_NOT_IP;
-	p->l3 = MAC_LEN;
-	p->l4 = f.pos - (void *)(long)skb->data;
-	if (p->l4 > OFFSET_MAX)
-		return PARSED_MALFORMED;
-	p->version = f.version;
-	p->proto = f.proto;
-	p->local = inbound ? f.daddr : f.saddr;
-	p->remote = inbound ? f.saddr : f.daddr;
-	p->fragment = f.fragment;
-	p->later_fragment = f.later_fragment;
-	p->tcp_flags = f.tcp_flags;
-	if (f.has_ports) {
-		p->local_port = inbound ? f.destination : f.source;
-		p->remote_port = inbound ? f.source : f.destination;
-	}
-	if (f.proto == IPPROTO_ICMP || f.proto == IPPROTO_ICMPV6) {
-		p->icmp_type = f.destination >> 8;
-		p->icmp_code = f.destination;
-	}
-	if (bpf_skb_load_bytes(skb, MAC_LEN + (f.version == 4 ? 2 : 4), &len, 2))
-		return PARSED_MALFORMED;
-	ip_end = MAC_LEN + bpf_ntohs(len) + (f.version == 4 ? 0 : IP6_LEN);
-	p->payload = p->l4;
-	if (f.proto == IPPROTO_UDP && !f.later_fragment) {
-		p->payload += 8;
-	} else if (f.proto == IPPROTO_TCP && !f.later_fragment) {
-		__be32 numbers[2];
-		__u8 offset;
-
-		if (bpf_skb_load_bytes(skb, p->l4 + 4, numbers, 8) || bpf_skb_load_bytes(skb, p->l4 + 12, &offset, 1))
-			return PARSED_MALFORMED;
-		p->seq = bpf_ntohl(numbers[0]);
-		p->ack = bpf_ntohl(numbers[1]);
-		if (offset >> 4 < 5)
-			return PARSED_MALFORMED;
-		p->payload += (offset >> 4) * 4;
-	}
-	if (ip_end > p->len || p->payload > ip_end)
-		return PARSED_MALFORMED;
-	p->payload_len = ip_end - p->payload;
-	if (p->fragment) {
-		/* IPv6: where the fragment header is the last before; elsewhere the later ones will not be known again. */
-		__be32 id = 0;
-		__be16 id4 = 0;
-
-		if (f.version == 4 ? bpf_skb_load_bytes(skb, MAC_LEN + 4, &id4, 2)
-				   : bpf_skb_load_bytes(skb, p->l4 - 4, &id, 4))
-			return PARSED_MALFORMED;
-		p->fragment_id = id | id4;
-	}
-	return PARSED;
-}
 
 static __always_inline void make_key(struct work *w)
 {
@@ -141,11 +60,6 @@ static __always_inline bool is_resolver(const struct egress_config *c, const str
 
 	return p->remote_port == EGRESS_DNS && (p->proto == IPPROTO_UDP || p->proto == IPPROTO_TCP) &&
 	       !((a[0] ^ r[0]) | (a[1] ^ r[1]) | (a[2] ^ r[2]) | (a[3] ^ r[3]));
-}
-
-static __always_inline bool is_mapped(const struct in6_addr *a)
-{
-	return !(a->in6_u.u6_addr32[0] | a->in6_u.u6_addr32[1]) && a->in6_u.u6_addr32[2] == bpf_htonl(0xffff);
 }
 
 /* Neighbour discovery and group membership: they end at the other side of the interface. */
@@ -317,8 +231,6 @@ int egress_out(struct __sk_buff *skb)
 	w->p.cookie = bpf_get_socket_cookie(skb);
 	owner = bpf_map_lookup_elem(&owners, &w->p.cookie);
 	w->p.owner = owner ? *owner : 0;
-	if (w->p.version == 6 && (is_mapped(&w->p.remote) || is_mapped(&w->p.local)))
-		return refuse_for(skb, w, c, EGRESS_MALFORMED, false);
 	if (is_neighbourly(&w->p))
 		return TC_ACT_UNSPEC;
 	if (w->p.fragment && (w->p.proto == IPPROTO_TCP || (w->p.version == 6 && w->p.proto == IPPROTO_ICMPV6)))

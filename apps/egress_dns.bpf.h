@@ -37,6 +37,27 @@ struct dns_header {
 	__be16 questions, answers, authorities, more;
 };
 
+struct reading {
+	struct work *w;
+	__u32 len; /* of the name; of the message */
+	__u32 left; /* of a label */
+	__u32 end; /* where it ended: 0 if it did not, or not well */
+};
+
+static long key_character(__u64 i, void *arg)
+{
+	struct reading *r = arg;
+	__u8 c = r->w->host[i & (NAME_BUFFER - 1)];
+
+	if (c >= 'A' && c <= 'Z')
+		c += 'a' - 'A';
+	if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+		return STOP;
+	r->w->name.back[(r->len - 1 - i) & (NAME_BUFFER - 1)] = c;
+	r->end = i + 1;
+	return GO_ON;
+}
+
 /*
  * name_key - makes w->name of the first @len characters of w->host: lower case, backwards, ended by a zero. A final dot
  * goes; letters, digits, '-', '_' and '.' are all that a name may have.
@@ -44,6 +65,7 @@ struct dns_header {
 __noinline int name_key(__u32 len)
 {
 	struct work *w = get_work();
+	struct reading r = {.w = w};
 
 	if (!w || !len || len > EGRESS_NAME_MAX + 1)
 		return 0;
@@ -52,24 +74,42 @@ __noinline int name_key(__u32 len)
 	if (!len || len > EGRESS_NAME_MAX)
 		return 0;
 	__builtin_memset(w->name.back, 0, sizeof(w->name.back));
-	ROLLED
-	for (__u32 i = 0; i < EGRESS_NAME_MAX; i++) {
-		__u8 c;
-
-		if (i >= len)
-			break;
-		c = w->host[i & (NAME_BUFFER - 1)];
-		if (c >= 'A' && c <= 'Z')
-			c += 'a' - 'A';
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
-			return 0;
-		w->name.back[(len - 1 - i) & (NAME_BUFFER - 1)] = c;
-	}
+	r.len = len;
+	bpf_loop(len, key_character, &r, 0);
+	if (r.end != len)
+		return 0;
 	w->name.prefixlen = (len + 1) * 8;
 	w->name_len = len;
 	__builtin_memcpy(w->shown, w->name.back, sizeof(w->shown));
 	w->shown_len = len;
 	return 1;
+}
+
+static long question_character(__u64 i, void *arg)
+{
+	struct reading *r = arg;
+	__u32 at = DNS_HEADER + 1 + i;
+	__u8 c;
+
+	if (at >= r->len || at >= MESSAGE_MAX)
+		return STOP;
+	c = r->w->text[at];
+	if (r->left) {
+		if (c == '.')
+			return STOP;
+		r->left--;
+	} else {
+		if (!c) {
+			r->end = at + 1;
+			return STOP;
+		}
+		if (c > 63)
+			return STOP;
+		r->left = c;
+		c = '.';
+	}
+	r->w->host[i & (NAME_BUFFER - 1)] = c;
+	return GO_ON;
 }
 
 /*
@@ -79,42 +119,24 @@ __noinline int name_key(__u32 len)
 __noinline __u32 question(__u32 n)
 {
 	struct work *w = get_work();
-	__u32 i;
-	__u16 class;
+	struct reading r = {.w = w, .len = n};
+	const __u8 *type;
+	__u32 end;
 
 	if (!w || n > MESSAGE_MAX || n < DNS_HEADER + 7)
 		return 0;
-	/* In the map: the verifier need not tell paths apart by it. */
-	w->label = w->text[DNS_HEADER];
-	if (!w->label || w->label > 63)
+	r.left = w->text[DNS_HEADER];
+	if (!r.left || r.left > 63)
 		return 0;
-	ROLLED
-	for (i = 1; i < NAME_BUFFER; i++) {
-		__u8 c = w->text[DNS_HEADER + i];
-
-		if (DNS_HEADER + i >= n)
-			return 0;
-		if (w->label) {
-			if (c == '.')
-				return 0;
-			w->label--;
-		} else {
-			if (!c)
-				break;
-			if (c > 63)
-				return 0;
-			w->label = c;
-			c = '.';
-		}
-		w->host[i - 1] = c;
-	}
-	if (i > EGRESS_NAME_MAX + 1 || DNS_HEADER + i + 5 > n)
+	bpf_loop(EGRESS_NAME_MAX + 1, question_character, &r, 0);
+	end = r.end;
+	if (end < DNS_HEADER + 3 || end > MESSAGE_MAX || end + 4 > n)
 		return 0;
-	w->query_type = w->text[DNS_HEADER + i + 1] << 8 | w->text[DNS_HEADER + i + 2];
-	class = w->text[DNS_HEADER + i + 3] << 8 | w->text[DNS_HEADER + i + 4];
-	if (class != DNS_IN)
+	type = w->text + end;
+	if ((type[2] << 8 | type[3]) != DNS_IN)
 		return 0;
-	return name_key(i - 1) ? DNS_HEADER + i + 5 : 0;
+	w->query_type = type[0] << 8 | type[1];
+	return name_key(end - DNS_HEADER - 2) ? end + 4 : 0;
 }
 
 /* load_message - as much as has the question, into w->text. Return: how much; 0: it is too short. */
@@ -211,41 +233,53 @@ __noinline int dns_query(struct __sk_buff *skb, __u32 at, __u32 len)
 	return TC_ACT_UNSPEC;
 }
 
+struct slot_choice {
+	struct work *w;
+	struct egress_learnt_key key;
+	__u32 slot;
+	__u64 oldest;
+};
+
+/* The slot that has the name already, else the one that is free or will be first. */
+static long choose_slot(__u64 i, void *arg)
+{
+	struct slot_choice *s = arg;
+	struct egress_learnt *l;
+	__u64 expires = 0, differ = 0;
+
+	s->key.slot = i;
+	l = bpf_map_lookup_elem(&learnt, &s->key);
+	if (l && l->len == s->w->name_len) {
+		ROLLED
+		for (__u32 k = 0; k < EGRESS_NAME_SHOWN; k += 8)
+			differ |= *(__u64 *)(l->back + k) ^ *(__u64 *)(s->w->shown + k);
+		if (!differ) {
+			s->slot = i;
+			return STOP;
+		}
+	}
+	if (l && l->expires > s->w->p.now)
+		expires = l->expires;
+	if (expires < s->oldest) {
+		s->oldest = expires;
+		s->slot = i;
+	}
+	return GO_ON;
+}
+
 /* learn - an address of the name at work, for @ttl seconds. */
 __noinline int learn(struct in6_addr *addr, __u32 ttl)
 {
 	struct egress_config *c = get_config();
-	struct egress_learnt_key key = {0};
 	struct egress_learnt fresh = {0};
 	struct work *w = get_work();
+	struct slot_choice s = {.w = w, .oldest = ~0ULL};
 	struct egress_set *set;
-	__u64 oldest = ~0ULL;
-	__u32 slot = 0;
 
 	if (!c || !w || !addr)
 		return 0;
-	key.addr = *addr;
-	ROLLED
-	for (key.slot = 0; key.slot < EGRESS_SLOTS; key.slot++) {
-		struct egress_learnt *l = bpf_map_lookup_elem(&learnt, &key);
-		__u64 expires = 0, differ = 0;
-
-		if (l && l->len == w->name_len) {
-			ROLLED
-			for (__u32 i = 0; i < EGRESS_NAME_SHOWN; i += 8)
-				differ |= *(__u64 *)(l->back + i) ^ *(__u64 *)(w->shown + i);
-			if (!differ) {
-				slot = key.slot;
-				break;
-			}
-		}
-		if (l && l->expires > w->p.now)
-			expires = l->expires;
-		if (expires < oldest) {
-			oldest = expires;
-			slot = key.slot;
-		}
-	}
+	s.key.addr = *addr;
+	bpf_loop(EGRESS_SLOTS, choose_slot, &s, 0);
 	if (ttl < c->ttl_floor)
 		ttl = c->ttl_floor;
 	fresh.expires = w->p.now + ttl * 1000000000ULL;
@@ -254,33 +288,44 @@ __noinline int learn(struct in6_addr *addr, __u32 ttl)
 		fresh.set = *set;
 	fresh.len = w->name_len;
 	__builtin_memcpy(fresh.back, w->shown, sizeof(fresh.back));
-	key.slot = slot;
-	bpf_map_update_elem(&learnt, &key, &fresh, BPF_ANY);
+	s.key.slot = s.slot;
+	bpf_map_update_elem(&learnt, &s.key, &fresh, BPF_ANY);
 	return 0;
+}
+
+struct walking {
+	struct __sk_buff *skb;
+	__u32 at, end; /* offsets in the frame */
+	__u32 done;
+};
+
+static long skip_label(__u64 i, void *arg)
+{
+	struct walking *k = arg;
+	__u8 c;
+
+	if (k->at >= k->end || bpf_skb_load_bytes(k->skb, k->at, &c, 1))
+		return STOP;
+	if (c && (c & 0xc0) != 0xc0) {
+		k->at += c + 1;
+		return c & 0xc0 ? STOP : GO_ON;
+	}
+	k->at += c ? 2 : 1;
+	k->done = 1;
+	return STOP;
 }
 
 /* dns_skip_name - past the name at @at. 0 when the message ends first. */
 __noinline __u32 dns_skip_name(struct __sk_buff *skb, __u32 at)
 {
 	struct work *w = get_work();
+	struct walking k = {.skb = skb, .at = at};
 
 	if (!w)
 		return 0;
-	ROLLED
-	for (__u32 i = 0; i < MAX_LABELS; i++) {
-		__u8 c;
-
-		if (at >= w->message_end || bpf_skb_load_bytes(skb, at, &c, 1))
-			return 0;
-		if (!c)
-			return at + 1;
-		if ((c & 0xc0) == 0xc0)
-			return at + 2;
-		if (c & 0xc0)
-			return 0;
-		at += c + 1;
-	}
-	return 0;
+	k.end = w->message_end;
+	bpf_loop(MAX_LABELS, skip_label, &k, 0);
+	return k.done ? k.at : 0;
 }
 
 struct record_head {
@@ -319,6 +364,14 @@ __noinline __u32 dns_record(struct __sk_buff *skb, __u32 at)
 	return at + len;
 }
 
+static long one_record(__u64 i, void *arg)
+{
+	struct walking *k = arg;
+
+	k->at = dns_record(k->skb, k->at);
+	return k->at ? GO_ON : STOP;
+}
+
 /*
  * dns_answer - learns from a message of the resolver.
  * Return: did the tree ask for it?
@@ -328,6 +381,7 @@ __noinline int dns_answer(struct __sk_buff *skb, __u32 at, __u32 len)
 	struct egress_asked_key key;
 	struct work *w = get_work();
 	struct egress_asked *asked_for;
+	struct walking k = {.skb = skb};
 	struct dns_header dns;
 	__u32 end, n, answers;
 	__u64 differ;
@@ -357,16 +411,10 @@ __noinline int dns_answer(struct __sk_buff *skb, __u32 at, __u32 len)
 	if (dns.rcode & DNS_RCODE)
 		return 1;
 	w->message_end = at + len;
-	at += end;
 	answers = bpf_ntohs(dns.answers);
-	ROLLED
-	for (__u32 i = 0; i < MAX_RECORDS; i++) {
-		if (i >= answers)
-			break;
-		at = dns_record(skb, at);
-		if (!at)
-			break;
-	}
+	k.at = at + end;
+	if (answers)
+		bpf_loop(answers < MAX_RECORDS ? answers : MAX_RECORDS, one_record, &k, 0);
 	return 1;
 }
 

@@ -6,8 +6,12 @@
 #include "frame.bpf.h"
 #include "egress.h"
 
-/* The verifier walks loops; unrolled ones outgrow the stack. */
+/*
+ * Loops over bytes and clauses are bpf_loop()s: the verifier looks at their body once, not at every round of it. What is
+ * left stays rolled.
+ */
 #define ROLLED _Pragma("clang loop unroll(disable)")
+enum { GO_ON, STOP };
 
 enum {
 	MESSAGE_MAX = 12 + 256 + 4, /* as much of a DNS message as has its question */
@@ -55,7 +59,6 @@ struct work {
 	__u32 message_end; /* offset in the frame */
 	__u32 shown_len; /* of the name that goes into events */
 	__u8 shown[EGRESS_NAME_SHOWN];
-	__u32 label; /* bytes left of the label being read */
 	__u8 text[MESSAGE_MAX + 16]; /* bytes of a message */
 	__u8 host[256]; /* a name as it was read */
 	__u8 mac[16];

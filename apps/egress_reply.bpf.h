@@ -13,8 +13,9 @@
 #include <linux/pkt_cls.h>
 
 #include "egress_maps.bpf.h"
+#include "egress_packet.bpf.h"
 
-enum { MAC_LEN = 14, IP4_LEN = 20, IP6_LEN = 40, QUOTED_MAX = 128, TCP_PSH = 8, TCP_URG = 32 };
+enum { QUOTED_MAX = 128, TCP_URG = 32 };
 
 static __always_inline __u16 folded(__u64 sum)
 {

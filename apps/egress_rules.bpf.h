@@ -16,6 +16,34 @@ enum answer {
 
 enum { ANSWER_BITS = 2, ANSWER_MASK = 3, IS_QUERY = 1u << 31, HTTPS = 443 };
 
+struct evaluation {
+	__u64 owner;
+	__u32 first, what, got;
+};
+
+static long try_clause(__u64 i, void *arg)
+{
+	struct evaluation *e = arg;
+	__u32 at = e->first + i, port = e->what & 0xffff, proto = e->what >> 16 & 0xff;
+	struct egress_clause *c = bpf_map_lookup_elem(&clauses, &at);
+
+	if (!c)
+		return STOP;
+	if (c->exe && !(e->owner >> ((c->exe - 1) & 63) & 1))
+		return GO_ON;
+	if (e->what & IS_QUERY) {
+		if (!c->allow && (!c->any_port || c->proto))
+			return GO_ON;
+	} else {
+		if (c->proto && c->proto != proto)
+			return GO_ON;
+		if (!c->any_port && ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) || port < c->low || port > c->high))
+			return GO_ON;
+	}
+	e->got = c->rule << ANSWER_BITS | (c->allow ? ANSWER_ALLOW : ANSWER_DENY);
+	return STOP;
+}
+
 /*
  * evaluate - the first clause of a set that matches.
  * @what:  protocol << 16 | port; IS_QUERY: may the name be asked for? Yes when any port of it is allowed.
@@ -23,33 +51,11 @@ enum { ANSWER_BITS = 2, ANSWER_MASK = 3, IS_QUERY = 1u << 31, HTTPS = 443 };
  */
 __noinline __u32 evaluate(__u32 first, __u32 n, __u32 what, __u64 owner)
 {
-	__u32 port = what & 0xffff, proto = what >> 16 & 0xff;
+	struct evaluation e = {.owner = owner, .first = first, .what = what, .got = ANSWER_NONE};
 
-	ROLLED
-	for (__u32 i = 0; i < EGRESS_SET; i++) {
-		__u32 at = first + i;
-		struct egress_clause *c;
-
-		if (i >= n)
-			break;
-		c = bpf_map_lookup_elem(&clauses, &at);
-		if (!c)
-			break;
-		if (c->exe && !(owner >> ((c->exe - 1) & 63) & 1))
-			continue;
-		if (what & IS_QUERY) {
-			if (!c->allow && (!c->any_port || c->proto))
-				continue;
-		} else {
-			if (c->proto && c->proto != proto)
-				continue;
-			if (!c->any_port &&
-			    ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) || port < c->low || port > c->high))
-				continue;
-		}
-		return c->rule << ANSWER_BITS | (c->allow ? ANSWER_ALLOW : ANSWER_DENY);
-	}
-	return ANSWER_NONE;
+	if (n)
+		bpf_loop(n < EGRESS_SET ? n : EGRESS_SET, try_clause, &e, 0);
+	return e.got;
 }
 
 static __always_inline __u32 what_of(const struct packet *p)
@@ -83,38 +89,50 @@ __noinline __u32 evaluate_name(__u32 what)
 	return got ? got : evaluate_any(c, what, w->p.owner);
 }
 
-/* look_at_names - into w->known: it lies in a map, where the verifier does not tell one path's counts from another's. */
+struct looking {
+	struct work *w;
+	struct egress_learnt_key key;
+	__u32 what;
+};
+
+static long look_at_name(__u64 i, void *arg)
+{
+	struct looking *look = arg;
+	struct known *k = &look->w->known;
+	struct egress_learnt *l;
+	__u64 worth;
+	__u32 got;
+
+	look->key.slot = i;
+	l = bpf_map_lookup_elem(&learnt, &look->key);
+	if (!l || l->expires < look->w->p.now)
+		return GO_ON;
+	got = evaluate(l->set.first, l->set.n, look->what, look->w->p.owner);
+	k->names++;
+	if ((got & ANSWER_MASK) == ANSWER_ALLOW)
+		k->allowed++;
+	if ((got & ANSWER_MASK) == ANSWER_DENY)
+		k->denied++;
+	/* Shown: an allowed name rather than another, the latest learnt of them. */
+	worth = l->expires >> 1 | ((got & ANSWER_MASK) == ANSWER_ALLOW ? 1ULL << 63 : 0);
+	if (worth <= k->best)
+		return GO_ON;
+	k->best = worth;
+	k->slot = i;
+	if ((got & ANSWER_MASK) == ANSWER_ALLOW)
+		k->allow_rule = got >> ANSWER_BITS;
+	else if ((got & ANSWER_MASK) == ANSWER_DENY)
+		k->deny_rule = got >> ANSWER_BITS;
+	return GO_ON;
+}
+
+/* look_at_names - what is known of the remote address's names, into w->known. */
 static __always_inline void look_at_names(struct work *w, __u32 what)
 {
-	struct known *k = &w->known;
-	struct egress_learnt_key key = {.addr = w->p.remote};
+	struct looking look = {.w = w, .key = {.addr = w->p.remote}, .what = what};
 
-	*k = (struct known){0};
-	ROLLED
-	for (key.slot = 0; key.slot < EGRESS_SLOTS; key.slot++) {
-		struct egress_learnt *l = bpf_map_lookup_elem(&learnt, &key);
-		__u64 worth;
-		__u32 got;
-
-		if (!l || l->expires < w->p.now)
-			continue;
-		got = evaluate(l->set.first, l->set.n, what, w->p.owner);
-		k->names++;
-		if ((got & ANSWER_MASK) == ANSWER_ALLOW)
-			k->allowed++;
-		if ((got & ANSWER_MASK) == ANSWER_DENY)
-			k->denied++;
-		/* Shown: an allowed name rather than another, the latest learnt of them. */
-		worth = l->expires >> 1 | ((got & ANSWER_MASK) == ANSWER_ALLOW ? 1ULL << 63 : 0);
-		if (worth <= k->best)
-			continue;
-		k->best = worth;
-		k->slot = key.slot;
-		if ((got & ANSWER_MASK) == ANSWER_ALLOW)
-			k->allow_rule = got >> ANSWER_BITS;
-		else if ((got & ANSWER_MASK) == ANSWER_DENY)
-			k->deny_rule = got >> ANSWER_BITS;
-	}
+	w->known = (struct known){0};
+	bpf_loop(EGRESS_SLOTS, look_at_name, &look, 0);
 }
 
 static __always_inline void show_learnt(struct work *w, __u32 slot)

@@ -230,12 +230,12 @@ static __always_inline bool parse_ip6(struct frame *f)
 	return skip_extensions(f);
 }
 
-/* parse_bytes - the same for any program that has the frame between two packet pointers. */
-static __always_inline enum parsed parse_bytes(void *data, void *end, struct frame *f)
+/* parse_frame - from the Ethernet header to the ports. What the frame does not have stays 0. */
+static __always_inline enum parsed parse_frame(struct xdp_md *ctx, struct frame *f)
 {
 	bool ok;
 
-	*f = (struct frame){.pos = data, .end = end};
+	*f = (struct frame){.pos = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end};
 	if (!parse_ethernet(f))
 		return PARSED_MALFORMED;
 	if (f->proto == ETH_P_IP)
@@ -245,12 +245,6 @@ static __always_inline enum parsed parse_bytes(void *data, void *end, struct fra
 	else
 		return PARSED_NOT_IP;
 	return ok && parse_transport(f) ? PARSED : PARSED_MALFORMED;
-}
-
-/* parse_frame - from the Ethernet header to the ports. What the frame does not have stays 0. */
-static __always_inline enum parsed parse_frame(struct xdp_md *ctx, struct frame *f)
-{
-	return parse_bytes((void *)(long)ctx->data, (void *)(long)ctx->data_end, f);
 }
 
 #endif
