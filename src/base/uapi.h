@@ -61,6 +61,13 @@ enum {
 	SKEP_PROG_TYPE_MAX,
 };
 
+/* Attach and link types after 6.1 (enum bpf_attach_type, enum bpf_link_type). */
+enum {
+	SKEP_TCX_INGRESS = 46,
+	SKEP_TCX_EGRESS = 47,
+	SKEP_LINK_TYPE_TCX = 11,
+};
+
 /* Limits of the kernel's verifier and loader. */
 enum {
 	SKEP_MAX_INSNS = 1000000, /* BPF_COMPLEXITY_LIMIT_INSNS: longest program as root */

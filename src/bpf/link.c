@@ -26,6 +26,25 @@ int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook)
 	return ret;
 }
 
+static void detach(struct hive_link *link);
+
+void hive_hook_remove(struct skep_hive *hive, struct hive_hook *hook)
+{
+	pthread_mutex_lock(&hive->lock);
+	for (struct hive_object *o = hive->objects[HIVE_LINK]; o; o = o->next) {
+		struct hive_link *link = container_of(o, struct hive_link, o);
+
+		if (link->hook == hook)
+			detach(link);
+	}
+	for (struct hive_hook **h = &hive->hooks; *h; h = &(*h)->next)
+		if (*h == hook) {
+			*h = hook->next;
+			break;
+		}
+	pthread_mutex_unlock(&hive->lock);
+}
+
 static void detach(struct hive_link *link)
 {
 	if (link->hook)

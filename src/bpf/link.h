@@ -37,11 +37,15 @@ struct hive_link {
 	uint32_t attach_type;
 	uint32_t target;
 	uint32_t flags;
+	atomic_bool detached; /* the hook's: it runs no more, although a list that is in use may still have it */
 	void *priv; /* the hook's */
 };
 
 /* hive_hook_add - serve an attach type. @hook stays the caller's and must outlive the hive. -EEXIST: it is served already. */
 int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook);
+
+/* hive_hook_remove - serve it no more: what is attached there is detached. @hook may be one that was never added. */
+void hive_hook_remove(struct skep_hive *hive, struct hive_hook *hook);
 
 /* hive_link_info - fill an info struct; hive->lock is held. */
 int hive_link_info(struct hive_object *o, struct bpf_link_info *info);

@@ -23,7 +23,10 @@ struct verb {
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 
-extern const struct verb verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_hive, verb_version;
+extern const struct verb verb_run, verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_hive, verb_version;
+
+/* main_ignored_pipe - was SIGPIPE ignored when skep was started? It is while skep runs; a command that it starts gets it as it was. */
+bool main_ignored_pipe(void);
 
 /* fail - one line on stderr, "skep: ...". Return: EXIT_FAILED. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -58,6 +61,7 @@ struct source {
 	size_t len;
 	bool owned;
 	struct skep_hive *hive;
+	bool own_hive; /* goes with the source */
 	struct skep_object *obj;
 	uint32_t workers; /* set before source_open(): that the hive must have at least */
 };
@@ -73,8 +77,10 @@ enum source_flags {
  * What goes wrong is said. Return: EXIT_OK or EXIT_FAILED; source_close() in either case.
  */
 int source_open(struct source *s, const char *name, uint32_t flags);
-/* source_read - only the bytes. */
+/* The three steps of it: only the bytes; a hive of its own; the object into the source's hive, which may be another one's. */
 int source_read(struct source *s, const char *name);
+int source_hive(struct source *s, uint32_t flags);
+int source_load(struct source *s);
 void source_close(struct source *s);
 
 /* source_program - the program to run: by name, or the only one of a kind that @fits; says what there is otherwise. */

@@ -153,15 +153,12 @@ int source_read(struct source *s, const char *name)
 	return EXIT_OK;
 }
 
-int source_open(struct source *s, const char *name, uint32_t flags)
+int source_hive(struct source *s, uint32_t flags)
 {
 	struct skep_hive_opts opts =
 		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_TRUST_ADDRESSES, .log = log_line, .trace = trace_text);
-	const char *base = strrchr(name, '/');
-	int err = source_read(s, name);
+	int err;
 
-	if (err)
-		return err;
 	if (s->workers > (uint32_t)MAX(libbpf_num_possible_cpus(), 1))
 		opts.n_cpus = s->workers;
 	if (flags & SOURCE_INTERPRET)
@@ -169,16 +166,35 @@ int source_open(struct source *s, const char *name, uint32_t flags)
 	if (flags & SOURCE_NO_TRACE)
 		opts.trace = trace_dropped;
 	err = skep_hive_new(&opts, &s->hive);
-	if (err)
-		return fail("cannot make a hive: %s", strerror(-err));
+	s->own_hive = !err;
+	return err ? fail("cannot make a hive: %s", strerror(-err)) : EXIT_OK;
+}
+
+int source_load(struct source *s)
+{
+	const char *base = strrchr(s->name, '/');
+
 	/* The log has said what is wrong with the object. */
-	return skep_object_open_mem(s->hive, s->data, s->len, base ? base + 1 : name, &s->obj) ? EXIT_FAILED : EXIT_OK;
+	return skep_object_open_mem(s->hive, s->data, s->len, base ? base + 1 : s->name, &s->obj) ? EXIT_FAILED
+												  : EXIT_OK;
+}
+
+int source_open(struct source *s, const char *name, uint32_t flags)
+{
+	uint32_t workers = s->workers;
+	int err = source_read(s, name);
+
+	s->workers = workers;
+	if (!err)
+		err = source_hive(s, flags);
+	return err ? err : source_load(s);
 }
 
 void source_close(struct source *s)
 {
 	skep_object_close(s->obj);
-	skep_hive_free(s->hive);
+	if (s->own_hive)
+		skep_hive_free(s->hive);
 	if (s->owned)
 		free(s->data);
 	*s = (struct source){0};

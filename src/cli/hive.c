@@ -326,7 +326,7 @@ static int exec_there(const char *name, char **argv)
 	}
 	if (setenv("LD_PRELOAD", preload, 1) || setenv("SKEP_HIVE", name, 1))
 		return fail("%s", strerror(errno));
-	signal(SIGPIPE, SIG_DFL); /* as the command expects it; main() has changed it */
+	signal(SIGPIPE, main_ignored_pipe() ? SIG_IGN : SIG_DFL);
 	execvp(argv[0], argv);
 	err = errno;
 	fail("%s: %s", argv[0], strerror(err));

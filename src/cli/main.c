@@ -8,8 +8,15 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&verb_check, &verb_replay, &verb_prog, &verb_map, &verb_hive, &verb_list, &verb_bench, &verb_version,
+	&verb_run, &verb_check, &verb_replay, &verb_prog, &verb_map, &verb_hive, &verb_list, &verb_bench, &verb_version,
 };
+
+static bool ignored_pipe;
+
+bool main_ignored_pipe(void)
+{
+	return ignored_pipe;
+}
 
 static void overview(FILE *f)
 {
@@ -46,7 +53,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	/* A reader that goes away (| head) is no crash; writing fails, and that is seen at the end. */
-	signal(SIGPIPE, SIG_IGN);
+	ignored_pipe = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
 	if (!strcmp(name, "--version"))
 		name = "version";
 	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h")) {

@@ -118,12 +118,16 @@ HELPER(get_route_realm)
 
 HELPER(get_socket_uid)
 {
-	return OVERFLOW_ID;
+	HELPER_PACKET(pkt);
+
+	return pkt->socket.known ? pkt->socket.uid : OVERFLOW_ID;
 }
 
 HELPER(get_socket_cookie)
 {
-	return 0;
+	const struct packet *pkt = env->pkt;
+
+	return pkt && r1 == (uintptr_t)&pkt->ctx && pkt->socket.known ? pkt->socket.cookie : 0;
 }
 
 /*

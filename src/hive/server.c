@@ -137,13 +137,22 @@ static void refuse(int sock, int err)
 	close(sock);
 }
 
-/* The processes of this user, and they alone. */
+/*
+ * The processes of this user, and they alone; none of those that a hive has put into a tree, which have a user namespace of their own. A
+ * process that hides which one it has is taken for one of those.
+ */
 static bool may_enter(int sock)
 {
+	struct stat theirs, ours;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
+	char path[64];
 
-	return !getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.uid == geteuid();
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.uid != geteuid() || peer.pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)peer.pid);
+	return !stat(path, &theirs) && !stat("/proc/self/ns/user", &ours) && theirs.st_ino == ours.st_ino &&
+	       theirs.st_dev == ours.st_dev;
 }
 
 static void *client_thread(void *arg)

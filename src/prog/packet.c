@@ -181,6 +181,7 @@ int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
 	pkt->mac_len = 0;
 	pkt->encapsulated = false;
 	pkt->has_hash = false;
+	pkt->socket.known = false;
 	pkt->csum_ok = false;
 	pkt->csum_level = 0;
 	if (pkt->tunnel.set) /* without it nothing else of it counts */

@@ -62,6 +62,11 @@ struct packet {
 	bool l2; /* data begins at the link-layer header */
 	bool encapsulated; /* bpf_skb_adjust_room() has put an outer header in front */
 	bool has_hash; /* ctx.skb.hash counts */
+	struct { /* the tree's socket that the frame comes from or goes to, as far as it is known; the caller's to fill in */
+		bool known;
+		uint32_t uid;
+		uint64_t cookie;
+	} socket;
 	bool csum_ok; /* CHECKSUM_UNNECESSARY, csum_level levels above the first */
 	uint8_t csum_level;
 	struct { /* bpf_skb_set_tunnel_key() and bpf_skb_set_tunnel_opt(): what the frame is to be sent with */

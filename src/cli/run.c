@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * skep run: a command whose frames pass through eBPF.
+ *
+ * The course of a run: the tree's namespaces are made first, while skep has one thread (tree.h); then the hive, the objects, and the network's
+ * thread; programs are attached; a server answers other terminals; the command starts. This thread then waits for the command's end and for
+ * signals. What it says goes to stderr: stdin, stdout and the terminal are the command's.
+ *
+ * Signals from the terminal reach the command by themselves, for it is in skep's process group: they are not passed on, or it would get them
+ * twice. Those that somebody sends to skep are.
+ */
+#include "cli/run.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "bpf/object.h"
+#include "bpf/seam.h"
+#include "hive/place.h"
+#include "hive/server.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+enum { EXIT_OWN = 125, EXIT_CANNOT = 126, EXIT_ABSENT = 127, LINKS = 256 };
+
+static const char help[] =
+	"usage: skep run [OBJ|NAME[@PRIORITY]]... [options] -- COMMAND [ARGUMENT...]\n"
+	"\n"
+	"Runs a command in a network of its own: every frame that it and its children send or receive passes the\n"
+	"programs of the objects (xdp, tc, cgroup_skb, socket filters, by their sections), without root. The "
+	"command's\n"
+	"files, user, terminal, signals and exit code are its own.\n"
+	"\n"
+	"  --loopback PORT[,PORT...]|all  open ports of this machine's loopback, which the command reaches as the "
+	"name\n"
+	"                         'host' or 10.0.2.2 (PORT/tcp, PORT/udp: one protocol)\n"
+	"  --publish [ADDR:]PORT[:PORT][/udp]  let connections in: a port here to one of the command's\n"
+	"  --dns ADDR[:PORT]      ask this name server in place of the system's\n"
+	"  --unix PATH            leave a Unix socket of this machine reachable (all others are covered)\n"
+	"  --keep-fd N            leave an open file to the command (all others but 0, 1, 2 are closed)\n"
+	"  --mtu N                of the command's interface (default: 65520)\n"
+	"  --no-tap               use a veth pair although there is /dev/net/tun\n"
+	"  --name NAME            of the run, for 'skep hive list' and other terminals (default: run-PID)\n"
+	"  --interpret            run programs in the interpreter\n"
+	"  --json                 the summary as JSON Lines, on stderr (docs/json.md)\n"
+	"  -q, --quiet            no summary\n"
+	"  -v, --verbose          what is attached where\n"
+	"\n"
+	"Objects run in the order of their priorities (50 where none is given; lower ones first), then in that of the\n"
+	"command line. Exit code: the command's; 125 when skep fails, 126 and 127 when the command cannot be "
+	"executed.\n"
+	"\n"
+	"examples:\n"
+	"  skep run xdp-firewall -- curl https://example.org/\n"
+	"  skep run fw.bpf.o count.bpf.o@10 -- npm install\n"
+	"  skep run --loopback 5432 --publish 8080 -- ./server\n";
+
+struct run {
+	struct run_args args;
+	struct tree tree;
+	struct skep_hive *hive;
+	struct source sources[RUN_OBJECTS];
+	struct net *net;
+	struct run_report *report;
+	int links[LINKS];
+	uint32_t n_links;
+	struct hive_server *server;
+	pthread_t server_thread;
+	int signals; /* a signalfd */
+	int tty; /* whose foreground process group was skep's; -1 */
+};
+
+static int by_priority(const void *a, const void *b)
+{
+	const struct run_object *x = a, *y = b;
+
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	return x < y ? -1 : x > y; /* qsort() of glibc merges: equal ones stay in order */
+}
+
+static int load_objects(struct run *r)
+{
+	/* The network takes one worker for good; others test and look. */
+	struct source base = {.workers = 2};
+	int err = source_hive(&base, r->args.interpret ? SOURCE_INTERPRET : 0);
+
+	r->hive = base.hive;
+	for (uint32_t i = 0; i < r->args.n_objects && !err; i++) {
+		struct source *s = &r->sources[i];
+
+		err = source_read(s, r->args.objects[i].name);
+		s->hive = r->hive;
+		err = err ? err : source_load(s);
+	}
+	return err;
+}
+
+static int attach_program(struct run *r, const struct source *s, struct skep_program *p)
+{
+	const struct hive_prog *prog = program_loaded(p);
+	const char *section = bpf_program__section_name(program_libbpf(p));
+	int type = chain_attach_type(prog->type, prog->expected_attach_type, section);
+	union bpf_attr attr = {0};
+	int fd;
+
+	if (type < 0) {
+		note("%s: program '%s' (SEC(\"%s\")) is loaded but not attached: no frame runs through its type",
+		     s->name, skep_program_name(p), section);
+		return EXIT_OK;
+	}
+	if (r->n_links == LINKS)
+		return fail("more than %d programs", LINKS);
+	attr.link_create.prog_fd = (uint32_t)skep_program_fd(p);
+	attr.link_create.attach_type = (uint32_t)type;
+	attr.link_create.target_ifindex = r->tree.port.ifindex;
+	fd = skep_bpf(r->hive, BPF_LINK_CREATE, &attr, sizeof(attr));
+	if (fd < 0)
+		return fail("%s: program '%s' cannot be attached: %s", s->name, skep_program_name(p),
+			    fd == -E2BIG ? "its attach point is full" : strerror(-fd));
+	r->links[r->n_links++] = fd;
+	if (r->args.verbose)
+		for (int point = 0; point < CHAIN_POINTS; point++)
+			if (chain_point_type((enum chain_point)point) == (uint32_t)type)
+				note("%s: program '%s' at %s", s->name, skep_program_name(p),
+				     chain_point_name((enum chain_point)point));
+	return EXIT_OK;
+}
+
+static int attach_all(struct run *r)
+{
+	int err = EXIT_OK;
+
+	for (uint32_t i = 0; i < r->args.n_objects; i++)
+		for (uint32_t j = 0; j < object_programs(r->sources[i].obj) && !err; j++)
+			err = attach_program(r, &r->sources[i], object_program_at(r->sources[i].obj, j));
+	return err;
+}
+
+static int start_network(struct run *r)
+{
+	struct net_opts *opts = &r->args.net;
+	char why[512];
+	int err = run_report_new(&r->report);
+
+	if (err)
+		return fail("%s", strerror(-err));
+	opts->hive = r->hive;
+	opts->tree = &r->tree;
+	opts->observers[opts->n_observers++] = run_report_observer(r->report);
+	return net_start(opts, &r->net, why, sizeof(why)) ? fail("%s", why) : EXIT_OK;
+}
+
+static void *serve(void *arg)
+{
+	server_run(arg);
+	return NULL;
+}
+
+/* Other terminals see the run as a hive. That it cannot be seen is said, and no reason not to run. */
+static int start_server(struct run *r)
+{
+	struct place place;
+	char name[32], why[512];
+	int err;
+
+	snprintf(name, sizeof(name), "run-%d", (int)getpid());
+	err = place_find(r->args.name ? r->args.name : name, true, &place, why, sizeof(why));
+	if (!err)
+		err = server_new(&place, r->hive, &r->server, why, sizeof(why));
+	if (!err)
+		err = -pthread_create(&r->server_thread, NULL, serve, r->server);
+	if (!err)
+		return EXIT_OK;
+	server_free(r->server);
+	r->server = NULL;
+	if (r->args.name)
+		return fail("run '%s': %s", r->args.name, why);
+	if (r->args.verbose)
+		note("other terminals cannot see this run: %s", why);
+	return EXIT_OK;
+}
+
+static void stop_server(struct run *r)
+{
+	if (!r->server)
+		return;
+	server_stop(r->server);
+	pthread_join(r->server_thread, NULL);
+	server_free(r->server);
+}
+
+/* Signals come by a file: blocked in every thread that is made from here on. The command gets the mask as it was. */
+static int take_signals(struct run *r)
+{
+	static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(passed); i++)
+		sigaddset(&set, passed[i]);
+	sigprocmask(SIG_BLOCK, &set, &r->args.tree.mask);
+	r->args.tree.pipe_ignored = main_ignored_pipe();
+	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r->signals < 0 ? fail("signals: %s", strerror(errno)) : EXIT_OK;
+}
+
+/* Waits for the command's end. Return: its wait status. */
+static int wait_for_command(struct run *r)
+{
+	struct pollfd p[2] = {{.fd = r->tree.ctl, .events = POLLIN}, {.fd = r->signals, .events = POLLIN}};
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return tree_wait(&r->tree);
+		while (read(r->signals, &info, sizeof(info)) == sizeof(info))
+			if (info.ssi_code <= 0) /* SI_USER and its kin: a process sent it, to skep alone */
+				tree_signal(&r->tree, (int)info.ssi_signo);
+		if (p[0].revents)
+			return tree_wait(&r->tree);
+	}
+}
+
+/* A shell in the tree that made itself the terminal's foreground leaves it without one. */
+static void find_terminal(struct run *r)
+{
+	r->tty = -1;
+	for (int fd = 0; fd < 3; fd++)
+		if (isatty(fd) && tcgetpgrp(fd) == getpgrp())
+			r->tty = fd;
+}
+
+static void take_terminal_back(const struct run *r)
+{
+	sigset_t set, before;
+
+	if (r->tty < 0 || tcgetpgrp(r->tty) == getpgrp())
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	tcsetpgrp(r->tty, getpgrp());
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Ends as the command did. Return: its exit code; does not return when a signal ended it. */
+static int end_alike(const struct run *r, int status)
+{
+	const struct rlimit none = {0};
+	sigset_t set;
+	int sig;
+
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	sig = WTERMSIG(status);
+	setrlimit(RLIMIT_CORE, &none); /* the core is the command's */
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	fflush(NULL);
+	kill(getpid(), sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return 128 + sig;
+}
+
+static int run_command(struct run *r, int *status)
+{
+	struct net_losses losses;
+	uint64_t start;
+	char why[TREE_WHY];
+	int err = start_network(r);
+
+	if (!err)
+		err = attach_all(r);
+	if (!err)
+		err = start_server(r);
+	if (err)
+		return EXIT_OWN;
+	start = clock_ns(CLOCK_MONOTONIC);
+	err = tree_go(&r->tree, why);
+	if (err) {
+		fail("%s", why);
+		return err == -ENOENT ? EXIT_ABSENT : EXIT_CANNOT;
+	}
+	*status = wait_for_command(r);
+	net_stop(r->net);
+	take_terminal_back(r);
+	if (net_failed(r->net))
+		fail("%s", net_failed(r->net));
+	net_losses(r->net, &losses);
+	if (!r->args.quiet)
+		run_report_print(r->report, &losses, clock_ns(CLOCK_MONOTONIC) - start, r->args.json);
+	return EXIT_OK;
+}
+
+static void clean_up(struct run *r)
+{
+	if (r->net)
+		net_stop(r->net);
+	stop_server(r);
+	for (uint32_t i = 0; i < r->n_links; i++)
+		close(r->links[i]);
+	net_free(r->net);
+	for (uint32_t i = 0; i < RUN_OBJECTS; i++)
+		source_close(&r->sources[i]);
+	skep_hive_free(r->hive);
+	run_report_free(r->report);
+	tree_free(&r->tree);
+	if (r->signals >= 0)
+		close(r->signals);
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+	static struct run r = {.signals = -1, .tty = -1};
+	char why[TREE_WHY];
+	int status = 0, err = run_args_parse(verb, argc, argv, &r.args);
+
+	if (err)
+		return err;
+	qsort(r.args.objects, r.args.n_objects, sizeof(r.args.objects[0]), by_priority);
+	find_terminal(&r);
+	err = take_signals(&r);
+	if (!err && tree_new(&r.args.tree, &r.tree, why)) {
+		fail("%s", why);
+		err = EXIT_FAILED;
+	}
+	if (!err)
+		err = load_objects(&r);
+	err = err ? EXIT_OWN : run_command(&r, &status);
+	clean_up(&r);
+	return err ? err : end_alike(&r, status);
+}
+
+const struct verb verb_run = {
+	.name = "run", .about = "a command whose frames pass through eBPF, without root", .help = help, .run = run};

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/util.h"
+#include "cli/run.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <string.h>
+
+enum {
+	OPT_PUBLISH = 256,
+	OPT_MTU,
+	OPT_DNS,
+	OPT_KEEP_FD,
+	OPT_UNIX,
+	OPT_LOOPBACK,
+	OPT_NAME,
+	OPT_NO_TAP,
+	OPT_NO_IPV6,
+	OPT_JSON,
+	OPT_INTERPRET
+};
+
+static const struct option options[] = {{"publish", required_argument, NULL, OPT_PUBLISH},
+					{"mtu", required_argument, NULL, OPT_MTU},
+					{"dns", required_argument, NULL, OPT_DNS},
+					{"keep-fd", required_argument, NULL, OPT_KEEP_FD},
+					{"unix", required_argument, NULL, OPT_UNIX},
+					{"loopback", required_argument, NULL, OPT_LOOPBACK},
+					{"name", required_argument, NULL, OPT_NAME},
+					{"no-tap", no_argument, NULL, OPT_NO_TAP},
+					{"interpret", no_argument, NULL, OPT_INTERPRET},
+					{"json", no_argument, NULL, OPT_JSON},
+					{"quiet", no_argument, NULL, 'q'},
+					{"verbose", no_argument, NULL, 'v'},
+					{NULL, 0, NULL, 0}};
+
+/* ADDR, ADDR:PORT, [V6]:PORT; IPv4 comes out as ::ffff:a.b.c.d. @port: the one that is meant where none is given, 0: it must be. */
+static bool parse_address(const char *text, uint16_t port, struct sockaddr_in6 *out)
+{
+	char host[128];
+	const char *colon = strrchr(text, ':'), *at = text;
+	struct in_addr four;
+	uint64_t n = port;
+	size_t len = strlen(text);
+
+	*out = (struct sockaddr_in6){.sin6_family = AF_INET6};
+	if (*text == '[') {
+		const char *close = strchr(text, ']');
+
+		if (!close || (close[1] && close[1] != ':'))
+			return false;
+		at = text + 1;
+		len = (size_t)(close - at);
+		colon = close[1] ? close + 1 : NULL;
+	} else if (colon && strchr(text, ':') == colon) {
+		len = (size_t)(colon - text);
+	} else {
+		colon = NULL;
+	}
+	if (len >= sizeof(host) || (colon && (!parse_count(colon + 1, UINT16_MAX, &n) || !n)) || !n)
+		return false;
+	memcpy(host, at, len);
+	host[len] = 0;
+	out->sin6_port = htons((uint16_t)n);
+	if (inet_pton(AF_INET, host, &four) == 1)
+		out->sin6_addr = ip_v4(four.s_addr);
+	else if (inet_pton(AF_INET6, host, &out->sin6_addr) != 1)
+		return false;
+	return true;
+}
+
+/* [ADDR:]PORT[:TREE_PORT][/udp] */
+static int parse_publish(const struct verb *verb, const char *text, struct net_opts *net)
+{
+	struct uplink_publish *p = &net->publish[net->n_publish];
+	char copy[160], *slash, *last;
+	uint64_t inner = 0;
+
+	if (net->n_publish == NET_PUBLISH)
+		return misuse(verb, "--publish can be given %d times", NET_PUBLISH);
+	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
+		goto bad;
+	*p = (struct uplink_publish){0};
+	slash = strchr(copy, '/');
+	if (slash) {
+		*slash++ = 0;
+		if (strcmp(slash, "udp") && strcmp(slash, "tcp"))
+			goto bad;
+		p->udp = !strcmp(slash, "udp");
+	}
+	/* PORT and PORT:PORT are the machine's loopback. */
+	last = strrchr(copy, ':');
+	if (last && strspn(copy, "0123456789:") == strlen(copy) && strchr(copy, ':') == last) {
+		if (!parse_count(last + 1, UINT16_MAX, &inner) || !inner)
+			goto bad;
+		*last = 0;
+	} else if (last && *copy != '[' && strchr(copy, ':') != last) {
+		if (!parse_count(last + 1, UINT16_MAX, &inner) || !inner)
+			goto bad;
+		*last = 0;
+	} else if (*copy == '[' && last) {
+		char *close = strchr(copy, ']');
+
+		/* [V6]:PORT:TREE_PORT has one more colon behind the bracket than [V6]:PORT. */
+		if (close && strchr(close, ':') != last) {
+			if (!parse_count(last + 1, UINT16_MAX, &inner) || !inner)
+				goto bad;
+			*last = 0;
+		}
+	}
+	if (strspn(copy, "0123456789") == strlen(copy)) {
+		char with[180];
+
+		snprintf(with, sizeof(with), "127.0.0.1:%s", copy);
+		if (!parse_address(with, 0, &p->host))
+			goto bad;
+	} else if (!parse_address(copy, 0, &p->host)) {
+		goto bad;
+	}
+	p->port = inner ? (uint16_t)inner : ntohs(p->host.sin6_port);
+	net->n_publish++;
+	return EXIT_OK;
+bad:
+	return misuse(verb,
+		      "--publish %s: it is [ADDRESS:]PORT[:PORT-IN-THE-TREE][/udp], such as 8080 or 0.0.0.0:8080:80",
+		      text);
+}
+
+/* PORT[/tcp|/udp], several with commas, or "all". */
+static int parse_loopback(const struct verb *verb, const char *text, struct net_opts *net)
+{
+	while (*text) {
+		size_t len = strcspn(text, ",");
+		char one[32], *slash;
+		uint64_t port = 0;
+		uint8_t proto = 0;
+
+		if (net->n_open == NET_OPEN)
+			return misuse(verb, "--loopback: %d ports at most", NET_OPEN);
+		if (len >= sizeof(one))
+			return misuse(verb, "--loopback %s: ports, with commas between them, or 'all'", text);
+		memcpy(one, text, len);
+		one[len] = 0;
+		slash = strchr(one, '/');
+		if (slash) {
+			*slash++ = 0;
+			proto = !strcmp(slash, "tcp") ? IPPROTO_TCP : !strcmp(slash, "udp") ? IPPROTO_UDP : 255;
+		}
+		if (proto == 255 || (strcmp(one, "all") && (!parse_count(one, UINT16_MAX, &port) || !port)))
+			return misuse(verb, "--loopback %s: ports, with commas between them, or 'all'", text);
+		net->open[net->n_open++] = (struct net_open){.port = (uint16_t)port, .proto = proto};
+		text += len + (text[len] == ',');
+	}
+	return EXIT_OK;
+}
+
+/* OBJ or OBJ@PRIORITY */
+static int parse_object(const struct verb *verb, char *text, struct run_args *a)
+{
+	char *at = strrchr(text, '@');
+	struct run_object *o = &a->objects[a->n_objects];
+	uint64_t priority = RUN_PRIORITY;
+
+	if (a->n_objects == RUN_OBJECTS)
+		return misuse(verb, "%d objects at most", RUN_OBJECTS);
+	if (at && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1)) {
+		if (!parse_count(at + 1, UINT16_MAX, &priority))
+			return misuse(verb, "%s: a priority is 0 to 65535", text);
+		*at = 0;
+	}
+	o->name = text;
+	o->priority = (uint32_t)priority;
+	a->n_objects++;
+	return EXIT_OK;
+}
+
+static int take_option(const struct verb *verb, int opt, char **argv, struct run_args *a)
+{
+	uint64_t n;
+
+	switch (opt) {
+	case OPT_PUBLISH:
+		return parse_publish(verb, optarg, &a->net);
+	case OPT_MTU:
+		if (!parse_count(optarg, PORT_MTU, &n) || n < PORT_MTU_MIN)
+			return misuse(verb, "--mtu %s: %d to %d", optarg, PORT_MTU_MIN, PORT_MTU);
+		a->net.mtu = a->tree.mtu = (uint32_t)n;
+		return EXIT_OK;
+	case OPT_DNS:
+		if (!a->net.own_dns)
+			a->net.dns.n_servers = 0;
+		a->net.own_dns = true;
+		if (a->net.dns.n_servers == DNS_SERVERS)
+			return misuse(verb, "--dns can be given %d times", DNS_SERVERS);
+		if (!parse_address(optarg, 53, &a->net.dns.servers[a->net.dns.n_servers]))
+			return misuse(verb, "--dns %s: an address, such as 9.9.9.9, 127.0.0.1:5353 or [2620:fe::fe]:53",
+				      optarg);
+		a->net.dns.n_servers++;
+		return EXIT_OK;
+	case OPT_KEEP_FD:
+		if (!parse_count(optarg, INT32_MAX, &n))
+			return misuse(verb, "--keep-fd %s: the number of an open file", optarg);
+		if (a->tree.n_keep_fds == TREE_FDS)
+			return misuse(verb, "--keep-fd can be given %d times", TREE_FDS);
+		a->keep_fds[a->tree.n_keep_fds++] = (int)n;
+		return EXIT_OK;
+	case OPT_UNIX:
+		if (*optarg != '/')
+			return misuse(verb, "--unix %s: a socket's absolute path", optarg);
+		if (a->tree.n_sockets == TREE_SOCKETS)
+			return misuse(verb, "--unix can be given %d times", TREE_SOCKETS);
+		a->sockets[a->tree.n_sockets++] = optarg;
+		return EXIT_OK;
+	case OPT_LOOPBACK:
+		return parse_loopback(verb, optarg, &a->net);
+	case OPT_NAME:
+		a->name = optarg;
+		return EXIT_OK;
+	case OPT_NO_TAP:
+		a->tree.no_tap = true;
+		return EXIT_OK;
+	case OPT_INTERPRET:
+		a->interpret = true;
+		return EXIT_OK;
+	case OPT_JSON:
+		a->json = true;
+		return EXIT_OK;
+	case 'q':
+		a->quiet = true;
+		return EXIT_OK;
+	case 'v':
+		a->verbose = true;
+		return EXIT_OK;
+	default:
+		return option_error(verb, argv);
+	}
+}
+
+int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_args *a)
+{
+	int opt, err, end = 1;
+
+	*a = (struct run_args){.net.mtu = PORT_MTU, .tree.mtu = PORT_MTU};
+	dns_servers(&a->net.dns);
+	while (end < argc && strcmp(argv[end], "--"))
+		end++;
+	if (end + 1 >= argc)
+		return misuse(verb, "'--' and a command must follow, as in: skep run fw.bpf.o -- npm install");
+	a->command = argv + end + 1;
+	optind = 0;
+	while ((opt = getopt_long(end, argv, ":qv", options, NULL)) != -1) {
+		err = take_option(verb, opt, argv, a);
+		if (err)
+			return err;
+	}
+	for (int i = optind; i < end; i++) {
+		err = parse_object(verb, argv[i], a);
+		if (err)
+			return err;
+	}
+	a->tree.argv = a->command;
+	a->tree.keep_fds = a->keep_fds;
+	a->tree.sockets = a->sockets;
+	return EXIT_OK;
+}

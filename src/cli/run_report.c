@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The summary of a run: by host and process, what went each way and what was dropped. */
+#include "base/util.h"
+#include "cli/run.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <string.h>
+
+enum { SHOWN = 20, ROWS = 65536 };
+
+/* Flows with one host and port by one process. */
+struct row {
+	struct in6_addr far;
+	uint16_t port;
+	uint8_t proto, family;
+	bool from_tree;
+	const struct task *task;
+	char name[256];
+	uint64_t flows, frames, bytes[FLOW_DIRS], dropped;
+	char why[96]; /* of the last drop */
+};
+
+struct run_report {
+	struct row *rows;
+	uint32_t n, room;
+	uint64_t more; /* flows that found no row */
+	uint64_t flows, frames[FLOW_DIRS], bytes[FLOW_DIRS], dropped[FLOW_DIRS];
+};
+
+int run_report_new(struct run_report **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void run_report_free(struct run_report *r)
+{
+	if (r)
+		free(r->rows);
+	free(r);
+}
+
+static struct row *row_of(struct run_report *r, const struct flow *f)
+{
+	/* The well-known side's port; the other one is any. */
+	uint16_t port = f->from_tree ? f->key.far_port : f->key.tree_port;
+	struct row *more;
+
+	if (f->key.proto != IPPROTO_TCP && f->key.proto != IPPROTO_UDP)
+		port = 0;
+	for (uint32_t i = 0; i < r->n; i++) {
+		struct row *x = &r->rows[i];
+
+		if (x->proto == f->key.proto && x->port == port && x->from_tree == f->from_tree &&
+		    x->task == f->owner.task && !memcmp(&x->far, &f->key.far, sizeof(x->far)) &&
+		    !strcmp(x->name, f->name))
+			return x;
+	}
+	if (r->n == ROWS)
+		return NULL;
+	if (r->n == r->room) {
+		more = realloc(r->rows, MAX(2 * r->room, 64u) * sizeof(*more));
+		if (!more)
+			return NULL;
+		r->rows = more;
+		r->room = MAX(2 * r->room, 64u);
+	}
+	more = &r->rows[r->n++];
+	*more = (struct row){.far = f->key.far,
+			     .port = port,
+			     .proto = f->key.proto,
+			     .family = f->key.family,
+			     .from_tree = f->from_tree,
+			     .task = f->owner.task};
+	memcpy(more->name, f->name, sizeof(more->name));
+	return more;
+}
+
+static void ended(void *arg, const struct flow *f)
+{
+	struct run_report *r = arg;
+	struct row *row = row_of(r, f);
+
+	r->flows++;
+	for (int d = 0; d < FLOW_DIRS; d++) {
+		r->frames[d] += f->dir[d].frames;
+		r->bytes[d] += f->dir[d].bytes;
+		r->dropped[d] += f->dir[d].dropped;
+	}
+	if (!row) {
+		r->more++;
+		return;
+	}
+	row->flows++;
+	for (int d = 0; d < FLOW_DIRS; d++) {
+		row->frames += f->dir[d].frames;
+		row->bytes[d] += f->dir[d].bytes;
+		row->dropped += f->dir[d].dropped;
+	}
+	if (f->verdict.end == CHAIN_DROPPED)
+		snprintf(row->why, sizeof(row->why), "%s",
+			 f->verdict.why ? f->verdict.why : chain_point_name(f->verdict.point));
+}
+
+struct net_observer run_report_observer(struct run_report *r)
+{
+	return (struct net_observer){.ended = ended, .arg = r};
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	uint64_t n = x->bytes[0] + x->bytes[1], m = y->bytes[0] + y->bytes[1];
+
+	if (!x->dropped != !y->dropped)
+		return x->dropped ? -1 : 1;
+	return n < m ? 1 : n > m ? -1 : 0;
+}
+
+/* 999, 1.2k, 34M: four letters at most. */
+static const char *amount(char buf[32], uint64_t n)
+{
+	static const char units[] = " kMGTPE";
+	double v = (double)n;
+	int i = 0;
+
+	for (; v >= 999.5 && units[i + 1]; i++)
+		v /= 1000;
+	if (!i)
+		snprintf(buf, 32, "%" PRIu64, n);
+	else
+		snprintf(buf, 32, v < 9.95 ? "%.1f%c" : "%.0f%c", v, units[i]);
+	return buf;
+}
+
+static const char *proto_name(uint8_t proto, char buf[32])
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_ICMPV6:
+		return "icmpv6";
+	default:
+		snprintf(buf, 32, "proto %u", proto);
+		return buf;
+	}
+}
+
+static const char *host_text(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN])
+{
+	if (IN6_IS_ADDR_V4MAPPED(a))
+		inet_ntop(AF_INET, &a->s6_addr[12], buf, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, a, buf, INET6_ADDRSTRLEN);
+	return buf;
+}
+
+static void print_row(const struct row *x)
+{
+	char addr[INET6_ADDRSTRLEN], host[400], proto[32], out[32], in[32], n[32];
+
+	host_text(&x->far, addr);
+	snprintf(host, sizeof(host), x->port ? "%s:%u" : "%s", *x->name ? x->name : addr, x->port);
+	fprintf(stderr, "  %s%-4s %s %-40s%s %6s out %6s in %5s %-5s  %s", x->dropped ? paint(stderr, PAINT_RED) : "",
+		proto_name(x->proto, proto), x->from_tree ? "->" : "<-", host,
+		x->dropped ? paint(stderr, PAINT_OFF) : "", amount(out, x->bytes[FLOW_OUT]),
+		amount(in, x->bytes[FLOW_IN]), amount(n, x->flows), x->flows == 1 ? "flow" : "flows",
+		x->task ? x->task->comm : "?");
+	if (x->task)
+		fprintf(stderr, " (%u)", x->task->pid);
+	if (x->dropped)
+		fprintf(stderr, "  %s dropped: %s", amount(n, x->dropped), x->why);
+	fputc('\n', stderr);
+}
+
+static void print_losses(const struct net_losses *l)
+{
+	const struct {
+		uint64_t n;
+		const char *what;
+	} rows[] = {{l->to_tree, "frames for the command found its interface full"},
+		    {l->too_long, "frames were longer than the interface takes, after a program had made them so"},
+		    {l->faults, "runs of a program ended early (SKEP_DEBUG=1 names the reason)"},
+		    {l->no_flow, "frames were not accounted for: no memory"},
+		    {l->dns, "DNS queries had no answer"},
+		    {l->unknown, "sockets were gone before their process was found"}};
+	char n[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].n)
+			fprintf(stderr, "  %s %s\n", number(n, rows[i].n), rows[i].what);
+}
+
+void run_report_print(const struct run_report *r, const struct net_losses *losses, uint64_t ns, bool json)
+{
+	char a[32], b[32], c[32];
+
+	qsort(r->rows, r->n, sizeof(r->rows[0]), by_bytes);
+	fprintf(stderr, "%sskep run%s: %s flows, %s bytes out, %s in, %.1f s\n", paint(stderr, PAINT_BOLD),
+		paint(stderr, PAINT_OFF), amount(a, r->flows), amount(b, r->bytes[FLOW_OUT]),
+		amount(c, r->bytes[FLOW_IN]), (double)ns / 1e9);
+	for (uint32_t i = 0; i < r->n && i < SHOWN; i++)
+		print_row(&r->rows[i]);
+	if (r->n > SHOWN)
+		fprintf(stderr, "  ... and %u more\n", r->n - SHOWN);
+	print_losses(losses);
+}

@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a frame passes its programs.
+ *
+ * A frame is copied into the worker's packet at the first point that has a program, and is handed to the sink out of it. Where no point
+ * of its way has one it is never copied. Between points for skbs it stays where it is; from xdp to those it moves through a buffer,
+ * since the room in front of it is another.
+ *
+ * A point's list is immutable: attaching and detaching make a new one, under hive->lock, and retire the old one, which holds its
+ * links. The worker is this thread's from chain_new() to chain_free(); its read sections are the batches.
+ */
+#include "hook/net/chain.h"
+
+#include "base/util.h"
+#include "prog/packet.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+#include <string.h>
+
+struct list {
+	uint32_t n;
+	struct hive_link *links[]; /* held */
+};
+
+struct chain {
+	struct skep_hive *hive;
+	struct chain_sink sink;
+	uint32_t ifindex;
+	struct hive_worker *w;
+	struct hive_hook hooks[CHAIN_POINTS];
+	_Atomic(struct list *) lists[CHAIN_POINTS]; /* NULL: empty */
+	uint8_t *between; /* PACKET_MAX bytes */
+	/* Of the frame that is on its way. */
+	const struct chain_socket *socket;
+	struct chain_result *result;
+	uint32_t rounds;
+	/* Where it goes when its programs are done with it; a sink may come back with other frames, so it is called last of all. */
+	enum way { NOWHERE, TO_TREE, TO_OUTSIDE } way;
+	const uint8_t *data;
+	uint32_t len;
+};
+
+static const struct point {
+	const char *name;
+	uint32_t attach_type, link_type, prog_type;
+	bool in, l2;
+} points[CHAIN_POINTS] = {
+	[CHAIN_XDP] = {"xdp", BPF_XDP, BPF_LINK_TYPE_XDP, BPF_PROG_TYPE_XDP, true, true},
+	[CHAIN_TC_INGRESS] = {"tc ingress", SKEP_TCX_INGRESS, SKEP_LINK_TYPE_TCX, BPF_PROG_TYPE_SCHED_CLS, true, true},
+	[CHAIN_CGROUP_INGRESS] = {"cgroup_skb ingress", BPF_CGROUP_INET_INGRESS, BPF_LINK_TYPE_CGROUP,
+				  BPF_PROG_TYPE_CGROUP_SKB, true, false},
+	[CHAIN_SOCKET] = {"socket filter", CHAIN_SOCKET_ATTACH, BPF_LINK_TYPE_UNSPEC, BPF_PROG_TYPE_SOCKET_FILTER, true,
+			  true},
+	[CHAIN_CGROUP_EGRESS] = {"cgroup_skb egress", BPF_CGROUP_INET_EGRESS, BPF_LINK_TYPE_CGROUP,
+				 BPF_PROG_TYPE_CGROUP_SKB, false, false},
+	[CHAIN_TC_EGRESS] = {"tc egress", SKEP_TCX_EGRESS, SKEP_LINK_TYPE_TCX, BPF_PROG_TYPE_SCHED_CLS, false, true},
+};
+
+const char *chain_point_name(enum chain_point p)
+{
+	return p < CHAIN_POINTS ? points[p].name : "none";
+}
+
+uint32_t chain_point_type(enum chain_point p)
+{
+	return points[p].attach_type;
+}
+
+static bool contains(const char *text, const char *word)
+{
+	return text && strstr(text, word);
+}
+
+int chain_attach_type(uint32_t prog_type, uint32_t expected_attach_type, const char *section)
+{
+	switch (prog_type) {
+	case BPF_PROG_TYPE_XDP:
+		return BPF_XDP;
+	case BPF_PROG_TYPE_SCHED_CLS:
+	case BPF_PROG_TYPE_SCHED_ACT:
+		/* "tc/egress", "tcx/egress", "classifier/egress", ...: as loaders read it. */
+		return contains(section, "egress") ? SKEP_TCX_EGRESS : SKEP_TCX_INGRESS;
+	case BPF_PROG_TYPE_CGROUP_SKB:
+		return expected_attach_type == BPF_CGROUP_INET_EGRESS || contains(section, "egress")
+			       ? BPF_CGROUP_INET_EGRESS
+			       : BPF_CGROUP_INET_INGRESS;
+	case BPF_PROG_TYPE_SOCKET_FILTER:
+		return CHAIN_SOCKET_ATTACH;
+	default:
+		return -1;
+	}
+}
+
+/* Frees a list that no frame sees any more; hive->lock is held. */
+static void free_list(void *arg)
+{
+	struct list *l = arg;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		hive_object_put(&l->links[i]->o);
+	free(l);
+}
+
+/* Puts another list in place. @add: a link to come, or NULL; @take: one to go, or NULL. */
+static int change(struct chain *c, enum chain_point p, struct hive_link *add, struct hive_link *take)
+{
+	struct list *old = atomic_load(&c->lists[p]), *new;
+	uint32_t n = old ? old->n : 0;
+
+	if (add && n == CHAIN_LINKS)
+		return -E2BIG;
+	new = calloc(1, sizeof(*new) + (n + 1) * sizeof(new->links[0]));
+	if (!new)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		if (old->links[i] != take)
+			new->links[new->n++] = old->links[i];
+	if (add)
+		new->links[new->n++] = add;
+	for (uint32_t i = 0; i < new->n; i++)
+		hive_object_hold(&new->links[i]->o);
+	if (!new->n) {
+		free(new);
+		new = NULL;
+	}
+	atomic_store(&c->lists[p], new);
+	if (old)
+		quiesce_retire(&c->hive->quiesce, &c->hive->workers[0].reader, c->hive->n_cpus,
+			       sizeof(c->hive->workers[0]), free_list, old);
+	return 0;
+}
+
+static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t target)
+{
+	struct chain *c = hook->arg;
+	enum chain_point p = (enum chain_point)(hook - c->hooks);
+	uint32_t type = atomic_load(&link->prog)->type;
+
+	if (type == BPF_PROG_TYPE_SCHED_ACT)
+		type = BPF_PROG_TYPE_SCHED_CLS;
+	if (type != points[p].prog_type)
+		return -EINVAL;
+	/* xdp and tcx name an interface; this is the one there is. */
+	if ((p == CHAIN_XDP || points[p].link_type == SKEP_LINK_TYPE_TCX) && target != c->ifindex)
+		return -ENODEV;
+	return change(c, p, link, NULL);
+}
+
+static void detach(struct hive_hook *hook, struct hive_link *link)
+{
+	struct chain *c = hook->arg;
+	enum chain_point p = (enum chain_point)(hook - c->hooks);
+	struct list *l = atomic_load(&c->lists[p]);
+
+	/* Without memory for a shorter list the old one stays, and the link is passed over (run_list()). */
+	atomic_store(&link->detached, true);
+	for (uint32_t i = 0; l && i < l->n; i++)
+		if (l->links[i] == link) {
+			change(c, p, NULL, link);
+			return;
+		}
+}
+
+int chain_new(struct skep_hive *hive, uint32_t ifindex, const struct chain_sink *sink, struct chain **out)
+{
+	struct chain *c = calloc(1, sizeof(*c));
+	int err = c ? 0 : -ENOMEM;
+
+	if (err)
+		return err;
+	c->hive = hive;
+	c->ifindex = ifindex;
+	c->sink = *sink;
+	c->between = malloc(PACKET_MAX);
+	c->w = hive_worker_take(hive, hive->n_cpus - 1);
+	if (!c->between || !c->w) {
+		err = -ENOMEM;
+	} else {
+		quiesce_end(&c->w->reader);
+		err = c->w->pkt ? 0 : packet_new(&c->w->pkt);
+	}
+	for (int p = 0; p < CHAIN_POINTS && !err; p++) {
+		c->hooks[p] = (struct hive_hook){.attach_type = points[p].attach_type,
+						 .link_type = points[p].link_type,
+						 .attach = attach,
+						 .detach = detach,
+						 .arg = c};
+		err = hive_hook_add(hive, &c->hooks[p]);
+	}
+	if (err) {
+		chain_free(c);
+		return err;
+	}
+	c->w->env.pkt = c->w->pkt;
+	*out = c;
+	return 0;
+}
+
+void chain_free(struct chain *c)
+{
+	if (!c)
+		return;
+	for (int p = 0; p < CHAIN_POINTS; p++)
+		if (c->hooks[p].arg)
+			hive_hook_remove(c->hive, &c->hooks[p]);
+	if (c->w)
+		hive_worker_put(c->hive, c->w);
+	free(c->between);
+	free(c);
+}
+
+void chain_begin(struct chain *c)
+{
+	quiesce_begin(&c->hive->quiesce, &c->w->reader);
+}
+
+void chain_end(struct chain *c)
+{
+	quiesce_end(&c->w->reader);
+}
+
+/* Runs one link's program on the packet as it lies. */
+static uint32_t run_link(struct chain *c, enum chain_point p, const struct hive_link *link)
+{
+	const struct hive_prog *prog = atomic_load(&link->prog);
+	struct hive_worker *w = c->w;
+	uint32_t verdict;
+
+	w->env.prog_type = prog->type;
+	w->env.prog_id = prog->o.id;
+	w->env.fault = FAULT_NONE;
+	memset(&w->env.redirect, 0, sizeof(w->env.redirect));
+	verdict = (uint32_t)hive_prog_exec(prog, p == CHAIN_XDP ? (void *)&w->pkt->ctx.xdp : &w->pkt->ctx.skb, &w->env);
+	c->result->point = p;
+	c->result->prog_id = prog->o.id;
+	c->result->verdict = verdict;
+	c->result->fault |= w->env.fault != FAULT_NONE;
+	return verdict;
+}
+
+static void drop(struct chain *c, const char *why)
+{
+	c->result->end = CHAIN_DROPPED;
+	c->result->why = why;
+}
+
+static void leave(struct chain *c, enum way way, const uint8_t *data, uint32_t len)
+{
+	c->way = way;
+	c->data = data;
+	c->len = len;
+}
+
+/* Hands the frame on, with its result complete. */
+static void flush(struct chain *c)
+{
+	if (c->way == TO_TREE)
+		c->sink.to_tree(c->sink.arg, c->data, c->len);
+	else if (c->way == TO_OUTSIDE)
+		c->sink.to_outside(c->sink.arg, c->data, c->len);
+}
+
+/* What a redirect that a program asked for means here. Return: true when it is to the tree's interface. */
+static bool redirect_target(const struct chain *c, bool *ingress)
+{
+	const struct skep_env *env = &c->w->env;
+	uint32_t ifindex = env->redirect.ifindex;
+	uint64_t value = 0;
+
+	if (env->redirect.map) {
+		uint32_t key = (uint32_t)env->redirect.index, type = env->redirect.map->type->type;
+
+		if (type != BPF_MAP_TYPE_DEVMAP && type != BPF_MAP_TYPE_DEVMAP_HASH)
+			return false;
+		if (env->redirect.flags & BPF_F_BROADCAST) {
+			/* To all interfaces of the map: the one there is, unless it is to be left out. */
+			*ingress = false;
+			return !(env->redirect.flags & BPF_F_EXCLUDE_INGRESS);
+		}
+		if (map_user_lookup(env->redirect.map, &key, &value, 0))
+			return false;
+		ifindex = (uint32_t)value;
+	}
+	*ingress = env->redirect.flags & BPF_F_INGRESS && !env->redirect.map;
+	return ifindex == c->ifindex;
+}
+
+static void skb_in(struct chain *c);
+static void skb_out(struct chain *c);
+
+/* Once more round, the other way or the same; the frame lies in the packet, from its link-layer header on. */
+static void turn(struct chain *c, bool ingress)
+{
+	if (++c->rounds > CHAIN_ROUNDS) {
+		drop(c, "it went round too often");
+		return;
+	}
+	c->w->pkt->ctx.skb.tc_classid = 0;
+	if (ingress)
+		skb_in(c);
+	else
+		skb_out(c);
+}
+
+enum next { NEXT_POINT, STOP };
+
+/* tc: TC_ACT_* of linux/pkt_cls.h, as net/core/dev.c takes them. */
+static enum next after_tc(struct chain *c, uint32_t verdict, bool in)
+{
+	bool ingress;
+
+	switch ((int32_t)verdict) {
+	case TC_ACT_OK:
+	case TC_ACT_RECLASSIFY:
+		return NEXT_POINT;
+	case TC_ACT_REDIRECT:
+		if (!redirect_target(c, &ingress)) {
+			drop(c, "redirected to an interface that is not there");
+			return STOP;
+		}
+		c->result->end = ingress == in ? CHAIN_PASSED : CHAIN_TURNED;
+		turn(c, ingress);
+		return STOP;
+	case TC_ACT_SHOT:
+	case TC_ACT_STOLEN:
+	case TC_ACT_QUEUED:
+	case TC_ACT_TRAP:
+		drop(c, NULL);
+		return STOP;
+	default: /* any other number goes on */
+		return NEXT_POINT;
+	}
+}
+
+/* The skb programs of a point. */
+static enum next run_point(struct chain *c, enum chain_point p)
+{
+	struct list *l = atomic_load_explicit(&c->lists[p], memory_order_acquire);
+	struct packet *pkt = c->w->pkt;
+	enum next next = NEXT_POINT;
+	uint32_t verdict = 0;
+
+	/* Control groups see IP only. */
+	if (!l ||
+	    (!points[p].l2 && pkt->ctx.skb.protocol != htons(ETH_P_IP) && pkt->ctx.skb.protocol != htons(ETH_P_IPV6)))
+		return NEXT_POINT;
+	if (!points[p].l2) {
+		packet_pull(pkt, ETH_HLEN);
+		pkt->l2 = false;
+	}
+	for (uint32_t i = 0; i < l->n && next == NEXT_POINT; i++) {
+		if (atomic_load_explicit(&l->links[i]->detached, memory_order_relaxed))
+			continue;
+		verdict = run_link(c, p, l->links[i]);
+		if (points[p].prog_type != BPF_PROG_TYPE_SCHED_CLS) {
+			/* cgroup_skb's second bit asks for congestion notification (NET_XMIT_CN): not to drop. */
+			if (points[p].prog_type == BPF_PROG_TYPE_CGROUP_SKB ? !(verdict & 1) : !verdict) {
+				drop(c, NULL);
+				next = STOP;
+			}
+		} else if ((int32_t)verdict != TC_ACT_UNSPEC && verdict != TC_ACT_PIPE) {
+			next = after_tc(c, verdict, points[p].in);
+			break;
+		}
+	}
+	if (!points[p].l2) {
+		pkt->data -= ETH_HLEN;
+		pkt->data_meta = pkt->data;
+		pkt->l2 = true;
+		packet_sync(pkt);
+	}
+	return next;
+}
+
+static void skb_in(struct chain *c)
+{
+	struct packet *pkt = c->w->pkt;
+
+	for (enum chain_point p = CHAIN_TC_INGRESS; p <= CHAIN_SOCKET; p++) {
+		pkt->ctx.skb.ingress_ifindex = c->ifindex;
+		if (run_point(c, p) == STOP)
+			return;
+	}
+	leave(c, TO_TREE, pkt->data, packet_len(pkt));
+}
+
+static void skb_out(struct chain *c)
+{
+	struct packet *pkt = c->w->pkt;
+
+	for (enum chain_point p = CHAIN_CGROUP_EGRESS; p <= CHAIN_TC_EGRESS; p++)
+		/* What is redirected out has no socket any more that would be in a cgroup. */
+		if (!(c->rounds && p == CHAIN_CGROUP_EGRESS) && run_point(c, p) == STOP)
+			return;
+	leave(c, TO_OUTSIDE, pkt->data, packet_len(pkt));
+}
+
+static bool any(const struct chain *c, enum chain_point from, enum chain_point to)
+{
+	for (enum chain_point p = from; p <= to; p++)
+		if (atomic_load_explicit(&c->lists[p], memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static bool make_skb(struct chain *c, const uint8_t *frame, uint32_t len)
+{
+	struct packet *pkt = c->w->pkt;
+
+	if (packet_set_skb(pkt, frame, len, true)) {
+		drop(c, "it is too short or too long");
+		return false;
+	}
+	pkt->ctx.skb.ifindex = c->ifindex;
+	pkt->ctx.skb.pkt_type = frame[0] & 1 ? frame[0] == 0xff ? PACKET_BROADCAST : PACKET_MULTICAST : PACKET_HOST;
+	if (c->socket && c->socket->known) {
+		pkt->socket.known = true;
+		pkt->socket.uid = c->socket->uid;
+		pkt->socket.cookie = c->socket->cookie;
+	}
+	return true;
+}
+
+/* From xdp on to the points for skbs; metadata goes with the frame. */
+static void xdp_passed(struct chain *c)
+{
+	struct packet *pkt = c->w->pkt;
+	uint32_t meta = (uint32_t)(pkt->data - pkt->data_meta), len = packet_len(pkt);
+
+	if (!any(c, CHAIN_TC_INGRESS, CHAIN_SOCKET)) {
+		leave(c, TO_TREE, pkt->data, len);
+		return;
+	}
+	memcpy(c->between, pkt->data_meta, meta + len);
+	if (!make_skb(c, c->between + meta, len))
+		return;
+	if (meta && meta <= PACKET_SKB_HEADROOM) {
+		pkt->data_meta = pkt->data - meta;
+		memcpy(pkt->data_meta, c->between, meta);
+		packet_sync(pkt);
+	}
+	skb_in(c);
+}
+
+/* Redirects and XDP_TX leave by the driver: no further program sees the frame. */
+static void xdp_verdict(struct chain *c, uint32_t verdict)
+{
+	struct packet *pkt = c->w->pkt;
+	bool ingress;
+
+	switch (verdict) {
+	case XDP_PASS:
+		xdp_passed(c);
+		break;
+	case XDP_TX:
+		c->result->end = CHAIN_TURNED;
+		leave(c, TO_OUTSIDE, pkt->data, packet_len(pkt));
+		break;
+	case XDP_REDIRECT:
+		if (!redirect_target(c, &ingress)) {
+			drop(c, "redirected to an interface that is not there");
+			break;
+		}
+		c->result->end = CHAIN_TURNED;
+		leave(c, TO_OUTSIDE, pkt->data, packet_len(pkt));
+		break;
+	default: /* XDP_ABORTED, XDP_DROP, and what XDP does not know */
+		drop(c, NULL);
+	}
+}
+
+static void start(struct chain *c, const struct chain_socket *s, struct chain_result *r)
+{
+	*r = (struct chain_result){.end = CHAIN_PASSED, .point = CHAIN_POINTS};
+	c->result = r;
+	c->socket = s;
+	c->rounds = 0;
+	c->way = NOWHERE;
+}
+
+void chain_in(struct chain *c, const uint8_t *frame, uint32_t len, const struct chain_socket *s, struct chain_result *r)
+{
+	struct list *l = atomic_load_explicit(&c->lists[CHAIN_XDP], memory_order_acquire);
+	uint32_t verdict = XDP_PASS;
+
+	start(c, s, r);
+	if (l) {
+		if (packet_set_xdp(c->w->pkt, frame, len, 0)) {
+			drop(c, "it is too long");
+			return; /* nowhere to go */
+		}
+		c->w->pkt->ctx.xdp.ingress_ifindex = c->ifindex;
+		for (uint32_t i = 0; i < l->n && verdict == XDP_PASS; i++)
+			if (!atomic_load_explicit(&l->links[i]->detached, memory_order_relaxed))
+				verdict = run_link(c, CHAIN_XDP, l->links[i]);
+		r->changed = packet_len(c->w->pkt) != len;
+		xdp_verdict(c, verdict);
+	} else if (!any(c, CHAIN_TC_INGRESS, CHAIN_SOCKET)) {
+		leave(c, TO_TREE, frame, len);
+	} else if (make_skb(c, frame, len)) {
+		skb_in(c);
+		r->changed = packet_len(c->w->pkt) != len;
+	}
+	flush(c);
+}
+
+void chain_out(struct chain *c, const uint8_t *frame, uint32_t len, const struct chain_socket *s,
+	       struct chain_result *r)
+{
+	start(c, s, r);
+	if (!any(c, CHAIN_CGROUP_EGRESS, CHAIN_TC_EGRESS)) {
+		leave(c, TO_OUTSIDE, frame, len);
+	} else if (make_skb(c, frame, len)) {
+		skb_out(c);
+		r->changed = packet_len(c->w->pkt) != len;
+	}
+	flush(c);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What skep itself reads of a frame, and the few frames that it makes. Programs see the frame itself, not this. */
+#ifndef SKEP_HOOK_NET_IP_H
+#define SKEP_HOOK_NET_IP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A frame's headers. Offsets are from its first byte. */
+struct ip_view {
+	uint8_t family; /* AF_INET, AF_INET6; 0: no IP, or one that is broken, and nothing below counts */
+	uint8_t proto; /* behind IPv6's extension headers */
+	uint8_t tcp_flags;
+	bool fragment; /* not the first one: no ports */
+	uint32_t l3, l4; /* where the headers begin */
+	uint32_t payload, end; /* what is behind TCP's or UDP's header, and the end of the packet, padding left out */
+	struct in6_addr src, dst; /* IPv4 as ::ffff:a.b.c.d */
+	uint16_t sport, dport; /* host byte order; ICMP echo: the identifier in both; 0 where there are none */
+};
+
+/* ip_parse - look at a frame. Return: true when it is IP. Up to two VLAN tags and eight extension headers are looked through. */
+bool ip_parse(const uint8_t *frame, uint32_t len, struct ip_view *v);
+
+/* ip_v4 - an IPv4 address (network byte order) as IPv6 shows it. */
+struct in6_addr ip_v4(uint32_t addr);
+
+enum { IP_HEADERS_MAX = 14 + 40 + 20 };
+
+/*
+ * ip_udp_reply - a UDP datagram that answers one: addresses and ports the other way round.
+ * @to:   room for IP_HEADERS_MAX + @len bytes
+ * @data: at most 65,000 bytes
+ * Return: the frame's length.
+ */
+uint32_t ip_udp_reply(uint8_t *to, const uint8_t *frame, const struct ip_view *v, const void *data, uint32_t len);
+
+/*
+ * ip_refuse - what a host says that does not take this packet: RST for TCP, else ICMP "administratively prohibited".
+ * @to: room for 128 bytes
+ * Return: the frame's length; 0 for what nobody answers (an RST, an ICMP error, multicast, a later fragment).
+ */
+uint32_t ip_refuse(uint8_t *to, const uint8_t *frame, uint32_t len, const struct ip_view *v);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * PID 1 of a tree. It came by clone(2) out of a process that may have threads: until it ends it does nothing that could want a lock
+ * one of them held, so it takes no memory from the heap but where libc's own folders and libseccomp do, before which skep has no threads.
+ */
+#include "hook/tree/init.h"
+
+#include "base/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static void give_up(int ctl, int err, const char *why) __attribute__((noreturn));
+static void give_up(int ctl, int err, const char *why)
+{
+	struct note n = {.kind = NOTE_FAILED, .value = err};
+
+	snprintf(n.why, sizeof(n.why), "%s", why);
+	note_send(ctl, &n, NULL, 0);
+	_exit(1);
+}
+
+/* Waits for one word; when skep is gone there is nothing to go on for. */
+static void await(int ctl, enum note_kind want)
+{
+	struct note n;
+
+	if (note_receive(ctl, &n, NULL, 0) || n.kind != want)
+		_exit(1);
+}
+
+/* Files of its own: the resolver is the tree's DNS, `host` is the machine outside. */
+static int own_files(char *why)
+{
+	static const char resolver[] = "# The DNS of a tree that skep runs.\nnameserver " PORT_DNS4
+				       "\nnameserver " PORT_DNS6 "\noptions timeout:5 attempts:2\n";
+	int err = ways_out_file("/etc/resolv.conf", resolver);
+
+	if (err && err != -ENOENT)
+		snprintf(why, TREE_WHY, "/etc/resolv.conf of the tree: %s", strerror(-err));
+	return err == -ENOENT ? 0 : err;
+}
+
+static int own_proc(char *why)
+{
+	if (!mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		return 0;
+	int err = -errno;
+
+	snprintf(why, TREE_WHY, "the tree's /proc cannot be mounted: %s%s", strerror(-err),
+		 err == -EPERM ? "; in a container whose /proc is masked the kernel forbids it "
+				 "(docker run --security-opt systempaths=unconfined shows it whole)"
+			       : "");
+	return err;
+}
+
+/* ping needs no privileges for ICMP sockets of the groups in this range (man 7 icmp). */
+static void allow_ping(void)
+{
+	AUTO_CLOSE int fd = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY | O_CLOEXEC);
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%u %u", (unsigned int)getegid(), (unsigned int)getegid());
+	ssize_t done = fd < 0 ? 0 : write(fd, text, (size_t)n);
+
+	(void)done; /* then ping says so itself */
+}
+
+static void set_up(const struct tree_opts *opts, const struct ways_out *ways, int ctl)
+{
+	struct note ready = {.kind = NOTE_READY};
+	struct port port = {.fd = -1};
+	char why[TREE_WHY] = "";
+	int fds[NOTE_FDS], err;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		give_up(ctl, -errno, "the tree's mounts cannot be made its own");
+	err = port_make(&port, opts->mtu, opts->no_tap, why, sizeof(why));
+	if (!err)
+		err = ways_out_cover(ways, why, sizeof(why));
+	if (!err)
+		err = own_files(why);
+	if (!err)
+		err = own_proc(why);
+	if (err)
+		give_up(ctl, err, why);
+	allow_ping();
+	ready.value = (int)port.ifindex;
+	fds[0] = port.fd;
+	fds[1] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	fds[2] = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fds[1] < 0 || fds[2] < 0)
+		give_up(ctl, -errno, "the tree's sockets cannot be looked at");
+	if (note_send(ctl, &ready, fds, NOTE_FDS))
+		_exit(1);
+	for (int i = 0; i < NOTE_FDS; i++)
+		close(fds[i]);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Of the fds that came from outside the command gets 0, 1, 2 and those that were asked for. */
+static void close_others(const struct tree_opts *opts)
+{
+	int keep[TREE_FDS], n = (int)MIN(opts->n_keep_fds, (uint32_t)TREE_FDS);
+	unsigned int from = 3;
+
+	memcpy(keep, opts->keep_fds, (size_t)n * sizeof(*keep));
+	qsort(keep, (size_t)n, sizeof(*keep), by_value);
+	for (int i = 0; i < n; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from)
+			close_range(from, (unsigned int)keep[i] - 1, CLOSE_RANGE_CLOEXEC);
+		from = (unsigned int)keep[i] + 1;
+	}
+	close_range(from, UINT32_MAX, CLOSE_RANGE_CLOEXEC);
+}
+
+/* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */
+enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_EXEC };
+struct failure {
+	int err;
+	enum step step;
+};
+
+static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said) __attribute__((noreturn));
+static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said)
+{
+	struct failure f = {0};
+	char byte;
+
+	f.err = unshare(CLONE_NEWUSER | CLONE_NEWNS) ? -errno : 0;
+	/* That it is there, and then that its users are mapped. */
+	if (!f.err && (write(said, &f, sizeof(f)) != sizeof(f) || read(mapped, &byte, 1) != 1))
+		_exit(127);
+	if (!f.err) {
+		f.step = STEP_FOLDER;
+		f.err = chdir(cwd) ? -errno : 0;
+	}
+	if (!f.err) {
+		f.step = STEP_FILTER;
+		f.err = ways_out_filter();
+	}
+	if (!f.err) {
+		signal(SIGPIPE, opts->pipe_ignored ? SIG_IGN : SIG_DFL);
+		close_others(opts);
+		sigprocmask(SIG_SETMASK, &opts->mask, NULL);
+		execvp(opts->argv[0], opts->argv);
+		f = (struct failure){.err = -errno, .step = STEP_EXEC};
+	}
+	byte = write(said, &f, sizeof(f)) == sizeof(f);
+	_exit(127);
+}
+
+static void report_failure(const struct tree_opts *opts, const char *cwd, int ctl, const struct failure *f)
+{
+	struct note n = {.kind = NOTE_FAILED, .value = f->err};
+	const char *text = strerror(-f->err);
+
+	switch (f->step) {
+	case STEP_NAMESPACE:
+		snprintf(n.why, sizeof(n.why), "the command's namespaces cannot be made: %s", text);
+		break;
+	case STEP_FILTER:
+		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s", text);
+		break;
+	case STEP_FOLDER:
+		snprintf(n.why, sizeof(n.why), "%.200s: %s; in a tree /run has no folders with sockets in them", cwd,
+			 text);
+		break;
+	case STEP_EXEC:
+		snprintf(n.why, sizeof(n.why), "%.300s: %s", opts->argv[0], text);
+		break;
+	}
+	note_send(ctl, &n, NULL, 0);
+	_exit(1);
+}
+
+/* Starts the command. Return: its pid; does not return when it cannot be started. */
+static pid_t start(const struct tree_opts *opts, int ctl)
+{
+	struct note started = {.kind = NOTE_STARTED};
+	int said[2], mapped[2], pidfd, err;
+	char cwd[PATH_MAX];
+	struct failure f;
+	pid_t pid;
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		give_up(ctl, -errno, "the working directory cannot be found in the tree");
+	if (pipe2(said, O_CLOEXEC) || pipe2(mapped, O_CLOEXEC))
+		give_up(ctl, -errno, "a pipe cannot be made");
+	pid = fork();
+	if (pid < 0)
+		give_up(ctl, -errno, "the command's process cannot be made");
+	if (!pid) {
+		close(said[0]);
+		close(mapped[1]);
+		be_command(opts, cwd, mapped[0], said[1]);
+	}
+	close(said[1]);
+	close(mapped[0]);
+	if (read(said[0], &f, sizeof(f)) != sizeof(f))
+		f = (struct failure){.err = -ECHILD};
+	if (f.err)
+		report_failure(opts, cwd, ctl, &f);
+	err = tree_map_users(pid);
+	if (err)
+		report_failure(opts, cwd, ctl, &(struct failure){.err = err});
+	/* From here on nobody of the tree may look into this process or take it over. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0 || write(mapped[1], "", 1) != 1)
+		give_up(ctl, -errno, "the command's process cannot be watched");
+	/* Its end of the pipe closes as it is executed. */
+	if (read(said[0], &f, sizeof(f)) == sizeof(f))
+		report_failure(opts, cwd, ctl, &f);
+	close(said[0]);
+	close(mapped[1]);
+	if (note_send(ctl, &started, &pidfd, 1))
+		_exit(1);
+	close(pidfd);
+	return pid;
+}
+
+/* Waits for the command, and for orphans that come to PID 1 meanwhile. Return: the command's wait status. */
+static int reap(pid_t command)
+{
+	for (;;) {
+		int status;
+		pid_t pid = waitpid(-1, &status, 0);
+
+		if (pid == command)
+			return status;
+		if (pid < 0 && errno == ECHILD)
+			return SIGKILL;
+	}
+}
+
+void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ctl)
+{
+	struct note ended = {.kind = NOTE_ENDED};
+	sigset_t none;
+
+	/* The kernel ends the tree when skep's thread ends that made it. Should it have ended before this line, the first word does not come. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	prctl(PR_SET_NAME, "skep-init", 0, 0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	await(ctl, NOTE_MAPPED);
+	set_up(opts, ways, ctl);
+	await(ctl, NOTE_GO);
+	ended.value = reap(start(opts, ctl));
+	note_send(ctl, &ended, NULL, 0);
+	/* The kernel kills who is left. */
+	_exit(0);
+}

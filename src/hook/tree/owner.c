@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "hook/tree/owner.h"
+
+#include "base/util.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { BUCKETS = 256, DEPTH = 64, NO_COOKIE = -1, TCP_LISTEN_STATE = 10, TCP_TIME_WAIT_STATE = 6 };
+
+struct owners {
+	int diag, proc;
+	struct task *tasks[BUCKETS]; /* by pid; kept to the end, for flows point at them */
+	uint32_t last; /* the pid that had the socket last: most likely it has the next one too */
+	uint64_t unknown;
+};
+
+int owners_new(int diag, int proc, struct owners **out)
+{
+	struct timeval patience = {.tv_sec = 1};
+	struct owners *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	o->diag = diag;
+	o->proc = proc;
+	setsockopt(diag, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	*out = o;
+	return 0;
+}
+
+void owners_free(struct owners *o)
+{
+	for (int i = 0; o && i < BUCKETS; i++)
+		while (o->tasks[i]) {
+			struct task *t = o->tasks[i];
+
+			o->tasks[i] = t->next;
+			free(t);
+		}
+	free(o);
+}
+
+static ssize_t read_text(int dir, const char *name, char *to, size_t size)
+{
+	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, to, size - 1);
+
+	to[MAX(n, (ssize_t)0)] = 0;
+	return n;
+}
+
+/* Control characters of a command line would do things to a terminal. */
+static void printable(char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!text[i])
+			text[i] = ' ';
+		else if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+	while (n && text[n - 1] == ' ')
+		text[--n] = 0;
+}
+
+/* What /proc/PID/stat says of a process's parent and its start (man 5 proc: fields 4 and 22). */
+static bool read_stat(int dir, char *comm, uint32_t *parent, uint64_t *start)
+{
+	char text[1024], *open, *close;
+	ssize_t n = read_text(dir, "stat", text, sizeof(text));
+	unsigned long long began;
+
+	open = n > 0 ? strchr(text, '(') : NULL;
+	close = n > 0 ? strrchr(text, ')') : NULL;
+	if (!open || !close ||
+	    sscanf(close + 1, " %*c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   parent, &began) != 2)
+		return false;
+	*start = began;
+	snprintf(comm, TASK_COMM, "%.*s", (int)MIN(close - open - 1, (ptrdiff_t)TASK_COMM - 1), open + 1);
+	printable(comm, strlen(comm));
+	return true;
+}
+
+/* A process and its ancestors. What it executes may change; that it does is seen by looking again. */
+static struct task *task_of(struct owners *o, uint32_t pid, int depth)
+{
+	struct task **bucket = &o->tasks[pid % BUCKETS], *t;
+	char name[16], comm[TASK_COMM], exe[TASK_TEXT];
+	uint32_t parent;
+	uint64_t start;
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "%u", pid);
+	AUTO_CLOSE int dir = openat(o->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (pid <= 1 || !depth || dir < 0 || !read_stat(dir, comm, &parent, &start))
+		return NULL;
+	n = readlinkat(dir, "exe", exe, sizeof(exe) - 1);
+	exe[MAX(n, (ssize_t)0)] = 0;
+	printable(exe, strlen(exe));
+	for (t = *bucket; t; t = t->next)
+		if (t->pid == pid && t->start == start && !strcmp(t->exe, exe) && !strcmp(t->comm, comm))
+			return t;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->pid = pid;
+	t->start = start;
+	memcpy(t->comm, comm, sizeof(comm));
+	memcpy(t->exe, exe, sizeof(exe));
+	n = read_text(dir, "cmdline", t->cmdline, sizeof(t->cmdline));
+	printable(t->cmdline, (size_t)MAX(n, (ssize_t)0));
+	t->parent = task_of(o, parent, depth - 1);
+	t->next = *bucket;
+	*bucket = t;
+	return t;
+}
+
+static bool has_socket(const struct owners *o, uint32_t pid, uint32_t inode)
+{
+	char path[32], want[32], link[64];
+	struct dirent *e;
+	bool found = false;
+	DIR *d;
+	int fd;
+
+	snprintf(path, sizeof(path), "%u/fd", pid);
+	snprintf(want, sizeof(want), "socket:[%u]", inode);
+	fd = openat(o->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && !found && (e = readdir(d))) {
+		ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+
+		link[MAX(n, (ssize_t)0)] = 0;
+		found = n > 0 && !strcmp(link, want);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+static uint32_t pid_of_socket(struct owners *o, uint32_t inode)
+{
+	struct dirent *e;
+	uint32_t found = 0;
+	DIR *d;
+	int fd;
+
+	if (o->last && has_socket(o, o->last, inode))
+		return o->last;
+	fd = openat(o->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && !found && (e = readdir(d))) {
+		uint32_t pid = (uint32_t)strtoul(e->d_name, NULL, 10);
+
+		if (pid > 1 && pid != o->last && has_socket(o, pid, inode))
+			found = pid;
+	}
+	if (d)
+		closedir(d);
+	if (found)
+		o->last = found;
+	return found;
+}
+
+struct question {
+	struct nlmsghdr h;
+	struct inet_diag_req_v2 r;
+};
+
+/* One message of an answer: the socket, or NULL when there is none. */
+static const struct inet_diag_msg *answer_of(const struct nlmsghdr *h)
+{
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+		return NULL;
+	return NLMSG_DATA(h);
+}
+
+/* The socket with these ends. For UDP the kernel has the ends the other way round (net/ipv4/udp_diag.c). */
+static bool find_socket(struct owners *o, int family, uint8_t proto, const void *local, uint16_t lport,
+			const void *remote, uint16_t rport, struct owner *out)
+{
+	bool swapped = proto == IPPROTO_UDP;
+	size_t size = family == AF_INET ? 4 : 16;
+	struct question q = {
+		.h = {.nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+		.r = {.sdiag_family = (uint8_t)family, .sdiag_protocol = proto, .idiag_states = UINT32_MAX}};
+	union {
+		struct nlmsghdr h;
+		char bytes[8192];
+	} a;
+	const struct inet_diag_msg *m;
+	ssize_t n;
+
+	q.r.id.idiag_sport = htons(swapped ? rport : lport);
+	q.r.id.idiag_dport = htons(swapped ? lport : rport);
+	memcpy(q.r.id.idiag_src, swapped ? remote : local, size);
+	memcpy(q.r.id.idiag_dst, swapped ? local : remote, size);
+	q.r.id.idiag_cookie[0] = q.r.id.idiag_cookie[1] = (uint32_t)NO_COOKIE;
+	if (send(o->diag, &q, sizeof(q), 0) != sizeof(q))
+		return false;
+	n = recv(o->diag, &a, sizeof(a), 0);
+	m = n >= (ssize_t)NLMSG_LENGTH(sizeof(*m)) ? answer_of(&a.h) : NULL;
+	if (!m || !m->idiag_inode)
+		return false;
+	out->known = true;
+	out->cookie = (uint64_t)m->id.idiag_cookie[1] << 32 | m->id.idiag_cookie[0];
+	out->uid = m->idiag_uid;
+	out->inode = m->idiag_inode;
+	return true;
+}
+
+void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
+		 const struct in6_addr *far, uint16_t far_port, struct owner *out)
+{
+	bool v4 = IN6_IS_ADDR_V4MAPPED(tree), found = false;
+	uint32_t pid;
+
+	*out = (struct owner){0};
+	if (proto == IPPROTO_TCP || proto == IPPROTO_UDP) {
+		if (v4)
+			found = find_socket(o, AF_INET, proto, &tree->s6_addr[12], tree_port, &far->s6_addr[12],
+					    far_port, out);
+		/* IPv4 through an IPv6 socket is found by the mapped addresses. */
+		if (!found)
+			found = find_socket(o, AF_INET6, proto, tree, tree_port, far, far_port, out);
+	}
+	pid = found ? pid_of_socket(o, out->inode) : 0;
+	out->task = pid ? task_of(o, pid, DEPTH) : NULL;
+	if (out->task)
+		out->task->uid = out->uid;
+	else
+		o->unknown += proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
+uint64_t owners_unknown(const struct owners *o)
+{
+	return o->unknown;
+}
+
+uint64_t owners_unsent(struct owners *o)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct question q = {.h = {.nlmsg_len = sizeof(q),
+					   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+					   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+				     .r = {.sdiag_family = (uint8_t)families[i],
+					   .sdiag_protocol = IPPROTO_TCP,
+					   .idiag_states = ~(1u << TCP_LISTEN_STATE | 1u << TCP_TIME_WAIT_STATE)}};
+		bool more = send(o->diag, &q, sizeof(q), 0) == sizeof(q);
+
+		while (more) {
+			union {
+				struct nlmsghdr h;
+				char bytes[32768];
+			} a;
+			ssize_t n = recv(o->diag, &a, sizeof(a), 0);
+			size_t left = (size_t)MAX(n, (ssize_t)0);
+
+			more = n > 0;
+			for (const struct nlmsghdr *h = &a.h; more && NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+				const struct inet_diag_msg *m = answer_of(h);
+
+				if (!m)
+					more = false;
+				else
+					sum += m->idiag_wqueue;
+			}
+		}
+	}
+	return sum;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whose a socket of the tree is. The kernel is asked for the socket by its addresses (man 7 sock_diag), which gives its cookie, its
+ * user and its inode; the process that has that inode open is looked for in the tree's /proc. Process ids are those of
+ * the tree's namespace, as its own ps shows them.
+ *
+ * A socket that several processes have (inherited, passed on) belongs to the first one that is found. A process that is gone, or a
+ * socket that is closed before it is looked at, is unknown, and counted.
+ */
+#ifndef SKEP_HOOK_TREE_OWNER_H
+#define SKEP_HOOK_TREE_OWNER_H
+
+#include "hook/tree/tree.h"
+
+#include <netinet/in.h>
+
+enum { TASK_COMM = 16, TASK_TEXT = 512 };
+
+struct task {
+	uint32_t pid, uid;
+	uint64_t start; /* clock ticks since boot: with the pid, it names the process for good */
+	char comm[TASK_COMM];
+	char exe[TASK_TEXT]; /* the executable's path; "" when it could not be read */
+	char cmdline[TASK_TEXT]; /* arguments with spaces between them, cut at the end */
+	struct task *parent; /* NULL: the command itself, or one whose parents are gone */
+	/* The cache's. */
+	uint64_t used;
+	struct task *next;
+};
+
+struct owner {
+	bool known; /* the socket; its process may still be unknown */
+	uint64_t cookie;
+	uint32_t uid, inode;
+	struct task *task; /* NULL: unknown; stays good as long as the finder */
+};
+
+struct owners;
+
+/* owners_new - @diag, @proc: as in struct tree; they stay the caller's and must outlive this. */
+int owners_new(int diag, int proc, struct owners **out);
+void owners_free(struct owners *o);
+
+/*
+ * owners_find - the owner of the socket with these ends.
+ * @proto: IPPROTO_TCP or IPPROTO_UDP; of anything else nothing is known
+ * @tree, @far: addresses, IPv4 as ::ffff:a.b.c.d, and ports in host byte order
+ */
+void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
+		 const struct in6_addr *far, uint16_t far_port, struct owner *out);
+
+/* owners_unknown - sockets whose process was not found. */
+uint64_t owners_unknown(const struct owners *o);
+
+/* owners_unsent - bytes that TCP sockets of the tree still have to send, or wait for an answer to. */
+uint64_t owners_unsent(struct owners *o);
+
+#endif

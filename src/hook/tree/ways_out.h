@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What would lead out of a tree beside its interface, and how it is closed (SECURITY.md says what is promised).
+ *
+ *   abstract Unix sockets, other processes    the tree's own network, PID and IPC namespaces
+ *   pathname Unix sockets                     covered by mounts, which the tree cannot take away (tree.h)
+ *   socket families beyond UNIX and INET      a seccomp filter; io_uring, which could make sockets past it, with them
+ *   typing into the terminal (TIOCSTI)        the same filter
+ *   inherited fds                             closed by whoever starts the command
+ *
+ * Sockets are found in three ways, for none of them sees all: the kernel's list (/proc/net/unix) does not show those that
+ * were bound in other network namespaces; a walk of /run and /tmp does not see elsewhere; the environment names some.
+ * /run becomes a read-only copy of its folders without the sockets in them, so those that daemons make anew later are hidden too.
+ */
+#ifndef SKEP_HOOK_TREE_WAYS_OUT_H
+#define SKEP_HOOK_TREE_WAYS_OUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ways_out {
+	char **paths; /* of pathname sockets outside /run */
+	size_t n;
+	const char *const *keep; /* paths that stay as they are */
+	uint32_t n_keep;
+};
+
+/*
+ * ways_out_find - look for pathname sockets, in the namespaces of the outside.
+ * @keep: paths that stay reachable; not copied
+ * Return: 0 or -ENOMEM; ways_out_free() in either case.
+ */
+int ways_out_find(struct ways_out *w, const char *const *keep, uint32_t n_keep);
+void ways_out_free(struct ways_out *w);
+
+/*
+ * ways_out_cover - in a mount namespace of the tree's: cover them.
+ * @why: on failure the reason
+ * Return: 0 or a negative errno.
+ */
+int ways_out_cover(const struct ways_out *w, char *why, size_t size);
+
+/*
+ * ways_out_file - put a file of this process's own making over one that is there.
+ * @path:  where; a symbolic link is followed
+ * Return: 0, -ENOENT when there is nothing to put it over, another negative errno.
+ */
+int ways_out_file(const char *path, const char *text);
+
+/* ways_out_filter - the seccomp filter for this process and all that come from it. Return: 0 or a negative errno. */
+int ways_out_filter(void);
+
+#endif

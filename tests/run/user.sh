@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# For tests of skep run: source it first, with "$@" being SOURCE SKEP OBJECT_FOLDER. It makes root an ordinary user with a home and without a runtime
+# folder, who sees only copies; sets source, skep, objects and tmp; and leaves the test when the machine has no namespaces for it.
+# tests/run/servers.py runs for the test's time: $http, $udp, $dns are its ports on 127.0.0.1, $tmp/log what it saw.
+if [ "$(id -u)" = 0 ]; then
+	new=$(mktemp -d) || exit 1
+	trap 'rm -rf "$new"' EXIT
+	mkdir -p "$new/tests/run" "$new/bin" "$new/objects" "$new/home"
+	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
+	find "$3" -name '*.o' -exec cp {} "$new/objects/" \; || exit 1
+	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
+	cd / || exit 1
+	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" \
+		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
+		bash "$new/tests/run/$(basename "$0")" "$new" "$new/bin/skep" "$new/objects"
+	exit
+fi
+source=$1
+skep=$2
+objects=$3
+. "$source/tests/tap.sh"
+tmp=$(mktemp -d)
+if ! "$skep" run -q -- true 2>"$tmp/why"; then
+	if grep -q 'namespaces cannot be made\|network stack is not there\|/proc cannot be mounted' "$tmp/why"; then
+		skip "skep run" "$(cat "$tmp/why")"
+		tap_end
+		rm -rf "$tmp"
+		exit
+	fi
+fi
+: >"$tmp/log"
+python3 "$source/tests/run/servers.py" "$tmp/ports" "$tmp/log" &
+servers=$!
+trap 'kill $servers 2>/dev/null; wait $servers 2>/dev/null; rm -rf "$tmp"' EXIT
+for _ in $(seq 100); do
+	[ -s "$tmp/ports" ] && break
+	sleep 0.05
+done
+. "$tmp/ports"
+
+# run ARGS...: skep run; stdout in $tmp/out, stderr in $tmp/err, the exit code is its own.
+run() { timeout 60 "$skep" run "$@" >"$tmp/out" 2>"$tmp/err"; }
+# exits CODE ARGS...
+exits() {
+	local want=$1 got
+	shift
+	run "$@"
+	got=$?
+	[ $got = "$want" ] || { echo "exit code $got, not $want"; cat "$tmp/out" "$tmp/err"; return 1; }
+}
+prints() { [ "$(cat "$tmp/out")" = "$1" ] || { echo "not '$1' but:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
+says() { grep -qE -- "$1" "$tmp/out" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
+complains() { grep -qE -- "$1" "$tmp/err" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
