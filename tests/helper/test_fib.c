@@ -306,6 +306,13 @@ static void flags_choose_table_interface_source_and_neighbour(void **state)
 	assert_int_equal(got6("ask_xdp", 11, "2001:db8:11:5::5", SKEP_FIB_LOOKUP_SRC), BPF_FIB_LKUP_RET_SUCCESS);
 	inet_pton(AF_INET6, "2001:db8:2::1", ip.b);
 	assert_memory_equal(last.p.ipv6_src, ip.b, 16);
+	/* Where the route names none: of the interface's the one that came last, and it rather than another interface's. */
+	assert_int_equal(got6("ask_xdp", 11, "2001:db8:11::5", SKEP_FIB_LOOKUP_SRC), BPF_FIB_LKUP_RET_SUCCESS);
+	inet_pton(AF_INET6, "2001:db8:2::99", ip.b);
+	assert_memory_equal(last.p.ipv6_src, ip.b, 16);
+	assert_int_equal(got6("ask_xdp", 12, "2001:db8:16::5", SKEP_FIB_LOOKUP_SRC), BPF_FIB_LKUP_RET_SUCCESS);
+	inet_pton(AF_INET6, "2001:db8:1::1", ip.b);
+	assert_memory_equal(last.p.ipv6_src, ip.b, 16);
 	/* A gateway of the other family. */
 	assert_int_equal(got4("ask_xdp", 11, "10.5.0.1", 0), BPF_FIB_LKUP_RET_SUCCESS);
 	assert_int_equal(last.p.family, AF_INET6);
