@@ -2,6 +2,22 @@
 /* Random programs: sequences that the JIT compiles to fewer instructions, as compilers spell them and nearly so. */
 #include "fuzz_gen.h"
 
+/* An element whose sign is extended by a pair of shifts, or nearly so. */
+static void gen_load_sign(struct gen *g)
+{
+	static const uint8_t loads[] = {INSN_LDXB, INSN_LDXH, INSN_LDXW, INSN_LDXDW};
+	uint32_t size = pick(g, 4), base = pick_dst(g), dst = chance(g, 20) ? base : pick_dst(g);
+	bool wide = chance(g, 50);
+	int n = MAX((wide ? 64 : 32) - (8 << (chance(g, 90) ? size : pick(g, 4))), 1);
+
+	load_buf(g, base);
+	build(&g->b, loads[size], dst, base, (int)pick(g, 400) - 200, 0);
+	build(&g->b, wide ? INSN_LSH64_K : INSN_LSH32_K, chance(g, 95) ? dst : pick_dst(g), 0, 0, n);
+	build(&g->b, chance(g, wide ? 95 : 5) ? INSN_ARSH64_K : INSN_ARSH32_K, dst, 0, 0, n);
+	if (base != dst)
+		set_random(g, base);
+}
+
 /* The pair of shifts that stands for an extension, or nearly so. */
 static void gen_shift_pair(struct gen *g)
 {
@@ -470,7 +486,7 @@ void gen_shape(struct gen *g)
 		{gen_and_not, 1},    {gen_rotate_early_copy, 1}, {gen_fields, 4},   {gen_update, 1},
 		{gen_switch, 1},     {gen_rotate_product, 1},    {gen_extend32, 2}, {gen_index, 2},
 		{gen_sum, 1},        {gen_rotate_any, 1},        {gen_rotate, 2},   {gen_zero_test, 3},
-		{gen_shift_pair, 1},
+		{gen_shift_pair, 1}, {gen_load_sign, 1},
 	};
 	uint32_t all = 0, n;
 

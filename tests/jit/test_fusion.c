@@ -560,6 +560,52 @@ static void loops_begin_on_a_line(void **state)
 	build_free(&b);
 }
 
+static void a_load_extends_its_sign_itself(void **state)
+{
+	static const struct {
+		uint8_t load, left, right;
+		int8_t n, m;
+		bool fused;
+	} pairs[] = {
+		{INSN_LDXB, INSN_LSH32_K, INSN_ARSH32_K, 24, 24, true},
+		{INSN_LDXH, INSN_LSH32_K, INSN_ARSH32_K, 16, 16, true},
+		{INSN_LDXB, INSN_LSH64_K, INSN_ARSH64_K, 56, 56, true},
+		{INSN_LDXH, INSN_LSH64_K, INSN_ARSH64_K, 48, 48, true},
+		{INSN_LDXW, INSN_LSH64_K, INSN_ARSH64_K, 32, 32, true},
+		{INSN_LDXB, INSN_LSH32_K, INSN_ARSH32_K, 24, 23, false},
+		{INSN_LDXB, INSN_LSH32_K, INSN_ARSH32_K, 16, 16, false},
+		{INSN_LDXB, INSN_LSH32_K, INSN_RSH32_K, 24, 24, false},
+		{INSN_LDXB, INSN_LSH64_K, INSN_ARSH32_K, 24, 24, false},
+		{INSN_LDXDW, INSN_LSH64_K, INSN_ARSH64_K, 32, 32, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		for (int reg = 0; reg < 10; reg += 3) { /* registers with and without a prefix, the base itself */
+			struct builder b = {0};
+			struct both p = {0};
+			uint32_t base = reg == 3 ? 3 : 1, load;
+
+			build(&b, INSN_MOV64_X, base, 1, 0, 0);
+			load = build(&b, (enum insn_op)pairs[i].load, (uint32_t)reg, base, 8, 0);
+			build(&b, (enum insn_op)pairs[i].left, (uint32_t)reg, 0, 0, pairs[i].n);
+			build(&b, (enum insn_op)pairs[i].right, (uint32_t)reg, 0, 0, pairs[i].m);
+			build(&b, INSN_MOV64_X, 0, (uint32_t)reg, 0, 0);
+			build(&b, INSN_EXIT, 0, 0, 0, 0);
+			assert_int_equal(both_make(&p, &b), 0);
+			assert_int_equal(code_size(&p, load + 1) + code_size(&p, load + 2) == 0, pairs[i].fused);
+			for (int v = 0; v < 256; v++) {
+				uint64_t mem[4] = {0, 0x0101010101010101 * (uint64_t)v, 0, 0};
+
+				run_all(&p, 0, 0, mem);
+				mem[1] = (uint64_t)v << 8 | 0x8000007f00000080;
+				run_all(&p, 0, 0, mem);
+			}
+			both_free(&p);
+			build_free(&b);
+		}
+	}
+}
+
 /* How often a constant of 32 bits stands in the code. */
 static uint32_t occurrences(const struct both *p, uint32_t imm)
 {
@@ -704,6 +750,7 @@ int main(void)
 		cmocka_unit_test(programs_that_cannot_end_early_are_called_directly),
 		cmocka_unit_test(look_ups_in_a_known_map_go_to_the_map),
 		cmocka_unit_test(loops_begin_on_a_line),
+		cmocka_unit_test(a_load_extends_its_sign_itself),
 		cmocka_unit_test(a_loops_end_stands_in_front_of_it_too),
 		cmocka_unit_test(an_end_with_calls_or_branches_stands_where_it_is),
 		cmocka_unit_test(a_choice_between_constants_is_no_jump),

@@ -460,6 +460,10 @@ static struct both odd_loop(const struct bpf_insn *insns, size_t n, int by)
 	{                                                                                                              \
 		.code = BPF_STX | (size) | BPF_MEM, .dst_reg = (base), .src_reg = (src), .off = (offset)               \
 	}
+#define JUMP_X(op, dst, src, offset)                                                                                   \
+	{                                                                                                              \
+		.code = BPF_JMP | (op) | BPF_X, .dst_reg = (dst), .src_reg = (src), .off = (offset)                    \
+	}
 #define ALU_X(op, dst, src)                                                                                            \
 	{                                                                                                              \
 		.code = BPF_ALU64 | (op) | BPF_X, .dst_reg = (dst), .src_reg = (src)                                   \
@@ -494,12 +498,20 @@ static void loops_that_are_something_else_are_left_alone(void **state)
 		 {LOAD(BPF_B, 4, 1, 0), ALU_X(BPF_ADD, 0, 4), STORE(BPF_B, 1, 0, 100)},
 		 3},
 		{"the element before", 1, {ALU_X(BPF_XOR, 0, 5), LOAD(BPF_B, 5, 1, 0)}, 2},
-		{"a helper",
+		{"a load that extends signs",
 		 1,
-		 {LOAD(BPF_B, 4, 1, 0),
-		  ALU_X(BPF_ADD, 0, 4),
-		  {.code = BPF_LDX | BPF_W | BPF_MEMSX, .dst_reg = 4, .src_reg = 1}},
+		 {{.code = BPF_LDX | BPF_B | BPF_MEMSX, .dst_reg = 4, .src_reg = 1}, ALU_X(BPF_ADD, 0, 4)},
+		 2},
+		{"a limit that is gathered",
+		 1,
+		 {JUMP_X(BPF_JLT, 1, 0, 4), LOAD(BPF_B, 4, 1, 0), ALU_X(BPF_ADD, 0, 4)},
 		 3},
+		{"a test for what is gathered",
+		 1,
+		 {LOAD(BPF_B, 4, 1, 0), JUMP_X(BPF_JEQ, 4, 0, 3), ALU_X(BPF_ADD, 0, 4)},
+		 3},
+		{"a test for what moves", 1, {LOAD(BPF_B, 4, 1, 0), JUMP_X(BPF_JEQ, 4, 1, 2)}, 2},
+		{"a test for more or less", 1, {LOAD(BPF_B, 4, 1, 0), JUMP_X(BPF_JGT, 4, 3, 2)}, 2},
 	};
 
 	fill();

@@ -8,6 +8,7 @@
  *     r = load; x op= r               op x, [mem]
  *     r = load; if x cond r goto      cmp x, [mem]; jcc     and the other way round, and with a constant
  *     r = load; s = load; either      as above, the loads the other way round
+ *     r = load; r <<= n; r s>>= n     movsx r, [mem]: a signed char, as compilers for older CPU versions spell it
  *
  * What is loaded, changed and stored again stays three instructions: as one it was no faster (bench/engine.c).
  *
@@ -133,6 +134,27 @@ static bool fuse_second(struct jx *j, uint32_t at, enum x86_width size, unsigned
 	return true;
 }
 
+/* What is sign-extended by a pair of shifts behind the load at @at: the load can do that itself. */
+static bool fuse_sign(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, struct x86_sib mem)
+{
+	const struct bpf_insn *left = &j->code->insns[at + 1], *right = left + 1;
+	unsigned op = jx_peek(j, at + 1);
+	enum x86_width w = op == INSN_LSH64_K ? W64 : W32;
+	int32_t n = 8 * ((int32_t)w - (int32_t)size);
+
+	if ((op != INSN_LSH64_K && op != INSN_LSH32_K) || n <= 0 ||
+	    jx_peek(j, at + 2) != (w == W64 ? INSN_ARSH64_K : INSN_ARSH32_K))
+		return false;
+	if (left->dst_reg != reg || right->dst_reg != reg || left->imm != n || right->imm != n)
+		return false;
+	if (w == W64)
+		emit_load_sib(&j->e, size, true, jx_reg(reg), mem);
+	else /* movsx to 32 bits */
+		emit_rsib(&j->e, W32, OP_0F | (size == W16 ? 0xbf : 0xbe), jx_reg(reg), mem);
+	j->next = at + 3;
+	return true;
+}
+
 bool jx_fuse_load(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, struct x86_sib mem)
 {
 	unsigned op = jx_peek(j, ++at);
@@ -140,6 +162,8 @@ bool jx_fuse_load(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, 
 
 	if (op == JX_NO_OP)
 		return false;
+	if (fuse_sign(j, at - 1, size, reg, mem))
+		return true;
 	m = &mem_ops[op];
 	if (!takes(j, at, size, reg, m))
 		return fuse_second(j, at, size, reg, mem);
