@@ -350,6 +350,11 @@ static void counters_of_every_kind_end_where_they_should(void **state)
 					if (forms[i].op != INSN_JNE64_X && forms[i].op != INSN_JNE32_X)
 						run(&p, at(0), (uint64_t)(200 + 30 * step), 200);
 				}
+				/* Signed comparisons that fail at once, and would not without the sign. */
+				if (insn_descs[forms[i].op].sym[0] == 's' &&
+				    (!low || (insn_descs[forms[i].op].code & 7) == BPF_JMP32))
+					run(&p, at(0), (uint64_t)(forms[i].down ? -5 : 5),
+					    (uint64_t)(forms[i].down ? 10 : -10));
 				both_free(&p);
 			}
 		}

@@ -68,22 +68,34 @@ static uint32_t find_end(const struct jx *j, uint32_t head, uint32_t back)
 	return back;
 }
 
+/* How many branches within the loop lead to the end that begins at @from. */
+static uint32_t branches_to(const struct jx *j, uint32_t head, uint32_t from)
+{
+	uint32_t n = 0;
+
+	for (uint32_t at = head; at < from; at++)
+		n += jumps_to(j, at, from);
+	return n;
+}
+
 bool jx_find_turn(const struct jx *j, uint32_t head, struct jx_turn *t)
 {
-	uint32_t back = 0;
+	uint32_t most = 0;
 
-	for (uint32_t at = head; at < j->fn->end && at - head < MAX_BODY; at++)
-		if (jumps_to(j, at, head))
-			back = at;
-	if (back <= head || j->ops[back] == INSN_GOTOL || j->ops[back] == INSN_MAY_GOTO)
-		return false;
-	*t = (struct jx_turn){.head = head, .end = back, .from = find_end(j, head, back)};
-	if (t->from == back)
-		return false;
-	for (uint32_t at = head; at < t->from; at++)
-		if (jumps_to(j, at, t->from))
-			return true;
-	return false;
+	/* An inner loop and the one around it may have the same head: the end that more lead to is the one to have in front. */
+	for (uint32_t back = head + 1; back < j->fn->end && back - head < MAX_BODY; back++) {
+		uint32_t from, n;
+
+		if (!jumps_to(j, back, head) || j->ops[back] == INSN_GOTOL || j->ops[back] == INSN_MAY_GOTO)
+			continue;
+		from = find_end(j, head, back);
+		n = from < back ? branches_to(j, head, from) : 0;
+		if (n > most) {
+			most = n;
+			*t = (struct jx_turn){.head = head, .end = back, .from = from};
+		}
+	}
+	return most > 0;
 }
 
 bool jx_emit_turn(struct jx *j, bool falls_in)
