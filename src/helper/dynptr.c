@@ -273,7 +273,8 @@ KFUNC(bpf_dynptr_copy)
 		return helper_result(-E2BIG);
 	if (!len)
 		return 0;
-	return helper_result(to->data && from->data ? frame_error(from, from_off, len) : -EINVAL);
+	/* Neither is null then: what is null reaches over nothing. */
+	return helper_result(frame_error(from, from_off, len));
 }
 
 KFUNC(bpf_dynptr_memset)

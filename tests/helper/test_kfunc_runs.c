@@ -111,7 +111,7 @@ static void a_dynptr_over_an_skb_reads_and_writes_the_frame(void **state)
 
 	run_data(obj, "skb_dynptr", NULL, 0);
 	EXPECT(obj, -EINVAL, 0, 64, 0, 12 << 8 | 13, 1, 0, 0, -EINVAL, 0, '2' << 24 | '1' << 16 | '0' << 8 | 19, 0, 200,
-	       0, /* cut */ 0, -EFAULT, 0, -EFAULT, 1, 1);
+	       0, /* cut */ 0, -EFAULT, 0, -EFAULT, 1, 1, -EFAULT, -EFAULT);
 	bpf_object__close(obj);
 }
 

@@ -85,6 +85,7 @@ static const struct run {
 	OVER("maps", "open_buffers", udp4),
 	OVER_BYTES("maps", "buffers_without_a_frame"),
 	OVER("maps", "callbacks", udp4),
+	OVER("maps", "dynptrs", udp4),
 	OVER("maps", "under_lock", udp4),
 	OVER("words", "numbers", udp4),
 	OVER("words", "formats", udp4),

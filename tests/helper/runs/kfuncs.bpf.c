@@ -330,6 +330,8 @@ SEC("tc") int skb_dynptr(struct __sk_buff *skb)
 	out[17] = bpf_dynptr_write(&d, 38, buf, 4, 0);
 	out[18] = !bpf_dynptr_slice(&d, 38, buf, 4);
 	out[19] = !bpf_dynptr_data(&d, 0, 4);
+	out[20] = bpf_dynptr_copy(&d, 38, &d, 39, 4);
+	out[21] = bpf_dynptr_memset(&d, 38, 4, 7);
 	return 0;
 }
 

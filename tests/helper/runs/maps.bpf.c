@@ -32,6 +32,11 @@ MAP(hash_by_cpu, BPF_MAP_TYPE_PERCPU_HASH, __u32, __u64, 2);
 MAP(locks, BPF_MAP_TYPE_ARRAY, __u32, struct locked, 1);
 MAP(prefixes, BPF_MAP_TYPE_LPM_TRIE, struct prefix, __u64, 2, __uint(map_flags, BPF_F_NO_PREALLOC););
 
+struct huge {
+	char bytes[1 << 24]; /* one more than a dynptr's size can say */
+};
+MAP(huge, BPF_MAP_TYPE_ARRAY, __u32, struct huge, 1);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, 2);
@@ -328,6 +333,27 @@ SEC("tc") int callbacks(struct __sk_buff *skb)
 	PATH(3, sum);
 	PATH(-EINVAL, bpf_for_each_map_elem(&array, add_value, &stop, 1));
 	PATH(0, bpf_for_each_map_elem(&grown, add_value, &stop, 0));
+	return DONE;
+}
+
+SEC("tc") int dynptrs(struct __sk_buff *skb)
+{
+	struct bpf_dynptr d;
+	struct huge *at;
+	__u32 key = 0;
+
+	at = bpf_map_lookup_elem(&huge, &key);
+	if (!at)
+		return 0;
+	PATH(-E2BIG, bpf_dynptr_from_mem(at->bytes, 1 << 24, 0, &d));
+	PATH(0, bpf_dynptr_from_mem(at->bytes, (1 << 24) - 1, 0, &d));
+	PATH(-EINVAL, bpf_dynptr_from_mem(at->bytes, 8, 1, &d));
+	PATH(-EINVAL, bpf_ringbuf_reserve_dynptr(&ring, 8, 1, &d));
+	bpf_ringbuf_discard_dynptr(&d, 0);
+	PATH(-E2BIG, bpf_ringbuf_reserve_dynptr(&ring, 1 << 24, 0, &d));
+	bpf_ringbuf_discard_dynptr(&d, 0);
+	PATH(-EINVAL, bpf_ringbuf_reserve_dynptr(&ring, 4096, 0, &d)); /* never */
+	bpf_ringbuf_discard_dynptr(&d, 0);
 	return DONE;
 }
 
