@@ -6,10 +6,12 @@
 #include "runs/expect.h"
 
 #include "bpf/caller.h"
+#include "helper/callstack.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -267,6 +269,25 @@ static void places_are_offsets_in_files_with_build_ids(void **state)
 	assert_memory_equal(&in_map[0], &want, sizeof(want));
 }
 
+/* Neither a file's, nor what the kernel itself brings, nor beyond a file's end. */
+static void places_that_are_in_no_file_stay_addresses(void **state)
+{
+	struct bpf_stack_build_id ids[4], none[4];
+
+	memset(ids, 0xff, sizeof(ids));
+	ids[0].ip = (uintptr_t)&ids;
+	ids[1].ip = getauxval(AT_SYSINFO_EHDR) + 0x100;
+	ids[2].ip = 0;
+	ids[3].ip = UINT64_MAX;
+	memset(none, 0, sizeof(none));
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		none[i].status = BPF_STACK_BUILD_ID_IP;
+		none[i].ip = ids[i].ip;
+	}
+	callstack_build_ids(ids, ARRAY_SIZE(ids));
+	assert_memory_equal(ids, none, sizeof(ids));
+}
+
 /* The C library is another file; where the offset points, the machine code is that at the address. */
 static void places_in_libraries_are_theirs(void **state)
 {
@@ -410,6 +431,7 @@ int main(int argc, char **argv)
 		STACK_TEST(a_stack_that_cannot_be_had_leaves_zeroes),
 		STACK_TEST(the_kernels_stack_is_not_to_be_had_in_a_hive),
 		STACK_TEST(places_are_offsets_in_files_with_build_ids),
+		cmocka_unit_test(places_that_are_in_no_file_stay_addresses),
 		STACK_TEST(places_in_libraries_are_theirs),
 		STACK_TEST(ids_lead_to_stacks),
 		STACK_TEST(an_id_is_refused_with_the_reason),

@@ -329,6 +329,47 @@ SEC("tc") int room(struct __sk_buff *skb)
 	return DONE;
 }
 
+/* What comes in is zero, whatever was there. */
+SEC("tc") int fresh_room(struct __sk_buff *skb)
+{
+	__u64 word = 1;
+
+	ROOM(0, 8, NET, 0);
+	PATH(0, bpf_skb_load_bytes(skb, 34, &word, 8));
+	PATH(0, word);
+	ROOM(0, 8, MAC, 0);
+	PATH(0, bpf_skb_load_bytes(skb, 14, &word, 8));
+	PATH(0, word);
+	ROOM(0, -8, MAC, 0);
+	ROOM(0, -8, NET, 0);
+	PATH(60, skb->len);
+	PATH(0, bpf_skb_change_head(skb, 16, 0));
+	PATH(0, bpf_skb_load_bytes(skb, 0, &word, 8));
+	PATH(0, word);
+	PATH(0, bpf_skb_load_bytes(skb, 8, &word, 8));
+	PATH(0, word);
+	PATH(0, bpf_skb_change_tail(skb, 92, 0));
+	PATH(0, bpf_skb_load_bytes(skb, 84, &word, 8));
+	PATH(0, word);
+	return DONE;
+}
+
+/* Room behind a header that is not all there: what is made up of it is zero. The kernel shows what is in its memory. */
+SEC("tc") int fresh_header(struct __sk_buff *skb)
+{
+	__u64 word = -1;
+
+	PATH(0, bpf_skb_store_bytes(skb, 20, &word, 8, 0));
+	PATH(0, bpf_skb_store_bytes(skb, 28, &word, 8, 0));
+	PATH(0, bpf_skb_change_tail(skb, 20, 0));
+	ROOM(0, 8, NET, 0);
+	PATH(28, skb->len);
+	PATH(0, bpf_skb_change_tail(skb, 50, 0));
+	PATH(0, bpf_skb_load_bytes(skb, 20, &word, 8));
+	PATH(0, word);
+	return DONE;
+}
+
 SEC("tc") int tunnel_room(struct __sk_buff *skb)
 {
 	ROOM(0, 48, MAC, L3_6 | L4_UDP);
@@ -478,6 +519,8 @@ SEC("tc") int tunnels(struct __sk_buff *skb)
 	PATH(0, opts[0]);
 	PATH(8, bpf_skb_get_tunnel_opt(skb, big, 12));
 	PATH(1, *(__u32 *)big);
+	PATH(0, bpf_skb_set_tunnel_key(skb, &key, size, 0)); /* another tunnel */
+	PATH(-ENOENT, bpf_skb_get_tunnel_opt(skb, opts, 8));
 	return DONE;
 }
 

@@ -131,6 +131,11 @@ SEC("tc") int traces(struct __sk_buff *skb)
 	PATH(-EINVAL, bpf_trace_printk(bad, sizeof(bad)));
 	PATH(-EINVAL, bpf_trace_printk(none, sizeof(none))); /* it has no end */
 	PATH(-EINVAL, bpf_trace_printk("%d%d%d%d", 9, 1, 2, 3)); /* of a fourth there is none */
+	PATH(-EINVAL, bpf_trace_printk("%sx", 4, words));
+	PATH(-EINVAL, bpf_trace_printk("%pksx", 6, words));
+	PATH(-EINVAL, bpf_trace_printk("%pM", 4, words));
+	PATH(-EINVAL, bpf_trace_printk("\x80", 2));
+	PATH(-EINVAL, bpf_trace_printk("%lld%", 6, 1)); /* nothing follows */
 	PATH(3, bpf_trace_vprintk(good_format, sizeof(good_format), words, 16));
 	PATH(2, bpf_trace_vprintk("ab", 3, NULL, 0));
 	PATH(-EINVAL, bpf_trace_vprintk(good_format, sizeof(good_format), words, 8));

@@ -22,6 +22,7 @@ SEC("xdp") int tail(struct xdp_md *xdp)
 {
 	char last = 1;
 
+	PATH(0, bpf_xdp_store_bytes(xdp, 63, &last, 1));
 	PATH(-EINVAL, bpf_xdp_adjust_tail(xdp, -51));
 	PATH(0, bpf_xdp_adjust_tail(xdp, -50));
 	PATH(14, bpf_xdp_get_buff_len(xdp));
