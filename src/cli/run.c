@@ -39,12 +39,21 @@ static const char help[] =
 	"command's\n"
 	"files, user, terminal, signals and exit code are its own.\n"
 	"\n"
+	"  --allow RULE[,RULE...] let the command reach these, and nothing else: names (*.example.org), addresses,\n"
+	"                         prefixes, each with ports (:80,443); host:PORT is this machine's loopback; "
+	"unix:PATH\n"
+	"                         leaves a Unix socket reachable (all others are covered)\n"
+	"  --deny RULE[,RULE...]  let it not reach these\n"
+	"  --policy FILE          rules from a file (docs/policy.md); --profile npm|pip|git|apt: ready-made ones\n"
+	"  --audit                refuse nothing, tell what would be refused\n"
+	"  --advise               print the policy that would allow exactly what was seen\n"
+	"  --print-policy         print the rules as a file, before the command starts or without one\n"
+	"  --violation-exit N     the exit code when something was refused\n"
 	"  --loopback PORT[,PORT...]|all  open ports of this machine's loopback, which the command reaches as the "
 	"name\n"
 	"                         'host' or 10.0.2.2 (PORT/tcp, PORT/udp: one protocol)\n"
 	"  --publish [ADDR:]PORT[:PORT][/udp]  let connections in: a port here to one of the command's\n"
 	"  --dns ADDR[:PORT]      ask this name server in place of the system's\n"
-	"  --unix PATH            leave a Unix socket of this machine reachable (all others are covered)\n"
 	"  --keep-fd N            leave an open file to the command (all others but 0, 1, 2 are closed)\n"
 	"  --mtu N                of the command's interface (default: 65520)\n"
 	"  --no-tap               use a veth pair although there is /dev/net/tun\n"
@@ -59,7 +68,8 @@ static const char help[] =
 	"executed.\n"
 	"\n"
 	"examples:\n"
-	"  skep run xdp-firewall -- curl https://example.org/\n"
+	"  skep run --allow registry.npmjs.org -- npm install\n"
+	"  skep run --advise -- pip install requests\n"
 	"  skep run fw.bpf.o count.bpf.o@10 -- npm install\n"
 	"  skep run --loopback 5432 --publish 8080 -- ./server\n";
 
@@ -68,6 +78,8 @@ struct run {
 	struct tree tree;
 	struct skep_hive *hive;
 	struct source sources[RUN_OBJECTS];
+	struct source firewall;
+	struct run_policy *policy;
 	struct net *net;
 	struct run_report *report;
 	int links[LINKS];
@@ -94,6 +106,14 @@ static int load_objects(struct run *r)
 	int err = source_hive(&base, r->args.interpret ? SOURCE_INTERPRET : 0);
 
 	r->hive = base.hive;
+	if (!err && r->args.policy.on) {
+		err = source_read(&r->firewall, "egress-firewall");
+		r->firewall.hive = r->hive;
+		err = err ? err : source_load(&r->firewall);
+		err = err ? err
+			  : run_policy_new(&r->args.policy, &r->firewall, &r->args.net, r->args.verbose, &r->policy);
+		run_policy_open(&r->args.policy, &r->args.net);
+	}
 	for (uint32_t i = 0; i < r->args.n_objects && !err; i++) {
 		struct source *s = &r->sources[i];
 
@@ -135,13 +155,22 @@ static int attach_program(struct run *r, const struct source *s, struct skep_pro
 	return EXIT_OK;
 }
 
-static int attach_all(struct run *r)
+static int attach_object(struct run *r, const struct source *s)
 {
 	int err = EXIT_OK;
 
-	for (uint32_t i = 0; i < r->args.n_objects; i++)
-		for (uint32_t j = 0; j < object_programs(r->sources[i].obj) && !err; j++)
-			err = attach_program(r, &r->sources[i], object_program_at(r->sources[i].obj, j));
+	for (uint32_t i = 0; i < object_programs(s->obj) && !err; i++)
+		err = attach_program(r, s, object_program_at(s->obj, i));
+	return err;
+}
+
+/* The firewall is first at its points: a program in front of it could end the chain, and with it the policy. */
+static int attach_all(struct run *r)
+{
+	int err = r->policy ? attach_object(r, &r->firewall) : EXIT_OK;
+
+	for (uint32_t i = 0; i < r->args.n_objects && !err; i++)
+		err = attach_object(r, &r->sources[i]);
 	return err;
 }
 
@@ -155,6 +184,8 @@ static int start_network(struct run *r)
 		return fail("%s", strerror(-err));
 	opts->hive = r->hive;
 	opts->tree = &r->tree;
+	if (r->policy)
+		opts->observers[opts->n_observers++] = run_policy_observer(r->policy);
 	opts->observers[opts->n_observers++] = run_report_observer(r->report);
 	return net_start(opts, &r->net, why, sizeof(why)) ? fail("%s", why) : EXIT_OK;
 }
@@ -299,6 +330,8 @@ static int run_command(struct run *r, int *status)
 	net_losses(r->net, &losses);
 	if (!r->args.quiet)
 		run_report_print(r->report, &losses, clock_ns(CLOCK_MONOTONIC) - start, r->args.json);
+	if (r->policy && run_policy_report(r->policy, r->args.quiet) && r->args.policy.violation_exit)
+		*status = W_EXITCODE(r->args.policy.violation_exit, 0);
 	return EXIT_OK;
 }
 
@@ -310,6 +343,8 @@ static void clean_up(struct run *r)
 	for (uint32_t i = 0; i < r->n_links; i++)
 		close(r->links[i]);
 	net_free(r->net);
+	run_policy_free(r->policy);
+	source_close(&r->firewall);
 	for (uint32_t i = 0; i < RUN_OBJECTS; i++)
 		source_close(&r->sources[i]);
 	skep_hive_free(r->hive);
@@ -325,8 +360,12 @@ static int run(const struct verb *verb, int argc, char **argv)
 	char why[TREE_WHY];
 	int status = 0, err = run_args_parse(verb, argc, argv, &r.args);
 
-	if (err)
+	if (!err && r.args.policy.print)
+		policy_print(&r.args.policy.policy, *r.args.command ? stderr : stdout);
+	if (err || !*r.args.command) {
+		policy_free(&r.args.policy.policy);
 		return err;
+	}
 	qsort(r.args.objects, r.args.n_objects, sizeof(r.args.objects[0]), by_priority);
 	find_terminal(&r);
 	err = take_signals(&r);
@@ -338,6 +377,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 		err = load_objects(&r);
 	err = err ? EXIT_OWN : run_command(&r, &status);
 	clean_up(&r);
+	policy_free(&r.args.policy.policy);
 	return err ? err : end_alike(&r, status);
 }
 

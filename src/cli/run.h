@@ -4,6 +4,7 @@
 #define SKEP_CLI_RUN_H
 
 #include "cli/cli.h"
+#include "cli/run_policy.h"
 #include "hook/net/net.h"
 
 enum { RUN_OBJECTS = 32, RUN_PRIORITY = 50 };
@@ -22,6 +23,7 @@ struct run_args {
 	int keep_fds[TREE_FDS];
 	const char *sockets[TREE_SOCKETS];
 	struct net_opts net; /* what the command line says of it */
+	struct policy_args policy;
 	const char *name; /* of the run's hive; NULL: run-PID */
 	bool quiet, json, verbose, interpret;
 };

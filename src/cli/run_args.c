@@ -13,20 +13,33 @@ enum {
 	OPT_MTU,
 	OPT_DNS,
 	OPT_KEEP_FD,
-	OPT_UNIX,
+	OPT_ALLOW,
+	OPT_DENY,
+	OPT_POLICY,
+	OPT_PROFILE,
+	OPT_AUDIT,
+	OPT_ADVISE,
+	OPT_PRINT_POLICY,
+	OPT_VIOLATION_EXIT,
 	OPT_LOOPBACK,
 	OPT_NAME,
 	OPT_NO_TAP,
-	OPT_NO_IPV6,
 	OPT_JSON,
-	OPT_INTERPRET
+	OPT_INTERPRET,
 };
 
 static const struct option options[] = {{"publish", required_argument, NULL, OPT_PUBLISH},
 					{"mtu", required_argument, NULL, OPT_MTU},
 					{"dns", required_argument, NULL, OPT_DNS},
 					{"keep-fd", required_argument, NULL, OPT_KEEP_FD},
-					{"unix", required_argument, NULL, OPT_UNIX},
+					{"allow", required_argument, NULL, OPT_ALLOW},
+					{"deny", required_argument, NULL, OPT_DENY},
+					{"policy", required_argument, NULL, OPT_POLICY},
+					{"profile", required_argument, NULL, OPT_PROFILE},
+					{"audit", no_argument, NULL, OPT_AUDIT},
+					{"advise", no_argument, NULL, OPT_ADVISE},
+					{"print-policy", no_argument, NULL, OPT_PRINT_POLICY},
+					{"violation-exit", required_argument, NULL, OPT_VIOLATION_EXIT},
 					{"loopback", required_argument, NULL, OPT_LOOPBACK},
 					{"name", required_argument, NULL, OPT_NAME},
 					{"no-tap", no_argument, NULL, OPT_NO_TAP},
@@ -176,8 +189,46 @@ static int parse_object(const struct verb *verb, char *text, struct run_args *a)
 	return EXIT_OK;
 }
 
+static int policy_said(const struct verb *verb, int err, const struct policy_error *why)
+{
+	return err ? misuse(verb, "%s", err == -ENOMEM ? strerror(ENOMEM) : why->text) : EXIT_OK;
+}
+
+/* The entries of --allow: unix:PATH is a socket that stays reachable, all others are rules of the policy. */
+static int parse_allow(const struct verb *verb, char *text, struct run_args *a)
+{
+	struct policy_error why;
+	char *rules = calloc(1, strlen(text) + 1), *to = rules, *next;
+	int err = EXIT_OK;
+
+	if (!rules)
+		return fail("%s", strerror(ENOMEM));
+	for (char *at = text; at && !err; at = next) {
+		next = strchr(at, ',');
+		if (next)
+			*next++ = 0;
+		if (strncmp(at, "unix:", 5)) {
+			to += sprintf(to, "%s%s", to == rules ? "" : ",", at);
+			continue;
+		}
+		if (at[5] != '/')
+			err = misuse(verb, "--allow %s: a socket's absolute path must follow", at);
+		else if (a->tree.n_sockets == TREE_SOCKETS)
+			err = misuse(verb, "--allow unix: %d sockets at most", TREE_SOCKETS);
+		else
+			a->sockets[a->tree.n_sockets++] = at + 5;
+	}
+	if (!err && to != rules) {
+		a->policy.on = true;
+		err = policy_said(verb, policy_parse_option(&a->policy.policy, true, "--allow", rules, &why), &why);
+	}
+	free(rules);
+	return err;
+}
+
 static int take_option(const struct verb *verb, int opt, char **argv, struct run_args *a)
 {
+	struct policy_error why;
 	uint64_t n;
 
 	switch (opt) {
@@ -206,12 +257,30 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 			return misuse(verb, "--keep-fd can be given %d times", TREE_FDS);
 		a->keep_fds[a->tree.n_keep_fds++] = (int)n;
 		return EXIT_OK;
-	case OPT_UNIX:
-		if (*optarg != '/')
-			return misuse(verb, "--unix %s: a socket's absolute path", optarg);
-		if (a->tree.n_sockets == TREE_SOCKETS)
-			return misuse(verb, "--unix can be given %d times", TREE_SOCKETS);
-		a->sockets[a->tree.n_sockets++] = optarg;
+	case OPT_ALLOW:
+		return parse_allow(verb, optarg, a);
+	case OPT_DENY:
+		a->policy.on = true;
+		return policy_said(verb, policy_parse_option(&a->policy.policy, false, "--deny", optarg, &why), &why);
+	case OPT_POLICY:
+		a->policy.on = true;
+		return policy_said(verb, policy_parse_file(&a->policy.policy, optarg, &why), &why);
+	case OPT_PROFILE:
+		a->policy.on = true;
+		return policy_said(verb, policy_parse_profile(&a->policy.policy, optarg, &why), &why);
+	case OPT_AUDIT:
+		a->policy.on = a->policy.policy.audit = true;
+		return EXIT_OK;
+	case OPT_ADVISE:
+		a->policy.on = a->policy.advise = true;
+		return EXIT_OK;
+	case OPT_PRINT_POLICY:
+		a->policy.on = a->policy.print = true;
+		return EXIT_OK;
+	case OPT_VIOLATION_EXIT:
+		if (!parse_count(optarg, 255, &n) || !n)
+			return misuse(verb, "--violation-exit %s: an exit code, 1 to 255", optarg);
+		a->policy.violation_exit = (int)n;
 		return EXIT_OK;
 	case OPT_LOOPBACK:
 		return parse_loopback(verb, optarg, &a->net);
@@ -246,9 +315,7 @@ int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_ar
 	dns_servers(&a->net.dns);
 	while (end < argc && strcmp(argv[end], "--"))
 		end++;
-	if (end + 1 >= argc)
-		return misuse(verb, "'--' and a command must follow, as in: skep run fw.bpf.o -- npm install");
-	a->command = argv + end + 1;
+	a->command = end < argc ? argv + end + 1 : argv + argc;
 	optind = 0;
 	while ((opt = getopt_long(end, argv, ":qv", options, NULL)) != -1) {
 		err = take_option(verb, opt, argv, a);
@@ -260,6 +327,9 @@ int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_ar
 		if (err)
 			return err;
 	}
+	/* --print-policy alone asks for nothing more. */
+	if (!*a->command && !a->policy.print)
+		return misuse(verb, "'--' and a command must follow, as in: skep run fw.bpf.o -- npm install");
 	a->tree.argv = a->command;
 	a->tree.keep_fds = a->keep_fds;
 	a->tree.sockets = a->sockets;

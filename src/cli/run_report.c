@@ -11,13 +11,14 @@
 
 enum { SHOWN = 20, ROWS = 65536 };
 
-/* Flows with one host and port by one process. */
+/* Flows with one host and port by processes of one name. */
 struct row {
 	struct in6_addr far;
 	uint16_t port;
 	uint8_t proto, family;
 	bool from_tree;
-	const struct task *task;
+	const struct task *task; /* the first of them */
+	bool several;
 	char name[256];
 	uint64_t flows, frames, bytes[FLOW_DIRS], dropped;
 	char why[96]; /* of the last drop */
@@ -43,6 +44,11 @@ void run_report_free(struct run_report *r)
 	free(r);
 }
 
+static bool same_program(const struct task *a, const struct task *b)
+{
+	return a == b || (a && b && !strcmp(a->comm, b->comm));
+}
+
 static struct row *row_of(struct run_report *r, const struct flow *f)
 {
 	/* The well-known side's port; the other one is any. */
@@ -55,9 +61,11 @@ static struct row *row_of(struct run_report *r, const struct flow *f)
 		struct row *x = &r->rows[i];
 
 		if (x->proto == f->key.proto && x->port == port && x->from_tree == f->from_tree &&
-		    x->task == f->owner.task && !memcmp(&x->far, &f->key.far, sizeof(x->far)) &&
-		    !strcmp(x->name, f->name))
+		    same_program(x->task, f->owner.task) && !memcmp(&x->far, &f->key.far, sizeof(x->far)) &&
+		    !strcmp(x->name, f->name)) {
+			x->several |= x->task && x->task->pid != f->owner.task->pid;
 			return x;
+		}
 	}
 	if (r->n == ROWS)
 		return NULL;
@@ -173,11 +181,17 @@ static void print_row(const struct row *x)
 		x->dropped ? paint(stderr, PAINT_OFF) : "", amount(out, x->bytes[FLOW_OUT]),
 		amount(in, x->bytes[FLOW_IN]), amount(n, x->flows), x->flows == 1 ? "flow" : "flows",
 		x->task ? x->task->comm : "?");
-	if (x->task)
+	if (x->task && !x->several)
 		fprintf(stderr, " (%u)", x->task->pid);
 	if (x->dropped)
 		fprintf(stderr, "  %s dropped: %s", amount(n, x->dropped), x->why);
 	fputc('\n', stderr);
+}
+
+/* The kernel's own: neighbours, groups. They are in every run. */
+static bool is_chatter(const struct row *x)
+{
+	return x->proto == IPPROTO_ICMPV6 && !x->dropped && !x->port && !x->task;
 }
 
 static void print_losses(const struct net_losses *l)
@@ -201,14 +215,20 @@ static void print_losses(const struct net_losses *l)
 void run_report_print(const struct run_report *r, const struct net_losses *losses, uint64_t ns, bool json)
 {
 	char a[32], b[32], c[32];
+	uint32_t shown = 0;
 
 	qsort(r->rows, r->n, sizeof(r->rows[0]), by_bytes);
 	fprintf(stderr, "%sskep run%s: %s flows, %s bytes out, %s in, %.1f s\n", paint(stderr, PAINT_BOLD),
 		paint(stderr, PAINT_OFF), amount(a, r->flows), amount(b, r->bytes[FLOW_OUT]),
 		amount(c, r->bytes[FLOW_IN]), (double)ns / 1e9);
-	for (uint32_t i = 0; i < r->n && i < SHOWN; i++)
-		print_row(&r->rows[i]);
-	if (r->n > SHOWN)
-		fprintf(stderr, "  ... and %u more\n", r->n - SHOWN);
+	for (uint32_t i = 0; i < r->n; i++)
+		if (is_chatter(&r->rows[i]))
+			continue;
+		else if (shown++ < SHOWN)
+			print_row(&r->rows[i]);
+	if (shown > SHOWN)
+		fprintf(stderr, "  ... and %u more\n", shown - SHOWN);
+	if (r->more)
+		fprintf(stderr, "  %s flows are not listed\n", number(a, r->more));
 	print_losses(losses);
 }

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/run_policy.h"
+
+#include "apps/egress.h"
+#include "apps/egress_fill.h"
+#include "base/util.h"
+#include "bpf/object.h"
+#include "bpf/seam.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { KINDS = 1024, CHAIN = 32, OWNERS = 4096, SHOWN = 50 };
+
+/* Events that are alike but for the time. */
+struct kind {
+	struct egress_event event;
+	const struct task *task;
+	uint64_t times;
+};
+
+struct run_policy {
+	const struct policy_args *args;
+	struct skep_hive *hive;
+	struct bpf_object *obj;
+	struct ring_buffer *ring;
+	int owners, stats;
+	bool live; /* refusals are told as they happen */
+	struct egress_advice *advice;
+	struct kind kinds[KINDS];
+	uint32_t n;
+	uint64_t refused, more; /* events; those that found no place in kinds */
+	/* Whose the sockets are that were seen last: direct-mapped by cookie. */
+	struct {
+		uint64_t cookie;
+		const struct task *task;
+	} tasks[OWNERS];
+};
+
+static int map_of(const struct run_policy *p, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(p->obj, name);
+}
+
+static const char *address(const uint8_t a[16], char buf[INET6_ADDRSTRLEN])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	bool v4 = !memcmp(a, mapped, sizeof(mapped));
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a + 12 : a, buf, INET6_ADDRSTRLEN);
+	return buf;
+}
+
+static const char *proto_text(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_ICMP ? "icmp" : "icmpv6";
+}
+
+/* "curl (12) < sh (10) < make (3)": who it was, and who made it. */
+static void print_task(FILE *f, const struct task *t)
+{
+	if (!t) {
+		fputs("an unknown process", f);
+		return;
+	}
+	fprintf(f, "%s (%u)", *t->cmdline ? t->cmdline : t->comm, t->pid);
+	for (t = t->parent; t; t = t->parent)
+		fprintf(f, " < %s (%u)", t->comm, t->pid);
+}
+
+static void print_event(const struct run_policy *p, FILE *f, const struct kind *k)
+{
+	const struct egress_event *e = &k->event;
+	char addr[INET6_ADDRSTRLEN];
+
+	if (e->query) {
+		fprintf(f, "look-up of %s", e->name);
+	} else {
+		fprintf(f, "%s %s", proto_text(e->proto), address(e->remote, addr));
+		if (e->remote_port)
+			fprintf(f, ":%u", e->remote_port);
+		if (*e->name)
+			fprintf(f, " (%s)", e->name);
+	}
+	/* What decided: a rule of the user's, what the program has of its own, or that nothing allowed it. */
+	if (e->policy_rule >= 0) {
+		fputs(": by ", f);
+		policy_print_rule(&p->args->policy, &p->args->policy.rules[e->policy_rule], f);
+	} else if (e->rule == EGRESS_RULE_DEFAULT) {
+		fprintf(f, ": %s", e->query || e->reason == EGRESS_BY_RULE ? "no rule allows it" : e->why);
+	} else {
+		fprintf(f, ": %s", e->rule_name ? e->rule_name : e->why);
+	}
+	fputs("; ", f);
+	print_task(f, k->task);
+}
+
+static bool alike(const struct kind *k, const struct egress_event *e, const struct task *t)
+{
+	const struct egress_event *x = &k->event;
+
+	if (k->task != t || x->verdict != e->verdict || x->reason != e->reason || x->rule != e->rule ||
+	    !x->query != !e->query || strcmp(x->name, e->name))
+		return false;
+	/* Of a look-up neither the server nor the type of record matters. */
+	return e->query || (x->proto == e->proto && x->remote_port == e->remote_port &&
+			    !memcmp(x->remote, e->remote, sizeof(e->remote)));
+}
+
+static int on_event(void *arg, void *data, size_t size)
+{
+	struct run_policy *p = arg;
+	struct egress_event e;
+	const struct task *task;
+	struct kind *k = NULL;
+
+	if (egress_event(data, size, &e))
+		return 0;
+	if (p->advice)
+		egress_advice_add(p->advice, &e);
+	if (e.verdict != EGRESS_REFUSED && e.verdict != EGRESS_WOULD_REFUSE)
+		return 0;
+	p->refused += e.verdict == EGRESS_REFUSED;
+	task = p->tasks[e.cookie % OWNERS].cookie == e.cookie ? p->tasks[e.cookie % OWNERS].task : NULL;
+	for (uint32_t i = 0; i < p->n && !k; i++)
+		if (alike(&p->kinds[i], &e, task))
+			k = &p->kinds[i];
+	if (k) {
+		k->times++;
+		return 0;
+	}
+	if (p->n == KINDS) {
+		p->more++;
+		return 0;
+	}
+	k = &p->kinds[p->n++];
+	*k = (struct kind){.event = e, .task = task, .times = 1};
+	if (p->live) {
+		fprintf(stderr, "skep: %s: ", e.verdict == EGRESS_REFUSED ? "refused" : "would be refused");
+		print_event(p, stderr, k);
+		fputc('\n', stderr);
+	}
+	return 0;
+}
+
+/* A flow begins: whose it is has to be known before its first frame is judged. */
+static void on_flow(void *arg, struct flow *f)
+{
+	struct run_policy *p = arg;
+	struct task_facts chain[CHAIN];
+	struct skep_hive *before;
+	uint32_t n = 0;
+
+	if (!f->owner.cookie)
+		return;
+	p->tasks[f->owner.cookie % OWNERS].cookie = f->owner.cookie;
+	p->tasks[f->owner.cookie % OWNERS].task = f->owner.task;
+	if (!p->args->policy.n_exes)
+		return;
+	for (const struct task *t = f->owner.task; t && n < CHAIN; t = t->parent) {
+		chain[n] = (struct task_facts){.pid = t->pid, .exe = t->exe, .cmdline = t->cmdline};
+		memcpy(chain[n++].comm, t->comm, sizeof(chain[0].comm));
+	}
+	before = seam_enter(p->hive);
+	egress_owner(&p->args->policy, p->owners, f->owner.cookie, chain, n);
+	seam_enter(before);
+}
+
+static void drain(void *arg)
+{
+	struct run_policy *p = arg;
+	struct skep_hive *before = seam_enter(p->hive);
+
+	ring_buffer__consume(p->ring);
+	seam_enter(before);
+}
+
+struct net_observer run_policy_observer(struct run_policy *p)
+{
+	return (struct net_observer){.flow = on_flow, .tick = drain, .arg = p};
+}
+
+void run_policy_open(const struct policy_args *args, struct net_opts *net)
+{
+	for (uint32_t i = 0; i < args->policy.n_rules; i++)
+		if (args->policy.rules[i].allow && args->policy.rules[i].target == POLICY_HOST)
+			net->open[net->n_open < NET_OPEN ? net->n_open++ : 0] = (struct net_open){0};
+}
+
+int run_policy_new(const struct policy_args *args, struct source *src, const struct net_opts *net, bool live,
+		   struct run_policy **out)
+{
+	struct run_policy *p = calloc(1, sizeof(*p));
+	struct skep_hive *before;
+	struct policy_error why = {""};
+	int err = p ? 0 : -ENOMEM;
+
+	if (err)
+		return fail("%s", strerror(-err));
+	p->args = args;
+	p->live = live;
+	p->hive = src->hive;
+	p->obj = object_libbpf(src->obj);
+	before = seam_enter(p->hive);
+	p->owners = map_of(p, "owners");
+	p->stats = map_of(p, "stats");
+	err = policy_fill(&args->policy, p->obj, &why);
+	for (uint32_t i = 0; i < net->n_publish && !err; i++)
+		err = egress_publish(p->obj, net->publish[i].udp ? POLICY_UDP : POLICY_TCP, net->publish[i].port);
+	p->ring = err ? NULL : ring_buffer__new(map_of(p, "events"), on_event, p, NULL);
+	seam_enter(before);
+	if (!err && !p->ring)
+		err = -errno;
+	if (!err && args->advise) {
+		p->advice = egress_advice_new();
+		err = p->advice ? 0 : -ENOMEM;
+	}
+	if (err) {
+		run_policy_free(p);
+		return fail("the policy: %s", *why.text ? why.text : strerror(-err));
+	}
+	*out = p;
+	return EXIT_OK;
+}
+
+void run_policy_free(struct run_policy *p)
+{
+	struct skep_hive *before;
+
+	if (!p)
+		return;
+	before = seam_enter(p->hive);
+	ring_buffer__free(p->ring);
+	seam_enter(before);
+	egress_advice_free(p->advice);
+	free(p);
+}
+
+/* Events that found the ring full. */
+static uint64_t lost(const struct run_policy *p)
+{
+	int cpus = libbpf_num_possible_cpus();
+	AUTO_FREE struct egress_stats *stats = calloc((size_t)MAX(cpus, 1), sizeof(*stats));
+	uint32_t zero = 0;
+	uint64_t sum = 0;
+
+	if (stats && cpus > 0 && !bpf_map_lookup_elem(p->stats, &zero, stats))
+		for (int i = 0; i < cpus; i++)
+			sum += stats[i].lost_events;
+	return sum;
+}
+
+uint64_t run_policy_report(struct run_policy *p, bool quiet)
+{
+	struct skep_hive *before = seam_enter(p->hive);
+	uint64_t gone;
+	char n[32];
+
+	ring_buffer__consume(p->ring);
+	gone = lost(p);
+	seam_enter(before);
+	if (!quiet && p->n)
+		fprintf(stderr, "%sskep run%s: %s\n", paint(stderr, PAINT_BOLD), paint(stderr, PAINT_OFF),
+			p->refused ? "refused by the policy" : "would be refused by the policy");
+	for (uint32_t i = 0; !quiet && i < p->n && i < SHOWN; i++) {
+		fprintf(stderr, "  %s", paint(stderr, PAINT_RED));
+		print_event(p, stderr, &p->kinds[i]);
+		fputs(paint(stderr, PAINT_OFF), stderr);
+		if (p->kinds[i].times > 1)
+			fprintf(stderr, "; %s times", number(n, p->kinds[i].times));
+		fputc('\n', stderr);
+	}
+	if (!quiet && p->n > SHOWN)
+		fprintf(stderr, "  ... and %u more\n", p->n - SHOWN);
+	if (!quiet && (p->more || gone))
+		fprintf(stderr, "  %s refusals are not listed\n", number(n, p->more + gone));
+	if (p->advice) {
+		fprintf(stderr, "%sskep run%s: the policy that allows what was seen, and nothing else:\n\n",
+			paint(stderr, PAINT_BOLD), paint(stderr, PAINT_OFF));
+		egress_advice_print(p->advice, stderr);
+	}
+	return p->refused;
+}
