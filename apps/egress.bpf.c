@@ -36,6 +36,7 @@
  */
 #include "egress_dns.bpf.h"
 #include "egress_maps.bpf.h"
+#include "egress_name.bpf.h"
 #include "egress_packet.bpf.h"
 #include "egress_reply.bpf.h"
 #include "egress_rules.bpf.h"
@@ -200,6 +201,12 @@ static __always_inline int known_flow(struct __sk_buff *skb, struct work *w, con
 		return answer_refused(skb);
 	}
 	flow->last_ns = p->now;
+	if (flow->check) {
+		int verdict = check_segment(skb, w, c, flow);
+
+		if (verdict != TC_ACT_UNSPEC)
+			return verdict;
+	}
 	count(flow->rule, 0, p->len);
 	return TC_ACT_UNSPEC;
 }
@@ -320,6 +327,10 @@ int egress_in(struct __sk_buff *skb)
 
 	if (!c || !w)
 		return TC_ACT_SHOT;
+	if (skb->mark == EGRESS_OWN_REPLY) {
+		skb->mark = 0;
+		return TC_ACT_UNSPEC;
+	}
 	/* What cannot be read is the receiver's to judge. */
 	if (read_packet(skb, 1) != PARSED || !w->p.version || w->p.later_fragment)
 		return TC_ACT_UNSPEC;

@@ -28,7 +28,6 @@ enum {
 	DNS_IN = 1,
 	MAX_RECORDS = 64,
 	MAX_LABELS = 128,
-	NAME_BUFFER = 256,
 };
 
 struct dns_header {

@@ -16,6 +16,18 @@ enum { GO_ON, STOP };
 enum {
 	MESSAGE_MAX = 12 + 256 + 4, /* as much of a DNS message as has its question */
 	BODY_MAX = 512,
+	NAME_BUFFER = 256,
+	SEGMENT_BUFFER = 2048, /* as much of an HTTP request is searched for its Host */
+};
+
+/* What a segment says about the host that is meant. */
+enum {
+	NAMED_NOTHING, /* nothing, and it could have, or it is of no kind that does */
+	NAMED_IN_TLS,
+	NAMED_IN_HTTP,
+	NAMED_LATER, /* in the next segment */
+	NAMED_BADLY, /* it cannot be read as far as it should */
+	NAMED_WRONGLY, /* more than one host, or what is no name */
 };
 
 /* What the headers of this frame say, as numbers: packet pointers do not outlive a helper. Ports in host order. */
@@ -45,6 +57,17 @@ struct known {
 	__u32 allow_rule, deny_rule;
 };
 
+/* A request of HTTP/1 while it is read. */
+struct request {
+	__u32 line, column, spaces;
+	__u32 matched; /* letters of "host:"; in the first line: the target has begun */
+	__u32 host_len, hosts;
+	__u32 found;
+	__u8 in_host; /* 1: its name, 2: behind it */
+	__u8 host_ended;
+	__u8 last;
+};
+
 /* A frame at a time; one a CPU. */
 struct work {
 	struct packet p;
@@ -60,7 +83,10 @@ struct work {
 	__u32 shown_len; /* of the name that goes into events */
 	__u8 shown[EGRESS_NAME_SHOWN];
 	__u8 text[MESSAGE_MAX + 16]; /* bytes of a message */
-	__u8 host[256]; /* a name as it was read */
+	__u8 host[NAME_BUFFER]; /* a name as it was read */
+	__u32 skip, left; /* of a hello that goes on, as in struct egress_flow */
+	struct request request;
+	__u8 segment[SEGMENT_BUFFER];
 	__u8 mac[16];
 	__u8 ip[40];
 	__u8 body[BODY_MAX];

@@ -17,6 +17,8 @@
 
 enum { QUOTED_MAX = 128, TCP_URG = 32 };
 
+enum { EGRESS_OWN_REPLY = 0x65677265 }; /* a mark: "egre" */
+
 static __always_inline __u16 folded(__u64 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -125,6 +127,9 @@ __noinline int reply(struct __sk_buff *skb, __u32 proto, __u32 len, __u32 sum_at
 		return TC_ACT_SHOT;
 	if (bpf_skb_store_bytes(skb, head, w->body, len, BPF_F_INVALIDATE_HASH))
 		return TC_ACT_SHOT;
+	/* What goes back in passes tc/ingress, which takes the mark off. Frames that come by the interface have none. */
+	if (flags & BPF_F_INGRESS)
+		skb->mark = EGRESS_OWN_REPLY;
 	return bpf_redirect(skb->ifindex, flags);
 }
 
