@@ -378,6 +378,23 @@ static void gen_update(struct gen *g)
 	if (base == reg)
 		return;
 	load_buf(g, base);
+	if (chance(g, 40)) {
+		/* An element of an array, whose index is gone then or not. */
+		uint32_t index = pick_dst(g), sum = pick_dst(g);
+
+		if (index == base || sum == base || sum == index)
+			return;
+		build(&g->b, INSN_AND64_K, index, 0, 0, 255);
+		if (chance(g, 70))
+			build(&g->b, INSN_LSH64_K, index, 0, 0, 1 + (int)pick(g, 3));
+		build(&g->b, INSN_MOV64_X, sum, base, 0, 0);
+		build(&g->b, INSN_ADD64_X, sum, index, 0, 0);
+		if (chance(g, 70))
+			reg = index;
+		base = sum;
+		if (reg == base)
+			return;
+	}
 	build(&g->b, plain_loads[size], reg, base, off, 0);
 	build(&g->b, d->op, chance(g, 95) ? reg : pick_dst(g), d->src == FORM_READ ? pick_src(g) : 0, 0,
 	      d->imm == FORM_IMM ? (int)pick(g, 300) - 150 : 0);

@@ -560,6 +560,59 @@ static void loops_begin_on_a_line(void **state)
 	build_free(&b);
 }
 
+/* An element of an array of u32 (or of @size) is loaded into @reg, changed and stored; r3 is the index, r1 the array. */
+static struct both update_program(int size, enum insn_op op, uint32_t reg, bool wanted, int32_t imm, uint32_t *load)
+{
+	static const uint8_t loads[] = {INSN_LDXB, INSN_LDXH, INSN_LDXW, INSN_LDXDW};
+	static const uint8_t stores[] = {INSN_STXB, INSN_STXH, INSN_STXW, INSN_STXDW};
+	struct builder b = {0};
+	struct both p = {0};
+
+	build(&b, INSN_MOV64_X, 3, 2, 0, 0);
+	build(&b, INSN_AND64_K, 3, 0, 0, 1);
+	build(&b, INSN_LSH64_K, 3, 0, 0, 2);
+	build(&b, INSN_MOV64_X, 4, 1, 0, 0);
+	build(&b, INSN_ADD64_X, 4, 3, 0, 0);
+	*load = build(&b, (enum insn_op)loads[size], reg, 4, 8, 0);
+	build(&b, op, reg, insn_descs[op].src == FORM_READ ? 2 : 0, 0, insn_descs[op].imm == FORM_IMM ? imm : 0);
+	build(&b, (enum insn_op)stores[size], 4, reg, 8, 0);
+	build(&b, INSN_MOV64_X, 0, wanted ? reg : 2, 0, 0);
+	build(&b, INSN_EXIT, 0, 0, 0, 0);
+	assert_int_equal(both_make(&p, &b), 0);
+	build_free(&b);
+	return p;
+}
+
+static void a_counter_in_memory_is_one_instruction(void **state)
+{
+	static const struct {
+		uint8_t op;
+		bool narrow;
+	} ops[] = {{INSN_ADD64_K, false}, {INSN_ADD32_K, true}, {INSN_ADD64_X, false}, {INSN_ADD32_X, true},
+		   {INSN_SUB64_X, false}, {INSN_OR64_K, false}, {INSN_AND32_X, true},  {INSN_XOR64_X, false}};
+	static const int32_t imms[] = {1, -1, 127, 128, -129, 300, 0x12345678};
+
+	for (size_t o = 0; o < ARRAY_SIZE(ops); o++) {
+		for (size_t k = 0; k < ARRAY_SIZE(imms) * 4 * 2 * 2; k++) {
+			int size = (int)(k & 3);
+			uint32_t reg = k & 4 ? 3 : 5, load; /* the index itself, or not */
+			bool wanted = k & 8;
+			int32_t imm = imms[k / 16];
+			struct both p = update_program(size, (enum insn_op)ops[o].op, reg, wanted, imm, &load);
+			bool slow = size == 1 && insn_descs[ops[o].op].imm == FORM_IMM && imm != (int8_t)imm;
+
+			assert_int_equal(!code_size(&p, load + 1) && !code_size(&p, load + 2),
+					 !wanted && !slow && !(size == 3 && ops[o].narrow));
+			for (uint64_t v = 0; v < 4; v++) {
+				uint64_t mem[4] = {1, 0xfffffffffffffffe + v, 0x7fffff7fff7f7f00 + (v << 7), v};
+
+				run_all(&p, 0, v | v << 40, mem);
+			}
+			both_free(&p);
+		}
+	}
+}
+
 static void a_load_extends_its_sign_itself(void **state)
 {
 	static const struct {
@@ -750,6 +803,7 @@ int main(void)
 		cmocka_unit_test(programs_that_cannot_end_early_are_called_directly),
 		cmocka_unit_test(look_ups_in_a_known_map_go_to_the_map),
 		cmocka_unit_test(loops_begin_on_a_line),
+		cmocka_unit_test(a_counter_in_memory_is_one_instruction),
 		cmocka_unit_test(a_load_extends_its_sign_itself),
 		cmocka_unit_test(a_loops_end_stands_in_front_of_it_too),
 		cmocka_unit_test(an_end_with_calls_or_branches_stands_where_it_is),

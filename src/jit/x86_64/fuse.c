@@ -332,7 +332,7 @@ static bool fuse_and_not(struct jx *j, const struct bpf_insn *in, enum x86_width
 	    inv->dst_reg != a || inv->imm != -1)
 		return false;
 	op = jx_peek(j, at);
-	if (op == INSN_LDXW || op == INSN_LDXDW) {
+	if ((op == INSN_LDXW || op == INSN_LDXDW) && !jx_is_update(j, at)) {
 		size = op == INSN_LDXW ? W32 : W64;
 		join = load + 1;
 		op = jx_peek(j, ++at);

@@ -10,7 +10,7 @@
  *     r = load; s = load; either      as above, the loads the other way round
  *     r = load; r <<= n; r s>>= n     movsx r, [mem]: a signed char, as compilers for older CPU versions spell it
  *
- * What is loaded, changed and stored again stays three instructions: as one it was no faster (bench/engine.c).
+ *     r = load; r op= x; store r      op [mem], x           to where it came from: a counter
  *
  * The rules of fuse.c hold. An operation as wide as the load, or narrower (the low bytes come first in memory), sees what it would have
  * seen; a wider one would want the zeroes above.
@@ -40,6 +40,36 @@ static const struct mem_op mem_ops[INSN_OP_COUNT] = {
 #undef ALU
 #undef JUMP
 /* clang-format on */
+
+/* What changes a value in memory. */
+struct update_op {
+	uint8_t alu;
+	uint8_t width; /* 0: nothing of the kind */
+	bool takes_reg;
+};
+
+/* clang-format off */
+#define UPDATE(name, alu) \
+	[INSN_##name##64_X] = {alu, W64, true}, [INSN_##name##32_X] = {alu, W32, true}, \
+	[INSN_##name##64_K] = {alu, W64, false}, [INSN_##name##32_K] = {alu, W32, false}
+
+static const struct update_op update_ops[INSN_OP_COUNT] = {
+	UPDATE(ADD, ALU_ADD), UPDATE(SUB, ALU_SUB), UPDATE(OR, ALU_OR), UPDATE(AND, ALU_AND), UPDATE(XOR, ALU_XOR),
+};
+#undef UPDATE
+/* clang-format on */
+
+/* The size of a plain load, 0 for other operations. */
+static unsigned load_size(unsigned op)
+{
+	return op == INSN_LDXB ? W8 : op == INSN_LDXH ? W16 : op == INSN_LDXW ? W32 : op == INSN_LDXDW ? W64 : 0;
+}
+
+/* The same of a plain store of a register. */
+static unsigned store_size(unsigned op)
+{
+	return op == INSN_STXB ? W8 : op == INSN_STXH ? W16 : op == INSN_STXW ? W32 : op == INSN_STXDW ? W64 : 0;
+}
 
 /* Whether a comparison of @size zero-extended bytes with @imm is one of that many bytes, the operation being @width wide. */
 static bool compares(enum x86_width size, enum x86_width width, uint8_t cc, int32_t imm)
@@ -102,10 +132,39 @@ static void take(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, s
 	jx_branch(j, (enum x86_cond)m->op, jx_target(at, in->off));
 }
 
-/* The size of a plain load, 0 for other operations. */
-static unsigned load_size(unsigned op)
+bool jx_is_update(const struct jx *j, uint32_t at)
 {
-	return op == INSN_LDXB ? W8 : op == INSN_LDXH ? W16 : op == INSN_LDXW ? W32 : op == INSN_LDXDW ? W64 : 0;
+	const struct bpf_insn *load = &j->code->insns[at], *in = load + 1, *store = load + 2;
+	enum x86_width size = (enum x86_width)load_size(j->ops[at]);
+	unsigned op = size ? jx_peek(j, at + 1) : JX_NO_OP, reg = load->dst_reg;
+	const struct update_op *u;
+
+	if (op == JX_NO_OP || jx_peek(j, at + 2) == JX_NO_OP || reg == load->src_reg)
+		return false;
+	u = &update_ops[op];
+	if (!u->width || in->dst_reg != reg || (size == W64 && u->width != W64))
+		return false;
+	if (u->takes_reg) {
+		if (in->src_reg == reg)
+			return false;
+	} else if (size == W16 && in->imm != (int8_t)in->imm) {
+		return false;
+	}
+	return store_size(j->ops[at + 2]) == size && store->dst_reg == load->src_reg && store->src_reg == reg &&
+	       store->off == load->off && jx_dead(j, at + 3, reg);
+}
+
+/* Compiles the update at @at. The low bytes of a result depend on nothing above them, so it is done in the size of the memory. */
+static void update(struct jx *j, uint32_t at, enum x86_width size, struct x86_sib mem)
+{
+	const struct bpf_insn *in = &j->code->insns[at + 1];
+	const struct update_op *u = &update_ops[j->ops[at + 1]];
+
+	if (u->takes_reg)
+		emit_rsib(&j->e, size, (uint32_t)u->alu << 3 | (size != W8), jx_reg(in->src_reg), mem);
+	else
+		emit_alu_sib_imm(&j->e, size, (enum x86_alu)u->alu, mem, in->imm);
+	j->next = at + 3;
 }
 
 /*
@@ -121,8 +180,8 @@ static bool fuse_second(struct jx *j, uint32_t at, enum x86_width size, unsigned
 	const struct mem_op *m;
 	bool both;
 
-	if (op == JX_NO_OP || load->dst_reg == reg || load->src_reg == reg || written == mem.base ||
-	    written == mem.index)
+	if (op == JX_NO_OP || jx_is_update(j, at) || load->dst_reg == reg || load->src_reg == reg ||
+	    written == mem.base || written == mem.index)
 		return false;
 	m = &mem_ops[op];
 	both = m->how == MEM_JUMP_X && size == second && size < W32 && m->op != CC_G && m->op != CC_GE &&
@@ -162,6 +221,10 @@ bool jx_fuse_load(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, 
 
 	if (op == JX_NO_OP)
 		return false;
+	if (jx_is_update(j, at - 1)) {
+		update(j, at - 1, size, mem);
+		return true;
+	}
 	if (fuse_sign(j, at - 1, size, reg, mem))
 		return true;
 	m = &mem_ops[op];

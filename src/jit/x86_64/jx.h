@@ -266,6 +266,12 @@ bool jx_fuse_add(struct jx *j, const struct bpf_insn *in); /* dst += src, 64 bit
 bool jx_fuse_load(struct jx *j, uint32_t at, enum x86_width size, unsigned reg, struct x86_sib mem);
 
 /*
+ * fuse_mem.c: whether instruction @at loads what the two behind it change and store again to the same place, and nobody asks for the register
+ * then. If so, they are compiled as one, and the register is not loaded.
+ */
+bool jx_is_update(const struct jx *j, uint32_t at);
+
+/*
  * sink.c: BPF register @reg is about to become the sum @mem, before instruction @at.
  * Return: true when the accesses that use it will compute it, and nothing is to be done.
  */

@@ -75,6 +75,12 @@ static uint32_t last_use(const struct jx *j, uint32_t at, unsigned reg, uint16_t
 			return 0;
 		if (j->ops[at] == JX_NO_OP)
 			continue;
+		if (jx_is_update(j, at) && j->code->insns[at].src_reg == reg && !(j->effects[at + 1].reads & bit)) {
+			/* One instruction, which leaves the register that it loads alone. */
+			at += 2;
+			last = at;
+			continue;
+		}
 		if (is_base(j, at, reg))
 			last = at;
 		else if (j->effects[at].reads & bit)
