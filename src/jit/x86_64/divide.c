@@ -55,12 +55,14 @@ static void emit_by_zero(struct emit *e, unsigned how, enum x86_width w, enum x8
  * For an N-bit n and 2^(l-1) < d < 2^l, n / d is n * M >> (N + l) with M = ceil(2^(N + l) / d), for the
  * error that rounding M up makes is too small to matter then. That M has N + 1 bits. Often one
  * bit less will do: M = ceil(2^(N + l - 1) / d), when M * d exceeds that power by no more
- * than 2^(l - 1). Otherwise the highest bit is left out of @factor and added for at run time.
+ * than 2^(l - 1). Otherwise, if d is even, n is first shifted as far as d can be: the dividend has fewer bits then, and what M = ceil(2^(N + l - 1) / d)
+ * may exceed is twice as much or more, which it never does. Else the highest bit is left out of @factor and added for at run time.
  *
  * Source: Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994.
  */
 struct reciprocal {
 	uint64_t factor; /* M, without its highest bit when @add */
+	uint8_t before; /* shift of the dividend */
 	uint8_t shift; /* of the upper N bits of the product: l - 1, or after the addition */
 	bool add;
 };
@@ -74,6 +76,18 @@ static struct reciprocal reciprocal_of(uint32_t d, enum x86_width w)
 
 	if (m * d - power <= (unsigned __int128)1 << (l - 1))
 		return (struct reciprocal){.factor = (uint64_t)m, .shift = (uint8_t)(l - 1)};
+	if (!(d & 1)) {
+		unsigned before = (unsigned)__builtin_ctz(d);
+
+		/* M of the odd part: its l is less by as much as the power is. */
+		d >>= before;
+		power >>= before;
+		return (struct reciprocal){
+			.factor = (uint64_t)((power + d - 1) / d),
+			.before = (uint8_t)before,
+			.shift = (uint8_t)(l - before - 1),
+		};
+	}
 	m = (power * 2 + d - 1) / d;
 	return (struct reciprocal){
 		.factor = w == W64 ? (uint64_t)m : (uint32_t)m,
@@ -103,26 +117,39 @@ static void emit_reciprocal(struct emit *e, enum x86_width w, struct reciprocal 
 		emit_shift_ri(e, w, SHIFT_SHR, high, r.shift);
 }
 
-/* n = n - quotient * d, the remainder. */
-static void emit_remainder(struct emit *e, enum x86_width w, enum x86_reg n, enum x86_reg quotient, int32_t d)
+/* dst = dst - quotient * d, the remainder. */
+static void emit_remainder(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg quotient, int32_t d)
 {
 	emit_imul_rri(e, w, quotient, quotient, d);
-	emit_alu_rr(e, w, ALU_SUB, n, quotient);
+	emit_alu_rr(e, w, ALU_SUB, dst, quotient);
+}
+
+/* dst = the dividend @n as the multiplication wants it. */
+static void emit_dividend(struct emit *e, enum x86_width w, struct reciprocal r, enum x86_reg dst, enum x86_reg n)
+{
+	if (dst != n || w == W32)
+		emit_mov_rr(e, w, dst, n);
+	if (r.before)
+		emit_shift_ri(e, w, SHIFT_SHR, dst, r.before);
 }
 
 /* dst = dst / d or dst % d in 32 bits: the product fits a register. */
 static void emit_divide32_k(struct emit *e, unsigned how, enum x86_reg dst, int32_t d)
 {
 	struct reciprocal r = reciprocal_of((uint32_t)d, W32);
+	bool in_place = !r.add && !(how & DIV_MOD);
+	enum x86_reg high = in_place ? dst : R11;
 
-	emit_mov_rr(e, W32, R9, dst);
+	emit_dividend(e, W32, r, in_place ? dst : R9, dst);
 	emit_mov_imm(e, R11, r.factor);
-	emit_imul_rr(e, W64, R11, R9);
-	emit_shift_ri(e, W64, SHIFT_SHR, R11, 32);
-	emit_reciprocal(e, W32, r, R11, R9, R10);
+	emit_imul_rr(e, W64, high, in_place ? R11 : R9);
+	emit_shift_ri(e, W64, SHIFT_SHR, high, r.add ? 32 : 32 + r.shift);
+	if (r.add)
+		emit_reciprocal(e, W32, r, R11, R9, R10);
 	if (how & DIV_MOD)
-		emit_remainder(e, W32, R9, R11, d);
-	emit_mov_rr(e, W32, dst, how & DIV_MOD ? R9 : R11);
+		emit_remainder(e, W32, dst, R11, d);
+	else if (!in_place)
+		emit_mov_rr(e, W32, dst, R11);
 }
 
 /* The same in 64 bits: mul leaves the upper half of the product in rdx, and r0 and r3 wait as in emit_divide(). */
@@ -134,8 +161,7 @@ static void emit_divide64_k(struct emit *e, unsigned how, enum x86_reg dst, int3
 
 	emit_mov_rr(e, W64, R9, RAX);
 	emit_mov_rr(e, W64, R10, RDX);
-	if (dst != RAX)
-		emit_mov_rr(e, W64, RAX, dst);
+	emit_dividend(e, W64, r, RAX, dst);
 	emit_mov_imm(e, R11, r.factor);
 	emit_unary(e, W64, UNARY_MUL, R11);
 	emit_reciprocal(e, W64, r, RDX, n, R11);
@@ -146,6 +172,31 @@ static void emit_divide64_k(struct emit *e, unsigned how, enum x86_reg dst, int3
 	if (dst != RAX)
 		emit_mov_rr(e, W64, RAX, R9);
 	if (dst != RDX)
+		emit_mov_rr(e, W64, RDX, R10);
+}
+
+/* The same with BMI2, whose mulx wants nothing but one factor in rdx. @keep: r3 must be kept, unless it is the destination. */
+static void emit_divide64_k_mulx(struct emit *e, unsigned how, enum x86_reg dst, int32_t d, bool keep)
+{
+	struct reciprocal r = reciprocal_of((uint32_t)d, W64);
+	enum x86_reg n = dst;
+
+	keep &= dst != RDX;
+	if (dst == RDX && r.before) {
+		emit_mov_rr(e, W64, R10, RDX);
+		n = R10;
+	} else if (keep) {
+		emit_mov_rr(e, W64, R10, RDX);
+	}
+	emit_dividend(e, W64, r, RDX, dst);
+	emit_mov_imm(e, R11, r.factor);
+	emit_mulx(e, R11, R9, R11);
+	emit_reciprocal(e, W64, r, R11, n, R9);
+	if (how & DIV_MOD)
+		emit_remainder(e, W64, n, R11, d);
+	if (how & DIV_MOD ? n != dst : true)
+		emit_mov_rr(e, W64, dst, how & DIV_MOD ? n : R11);
+	if (keep)
 		emit_mov_rr(e, W64, RDX, R10);
 }
 
@@ -174,6 +225,8 @@ void jx_div_k(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_widt
 			emit_shift_ri(e, w, SHIFT_SHR, dst, (uint8_t)__builtin_ctz((unsigned)imm));
 	} else if (w == W32) {
 		emit_divide32_k(e, a, dst, imm);
+	} else if (j->features & JIT_FEATURE_BMI2) {
+		emit_divide64_k_mulx(e, a, dst, imm, !jx_dead(j, j->next, BPF_REG_3));
 	} else {
 		emit_divide64_k(e, a, dst, imm);
 	}

@@ -127,6 +127,21 @@ void emit_shiftx(struct emit *e, enum x86_width w, enum x86_shift op, enum x86_r
 	emit_end(e, p);
 }
 
+void emit_mulx(struct emit *e, enum x86_reg high, enum x86_reg low, enum x86_reg src)
+{
+	uint8_t *p = emit_begin(e);
+
+	if (!p)
+		return;
+	/* VEX as above, prefix F2, opcode F6. */
+	*p++ = 0xc4;
+	*p++ = (uint8_t)((high < R8) << 7 | 1 << 6 | (src < R8) << 5 | 2);
+	*p++ = (uint8_t)(1 << 7 | (~low & 15) << 3 | 3);
+	*p++ = 0xf6;
+	*p++ = (uint8_t)(0xc0 | (high & 7) << 3 | (src & 7));
+	emit_end(e, p);
+}
+
 void emit_andn(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg inverted, enum x86_reg src)
 {
 	uint8_t *p = emit_begin(e);

@@ -276,6 +276,9 @@ void emit_shiftx(struct emit *e, enum x86_width w, enum x86_shift op, enum x86_r
 /* emit_rorx - dst = src rotated right by a constant, 0 to width - 1; BMI2. W32 or W64. */
 void emit_rorx(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg src, uint8_t count);
 
+/* emit_mulx - high:low = rdx * src; BMI2, 64 bits. The flags stay. */
+void emit_mulx(struct emit *e, enum x86_reg high, enum x86_reg low, enum x86_reg src);
+
 /* emit_andn - dst = ~inverted & src; BMI1. W32 or W64. */
 void emit_andn(struct emit *e, enum x86_width w, enum x86_reg dst, enum x86_reg inverted, enum x86_reg src);
 
