@@ -158,6 +158,8 @@ static void gen_body(struct gen *g, struct array_loop *l)
 		gen_test(g, l);
 	if (chance(g, 45))
 		gather(g, l);
+	if (chance(g, 15))
+		gather(g, l);
 	if (chance(g, 45))
 		gen_store(g, l, at, off);
 	if (chance(g, 25))

@@ -43,7 +43,7 @@ enum { MAX_BODY = 32 };
 struct held {
 	enum { HELD_SUM, HELD_VALUE, HELD_GATHERED } kind : 8;
 	uint8_t reg; /* GATHERED: the register that gathers; VALUE: which */
-	uint8_t op, width; /* GATHERED */
+	uint8_t op, width, n; /* GATHERED; n: how many values, the last one included */
 	struct strip_sum sum;
 };
 
@@ -161,7 +161,17 @@ static bool add_sums(struct finder *f, struct held *dst, struct strip_sum x, enu
 	return sum->c == (int32_t)sum->c;
 }
 
-/* dst = what @acc holds with all elements of value @n gathered in it. */
+/* How many values are gathered in @reg so far. */
+static unsigned gathered_in(const struct strip *s, unsigned reg)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < s->n_reductions; i++)
+		n += s->reductions[i].reg == reg;
+	return n;
+}
+
+/* dst = what @acc holds with all elements of value @n gathered in it. An earlier state of what is gathered is of no use. */
 static bool gather(struct finder *f, unsigned dst, const struct held *acc, unsigned n, enum x86_alu op,
 		   enum x86_width w)
 {
@@ -176,9 +186,12 @@ static bool gather(struct finder *f, unsigned dst, const struct held *acc, unsig
 		reg = acc->sum.a;
 	else
 		return false;
+	if (gathered_in(s, reg) != acc->n)
+		return false;
 	s->reductions[s->n_reductions++] =
 		(struct strip_reduction){.reg = reg, .value = (uint8_t)n, .op = op, .width = w};
-	f->held[dst] = (struct held){.kind = HELD_GATHERED, .reg = reg, .op = op, .width = w};
+	f->held[dst] = (struct held){
+		.kind = HELD_GATHERED, .reg = reg, .op = op, .width = w, .n = (uint8_t)gathered_in(s, reg)};
 	return true;
 }
 
@@ -498,7 +511,7 @@ static bool settle_registers(struct finder *f)
 	for (unsigned r = 0; r < STRIP_REGS; r++) {
 		const struct held *h = &f->held[r];
 
-		if (h->kind == HELD_GATHERED && h->reg == r) {
+		if (h->kind == HELD_GATHERED && h->reg == r && h->n == gathered_in(s, r)) {
 			gathered |= (uint16_t)(1u << r);
 		} else if (h->kind == HELD_SUM && h->sum.a == r && h->sum.b == STRIP_NO_REG &&
 			   !(h->sum.low && h->sum.c == 0)) {
