@@ -28,6 +28,7 @@ enum {
 	DNS_IN = 1,
 	MAX_RECORDS = 64,
 	MAX_LABELS = 128,
+	NOWHERE = ~0u,
 };
 
 struct dns_header {
@@ -41,6 +42,8 @@ struct reading {
 	__u32 len; /* of the name; of the message */
 	__u32 left; /* of a label */
 	__u32 end; /* where it ended: 0 if it did not, or not well */
+	__u32 bare; /* where the first label begins that does not begin with _ */
+	__u8 last; /* character */
 };
 
 static long key_character(__u64 i, void *arg)
@@ -53,6 +56,9 @@ static long key_character(__u64 i, void *arg)
 	if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
 		return STOP;
 	r->w->name.back[(r->len - 1 - i) & (NAME_BUFFER - 1)] = c;
+	if (r->last == '.' && c != '_' && r->bare == NOWHERE)
+		r->bare = i;
+	r->last = c;
 	r->end = i + 1;
 	return GO_ON;
 }
@@ -64,7 +70,7 @@ static long key_character(__u64 i, void *arg)
 __noinline int name_key(__u32 len)
 {
 	struct work *w = get_work();
-	struct reading r = {.w = w};
+	struct reading r = {.w = w, .bare = NOWHERE, .last = '.'};
 
 	if (!w || !len || len > EGRESS_NAME_MAX + 1)
 		return 0;
@@ -79,6 +85,7 @@ __noinline int name_key(__u32 len)
 		return 0;
 	w->name.prefixlen = (len + 1) * 8;
 	w->name_len = len;
+	w->bare_len = r.bare == NOWHERE ? len : len - r.bare;
 	__builtin_memcpy(w->shown, w->name.back, sizeof(w->shown));
 	w->shown_len = len;
 	return 1;
@@ -150,6 +157,24 @@ static __always_inline __u32 load_message(struct __sk_buff *skb, struct work *w,
 	return n;
 }
 
+/*
+ * evaluate_query - may the name at work be asked for? Labels of services in front (_http._tcp, RFC 8552) belong to the name
+ * behind them.
+ */
+static __always_inline __u32 evaluate_query(struct work *w)
+{
+	__u32 bare = bounded(w->bare_len, EGRESS_NAME_KEY - 1), got;
+
+	if (!bare || bare >= w->name_len)
+		return evaluate_name(IS_QUERY);
+	w->name.back[bare] = 0;
+	w->name.prefixlen = (bare + 1) * 8;
+	got = evaluate_name(IS_QUERY);
+	w->name.back[bare] = '.';
+	w->name.prefixlen = (w->name_len + 1) * 8;
+	return got;
+}
+
 static __always_inline void make_asked_key(struct work *w, struct egress_asked_key *key, __be16 id)
 {
 	*key = (struct egress_asked_key){
@@ -205,7 +230,7 @@ __noinline int dns_query(struct __sk_buff *skb, __u32 at, __u32 len)
 	end = question(n);
 	if (odd || !end)
 		return refuse_for(skb, w, c, EGRESS_QUERY_MALFORMED, true);
-	got = evaluate_name(IS_QUERY);
+	got = evaluate_query(w);
 	decide_as(w, got);
 	if (w->d.refuse) {
 		int verdict;

@@ -78,6 +78,7 @@ struct work {
 	struct egress_name name; /* the name in question */
 	struct egress_asked asked;
 	__u32 name_len;
+	__u32 bare_len; /* of the name without labels of services in front */
 	__u32 query_type;
 	__u32 message_end; /* offset in the frame */
 	__u32 shown_len; /* of the name that goes into events */
