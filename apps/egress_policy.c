@@ -110,7 +110,7 @@ static uint32_t distance(const char *a, const char *b, size_t n)
 static const char *nearest(const char *(*next)(uint32_t i), const char *text, size_t len)
 {
 	const char *best = NULL, *name;
-	uint32_t least = len > 3 ? 3 : 2;
+	uint32_t least = len > 2 ? 3 : 2;
 
 	for (uint32_t i = 0; (name = next(i)); i++)
 		if (distance(name, text, len) < least) {

@@ -27,19 +27,21 @@ static int program(struct egress_run *e, const char *name)
 	return fd;
 }
 
+int egress_try_fill(struct egress_run *e, struct policy_error *err)
+{
+	struct skep_hive *before = seam_enter(e->hive);
+	int failed = policy_fill(&e->policy, object_libbpf(e->obj), err);
+
+	seam_enter(before);
+	return failed;
+}
+
 void egress_refill(struct egress_run *e, const char *policy)
 {
 	struct policy_error err = {0};
-	struct skep_hive *before;
-	int failed;
 
 	policy_free(&e->policy);
-	if (policy_parse_text(&e->policy, "test", policy, strlen(policy), &err))
-		fail_msg("%s", err.text);
-	before = seam_enter(e->hive);
-	failed = policy_fill(&e->policy, object_libbpf(e->obj), &err);
-	seam_enter(before);
-	if (failed)
+	if (policy_parse_text(&e->policy, "test", policy, strlen(policy), &err) || egress_try_fill(e, &err))
 		fail_msg("%s", err.text);
 }
 

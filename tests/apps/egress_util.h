@@ -46,6 +46,9 @@ void egress_close(struct egress_run *e);
 /* egress_refill - another policy. */
 void egress_refill(struct egress_run *e, const char *policy);
 
+/* egress_try_fill - e->policy into the maps. Return: what policy_fill() says. */
+int egress_try_fill(struct egress_run *e, struct policy_error *err);
+
 /* egress_send, egress_get - the verdict on a frame that leaves the tree, or comes to it. */
 uint32_t egress_send(struct egress_run *e, const struct spec *s);
 uint32_t egress_get(struct egress_run *e, const struct spec *s);
