@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every way that a helper returns: the rows of runs/{skb,xdp,maps,words,strings}.bpf.c (runs/paths.h says what a row is) in the JIT, in the interpreter, and in
+ * Every way that a helper returns: the rows of runs/{skb,room,xdp,maps,words,strings}.bpf.c (runs/paths.h says what a row is) in the JIT, in the interpreter, and in
  * the kernel, one expectation for all.
  */
 #include "runs/expect.h"
@@ -57,19 +57,19 @@ static const struct run {
 	OVER("skb", "congestion_of_a_stump", udp6),
 	OVER("skb", "both_directions", udp4),
 	OVER("skb", "sums", udp4),
-	OVER("skb", "ends", udp4),
-	OVER("skb", "protocols", udp4),
-	OVER("skb", "room", udp4),
-	OVER("skb", "fresh_room", udp4),
-	OVER("skb", "fresh_header", udp4),
-	OVER("skb", "tunnel_room", udp4),
-	OVER("skb", "tunnel_room4", udp4),
-	OVER("skb", "room_of_arp", arp),
-	{.object = "skb", .prog = "room_of_segments", .frame = udp4, .len = sizeof(udp4), .gso_size = 100},
-	OVER("skb", "tags", udp4),
-	OVER("skb", "tag_that_is_not_there", bare_tag),
-	OVER("skb", "tag_of_a_length", tag_of_a_length),
-	OVER("skb", "second_tag_that_is_not_there", second_bare_tag),
+	OVER("room", "ends", udp4),
+	OVER("room", "protocols", udp4),
+	OVER("room", "room", udp4),
+	OVER("room", "fresh_room", udp4),
+	OVER("room", "fresh_header", udp4),
+	OVER("room", "tunnel_room", udp4),
+	OVER("room", "tunnel_room4", udp4),
+	OVER("room", "room_of_arp", arp),
+	{.object = "room", .prog = "room_of_segments", .frame = udp4, .len = sizeof(udp4), .gso_size = 100},
+	OVER("room", "tags", udp4),
+	OVER("room", "tag_that_is_not_there", bare_tag),
+	OVER("room", "tag_of_a_length", tag_of_a_length),
+	OVER("room", "second_tag_that_is_not_there", second_bare_tag),
 	OVER("skb", "tunnels", udp4),
 	OVER("skb", "elsewhere", udp4),
 	OVER_PART("xdp", "head", udp6, 64),
@@ -238,7 +238,7 @@ static void helpers_return_what_they_must_on_every_path(void **state)
 }
 
 /* What programs of these objects call; the others are tests of their own. */
-static const char *const objects[] = {"skb", "xdp",    "maps",  "words",  "strings",
+static const char *const objects[] = {"skb", "room",   "xdp",   "maps",   "words", "strings",
 				      "fib", "kfuncs", "stack", "timers", "who"};
 
 static void note_calls(const char *name, bool helper_called[], bool kfunc_called[])
