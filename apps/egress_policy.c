@@ -379,7 +379,7 @@ static int read_entry(struct reader *r, struct policy_rule *rule, struct word w)
 					w.at);
 		host = (struct word){w.at + 1, (size_t)(close - w.at - 1)};
 		if (!memchr(host.at, ':', host.len))
-			return complain(r, w.at, "only IPv6 addresses stand in brackets");
+			return complain(r, host.at, "only IPv6 addresses stand in brackets");
 		colon = close + 1 < end ? close + 1 : NULL;
 	} else {
 		colon = memchr(w.at, ':', w.len);
@@ -527,7 +527,7 @@ static int read_entries(struct reader *r, bool allow, const char *at, const char
 			return err;
 	}
 	if (!rule)
-		return complain(r, end, "%s: no host", exe ? "after exe=" : allow ? "allow" : "deny");
+		return complain(r, at, "%s: no host", exe ? "after exe=" : allow ? "allow" : "deny");
 	return 0;
 }
 
