@@ -278,6 +278,7 @@ static void jx_free(struct jx *j)
 	free(j->ops);
 	free(j->flags);
 	free(j->effects);
+	free(j->backs);
 	free(j->live);
 	free(j->places);
 	free(j->switches);
@@ -306,12 +307,13 @@ int jit_compile_for(const struct skep_code *code, uint32_t features, struct jit_
 	j.ops = calloc(n, sizeof(*j.ops));
 	j.flags = calloc(n, sizeof(*j.flags));
 	j.effects = calloc(n, sizeof(*j.effects));
+	j.backs = calloc(n, sizeof(*j.backs));
 	j.live = calloc(n + 1, sizeof(*j.live));
 	j.n_places = j.cap_places = (uint32_t)n + 1;
 	j.places = calloc(n + 1, sizeof(*j.places));
 	j.funcs = calloc(code->n_subprogs, sizeof(*j.funcs));
 	obj = calloc(1, sizeof(*obj));
-	err = j.ops && j.flags && j.effects && j.live && j.places && j.funcs && obj ? jx_scan(&j) : -ENOMEM;
+	err = j.ops && j.flags && j.effects && j.backs && j.live && j.places && j.funcs && obj ? jx_scan(&j) : -ENOMEM;
 	if (!err) {
 		jx_find_live(&j);
 		jx_find_switches(&j);

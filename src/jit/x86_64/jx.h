@@ -135,6 +135,10 @@ struct jx {
 	uint8_t *flags;
 	struct jx_effects *effects;
 	uint16_t *live; /* one more than instructions: registers that may be read from here on, as bits */
+	struct jx_back {
+		uint32_t last; /* of a loop's head: the last jump that leads back to it; 0: none */
+		uint32_t before; /* of such a jump: the one before it to the same head; 0: none */
+	} *backs;
 	bool jumps_back; /* some jump does */
 	struct jx_place *places; /* of every instruction, the fault exit, and what jx_new_place() made */
 	uint32_t n_places, cap_places;

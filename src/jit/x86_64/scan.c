@@ -196,6 +196,10 @@ static int scan_func(struct jx *j, struct jx_func *f)
 				return -EINVAL;
 			j->flags[target] |= target <= i ? JX_TARGET | JX_LOOP : JX_TARGET;
 			j->flags[i] |= JX_JUMPS;
+			if (target < i) {
+				j->backs[i].before = j->backs[target].last;
+				j->backs[target].last = i;
+			}
 			j->jumps_back |= target <= i;
 		}
 		if (insn_is_wide(&insns[i])) {
@@ -226,7 +230,7 @@ static void plan_frame(struct jx_func *f, bool is_main)
 }
 
 /*
- * jx_scan - fill in ops, flags, effects, funcs, jumps_back and has_callbacks, all allocated and zeroed by the caller.
+ * jx_scan - fill in ops, flags, effects, backs, funcs, jumps_back and has_callbacks, all allocated and zeroed by the caller.
  * Return: 0, or -EINVAL for a program that cannot be compiled.
  */
 int jx_scan(struct jx *j)

@@ -630,7 +630,12 @@ static bool settle_overlap(const struct strip *s, const struct strip_sum *from)
 bool jx_find_strip(const struct jx *j, uint32_t head, struct strip *s)
 {
 	struct finder f = {.j = j, .s = s, .nearest = UINT32_MAX};
+	uint32_t first = j->backs[head].last;
 
+	while (j->backs[first].before)
+		first = j->backs[first].before;
+	if (first <= head || first - head >= MAX_BODY)
+		return false;
 	*s = (struct strip){.head = head};
 	for (unsigned r = 0; r < STRIP_REGS; r++)
 		f.held[r].sum = (struct strip_sum){.a = (uint8_t)r, .b = STRIP_NO_REG};

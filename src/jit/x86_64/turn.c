@@ -83,10 +83,10 @@ bool jx_find_turn(const struct jx *j, uint32_t head, struct jx_turn *t)
 	uint32_t most = 0;
 
 	/* An inner loop and the one around it may have the same head: the end that more lead to is the one to have in front. */
-	for (uint32_t back = head + 1; back < j->fn->end && back - head < MAX_BODY; back++) {
+	for (uint32_t back = j->backs[head].last; back; back = j->backs[back].before) {
 		uint32_t from, n;
 
-		if (!jumps_to(j, back, head) || j->ops[back] == INSN_GOTOL || j->ops[back] == INSN_MAY_GOTO)
+		if (back - head >= MAX_BODY || j->ops[back] == INSN_GOTOL || j->ops[back] == INSN_MAY_GOTO)
 			continue;
 		from = find_end(j, head, back);
 		n = from < back ? branches_to(j, head, from) : 0;
