@@ -283,6 +283,9 @@ static int read_prefix(struct reader *r, struct policy_rule *rule, struct word w
 	if (slash) {
 		size_t n = w.len - len - 1;
 
+		if (memchr(slash, ':', n + 1))
+			return complain(r, w.at, "'%.*s': with ports, an IPv6 address stands in brackets", (int)w.len,
+					w.at);
 		if (!n || n > 3 || read_port(slash + 1, n, &bits) != n || bits > (v6 ? 128 : 32))
 			return complain(r, slash + 1, "'%.*s' is no prefix length (0 to %d), nor tcp, udp, icmp or dns",
 					(int)n, slash + 1, v6 ? 128 : 32);
