@@ -148,7 +148,7 @@ int ways_out_find(struct ways_out *w, const char *const *keep, uint32_t n_keep)
 	err = from_kernel(w);
 	if (!err)
 		err = from_environment(w);
-	return err ? err : from_walk(w, "/tmp", 2, &left);
+	return err ? err : from_walk(w, "/tmp", 1, &left);
 }
 
 void ways_out_free(struct ways_out *w)
