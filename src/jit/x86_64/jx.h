@@ -15,7 +15,7 @@
  *   sink.c     sums that become part of the accesses that use them
  *   switch.c   trees of comparisons that become a table of jumps
  *   turn.c     ends of loops that stand in front of them
- *   strip.c    loops over arrays, sixteen bytes at a time; strip_emit.c makes their code
+ *   strip.c    loops over arrays, sixteen bytes at a time: found by strip.c and strip_follow.c, made by strip_emit.c
  *   relax.c    every jump was emitted in its long form; shortens those whose target is
  *              near, closes the gaps, appends the literal pool, fills in distances
  *   enter.c    the border between C and compiled code
@@ -138,7 +138,7 @@ struct jx {
 	struct jx_back {
 		uint32_t last; /* of a loop's head: the last jump that leads back to it; 0: none */
 		uint32_t before; /* of such a jump: the one before it to the same head; 0: none */
-	} *backs;
+	} * backs;
 	bool jumps_back; /* some jump does */
 	struct jx_place *places; /* of every instruction, the fault exit, and what jx_new_place() made */
 	uint32_t n_places, cap_places;

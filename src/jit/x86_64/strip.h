@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Strips: what strip.c finds out about a loop and strip_emit.c makes code of. strip.c tells how it works.
+ * Strips: what strip.c and strip_follow.c find out about a loop, and strip_emit.c makes code of. strip.c tells how it works.
  */
 #ifndef SKEP_JIT_X86_64_STRIP_H
 #define SKEP_JIT_X86_64_STRIP_H
@@ -14,6 +14,7 @@ enum {
 	STRIP_TESTS = 2,
 	STRIP_REDUCTIONS = 2,
 	STRIP_REGS = 11,
+	STRIP_MAX_BODY = 32, /* instructions */
 	STRIP_NO_REG = 0xff,
 	/* Registers that are sums of narrow ones (strip.narrow) start below 2^31 and move by less than that. */
 	STRIP_NARROW_ROUNDS_LOG2 = 24,
@@ -81,6 +82,40 @@ struct strip {
 	uint16_t moves32; /* registers that are counted in 32 bits */
 	int32_t step[STRIP_REGS]; /* what each register moves by in an iteration */
 };
+
+/* What a register holds at some point of the body. */
+struct strip_held {
+	enum { HELD_SUM, HELD_VALUE, HELD_GATHERED } kind : 8;
+	uint8_t reg; /* GATHERED: the register that gathers; VALUE: which */
+	uint8_t op, width, n; /* GATHERED; n: how many values, the last one included */
+	struct strip_sum sum;
+};
+
+struct strip_finder {
+	const struct jx *j;
+	struct strip *s;
+	struct strip_held held[STRIP_REGS];
+	uint16_t fixed; /* registers that must not change in the loop */
+	uint32_t nearest; /* of the jumps ahead out of the loop, the nearest target */
+};
+
+/* The registers of a sum, as bits. */
+static inline uint16_t strip_regs(const struct strip_sum *sum)
+{
+	return (uint16_t)((sum->a != STRIP_NO_REG ? 1u << sum->a : 0) | (sum->b != STRIP_NO_REG ? 1u << sum->b : 0));
+}
+
+/*
+ * strip_follow - go through the body, from f->s->head to the jump that leads back (strip_follow.c).
+ * Return: false when it does something that strips cannot.
+ */
+bool strip_follow(struct strip_finder *f);
+
+/* strip_gathered_in - how many values are gathered in @reg so far. */
+unsigned strip_gathered_in(const struct strip *s, unsigned reg);
+
+/* strip_mirrored - the condition with its operands the other way round. */
+enum x86_cond strip_mirrored(enum x86_cond cc);
 
 /* strip_step - what a sum moves by in an iteration. */
 int32_t strip_step(const struct strip *s, const struct strip_sum *sum);
