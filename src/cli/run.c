@@ -49,6 +49,10 @@ static const char help[] =
 	"  --advise               print the policy that would allow exactly what was seen\n"
 	"  --print-policy         print the rules as a file, before the command starts or without one\n"
 	"  --violation-exit N     the exit code when something was refused\n"
+	"  --flows FILE           a line of JSON for each flow: its beginning, its first drop, its end (docs/json.md)\n"
+	"  --pcapng FILE          every frame, with verdict and process as its comment\n"
+	"  --metrics FILE|ADDR:PORT  counters for Prometheus\n"
+	"  --progress             a line of progress (by itself when stderr is a terminal and stdout is none)\n"
 	"  --loopback PORT[,PORT...]|all  open ports of this machine's loopback, which the command reaches as the "
 	"name\n"
 	"                         'host' or 10.0.2.2 (PORT/tcp, PORT/udp: one protocol)\n"
@@ -80,6 +84,7 @@ struct run {
 	struct source sources[RUN_OBJECTS];
 	struct source firewall;
 	struct run_policy *policy;
+	struct run_output *output;
 	struct net *net;
 	struct run_report *report;
 	int links[LINKS];
@@ -182,10 +187,14 @@ static int start_network(struct run *r)
 
 	if (err)
 		return fail("%s", strerror(-err));
+	err = run_output_new(&r->args.output, r->policy, &r->output);
+	if (err)
+		return err;
 	opts->hive = r->hive;
 	opts->tree = &r->tree;
 	if (r->policy)
 		opts->observers[opts->n_observers++] = run_policy_observer(r->policy);
+	opts->observers[opts->n_observers++] = run_output_observer(r->output);
 	opts->observers[opts->n_observers++] = run_report_observer(r->report);
 	return net_start(opts, &r->net, why, sizeof(why)) ? fail("%s", why) : EXIT_OK;
 }
@@ -328,6 +337,7 @@ static int run_command(struct run *r, int *status)
 	if (net_failed(r->net))
 		fail("%s", net_failed(r->net));
 	net_losses(r->net, &losses);
+	run_output_finish(r->output, &losses);
 	if (!r->args.quiet)
 		run_report_print(r->report, &losses, clock_ns(CLOCK_MONOTONIC) - start, r->args.json);
 	if (r->policy && run_policy_report(r->policy, r->args.quiet) && r->args.policy.violation_exit)
@@ -343,6 +353,7 @@ static void clean_up(struct run *r)
 	for (uint32_t i = 0; i < r->n_links; i++)
 		close(r->links[i]);
 	net_free(r->net);
+	run_output_free(r->output);
 	run_policy_free(r->policy);
 	source_close(&r->firewall);
 	for (uint32_t i = 0; i < RUN_OBJECTS; i++)

@@ -4,6 +4,7 @@
 #define SKEP_CLI_RUN_H
 
 #include "cli/cli.h"
+#include "cli/run_output.h"
 #include "cli/run_policy.h"
 #include "hook/net/net.h"
 
@@ -24,6 +25,7 @@ struct run_args {
 	const char *sockets[TREE_SOCKETS];
 	struct net_opts net; /* what the command line says of it */
 	struct policy_args policy;
+	struct output_args output;
 	const char *name; /* of the run's hive; NULL: run-PID */
 	bool quiet, json, verbose, interpret;
 };

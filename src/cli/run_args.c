@@ -21,6 +21,10 @@ enum {
 	OPT_ADVISE,
 	OPT_PRINT_POLICY,
 	OPT_VIOLATION_EXIT,
+	OPT_FLOWS,
+	OPT_PCAPNG,
+	OPT_METRICS,
+	OPT_PROGRESS,
 	OPT_LOOPBACK,
 	OPT_NAME,
 	OPT_NO_TAP,
@@ -40,6 +44,10 @@ static const struct option options[] = {{"publish", required_argument, NULL, OPT
 					{"advise", no_argument, NULL, OPT_ADVISE},
 					{"print-policy", no_argument, NULL, OPT_PRINT_POLICY},
 					{"violation-exit", required_argument, NULL, OPT_VIOLATION_EXIT},
+					{"flows", required_argument, NULL, OPT_FLOWS},
+					{"pcapng", required_argument, NULL, OPT_PCAPNG},
+					{"metrics", required_argument, NULL, OPT_METRICS},
+					{"progress", no_argument, NULL, OPT_PROGRESS},
 					{"loopback", required_argument, NULL, OPT_LOOPBACK},
 					{"name", required_argument, NULL, OPT_NAME},
 					{"no-tap", no_argument, NULL, OPT_NO_TAP},
@@ -282,6 +290,18 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 			return misuse(verb, "--violation-exit %s: an exit code, 1 to 255", optarg);
 		a->policy.violation_exit = (int)n;
 		return EXIT_OK;
+	case OPT_FLOWS:
+		a->output.flows = optarg;
+		return EXIT_OK;
+	case OPT_PCAPNG:
+		a->output.pcapng = optarg;
+		return EXIT_OK;
+	case OPT_METRICS:
+		a->output.metrics = optarg;
+		return EXIT_OK;
+	case OPT_PROGRESS:
+		a->output.progress = true;
+		return EXIT_OK;
 	case OPT_LOOPBACK:
 		return parse_loopback(verb, optarg, &a->net);
 	case OPT_NAME:
@@ -330,6 +350,9 @@ int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_ar
 	/* --print-policy alone asks for nothing more. */
 	if (!*a->command && !a->policy.print)
 		return misuse(verb, "'--' and a command must follow, as in: skep run fw.bpf.o -- npm install");
+	/* Where the command's own output does not go to the same terminal. */
+	if (isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && !a->quiet)
+		a->output.progress = true;
 	a->tree.argv = a->command;
 	a->tree.keep_fds = a->keep_fds;
 	a->tree.sockets = a->sockets;

@@ -34,6 +34,7 @@ struct run_policy {
 	struct kind kinds[KINDS];
 	uint32_t n;
 	uint64_t refused, more; /* events; those that found no place in kinds */
+	struct egress_event last;
 	/* Whose the sockets are that were seen last: direct-mapped by cookie. */
 	struct {
 		uint64_t cookie;
@@ -45,6 +46,8 @@ static int map_of(const struct run_policy *p, const char *name)
 {
 	return bpf_object__find_map_fd_by_name(p->obj, name);
 }
+
+static void drain(void *arg);
 
 static const char *address(const uint8_t a[16], char buf[INET6_ADDRSTRLEN])
 {
@@ -72,6 +75,40 @@ static void print_task(FILE *f, const struct task *t)
 		fprintf(f, " < %s (%u)", t->comm, t->pid);
 }
 
+/* What decided: a rule of the user's, what the program has of its own, or that nothing allowed it. */
+static void print_reason(const struct run_policy *p, FILE *f, const struct egress_event *e)
+{
+	if (e->policy_rule >= 0) {
+		fputs("by ", f);
+		policy_print_rule(&p->args->policy, &p->args->policy.rules[e->policy_rule], f);
+	} else if (e->rule == EGRESS_RULE_DEFAULT && (e->query || e->reason == EGRESS_BY_RULE)) {
+		fputs(e->verdict == EGRESS_ALLOWED ? "no rule refuses it" : "no rule allows it", f);
+	} else {
+		fputs(e->rule != EGRESS_RULE_DEFAULT && e->rule_name ? e->rule_name : e->why, f);
+	}
+}
+
+void run_policy_rule(struct run_policy *p, const struct flow *f, char *to, size_t size)
+{
+	const struct egress_event *e = &p->last;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out;
+
+	p->last.why = NULL;
+	drain(p);
+	*to = 0;
+	if (!e->why || memcmp(e->remote, &f->key.far, 16) || e->remote_port != f->key.far_port)
+		return;
+	out = open_memstream(&text, &n);
+	if (!out)
+		return;
+	print_reason(p, out, e);
+	if (!fclose(out))
+		snprintf(to, size, "%s", text);
+	free(text);
+}
+
 static void print_event(const struct run_policy *p, FILE *f, const struct kind *k)
 {
 	const struct egress_event *e = &k->event;
@@ -86,15 +123,8 @@ static void print_event(const struct run_policy *p, FILE *f, const struct kind *
 		if (*e->name)
 			fprintf(f, " (%s)", e->name);
 	}
-	/* What decided: a rule of the user's, what the program has of its own, or that nothing allowed it. */
-	if (e->policy_rule >= 0) {
-		fputs(": by ", f);
-		policy_print_rule(&p->args->policy, &p->args->policy.rules[e->policy_rule], f);
-	} else if (e->rule == EGRESS_RULE_DEFAULT) {
-		fprintf(f, ": %s", e->query || e->reason == EGRESS_BY_RULE ? "no rule allows it" : e->why);
-	} else {
-		fprintf(f, ": %s", e->rule_name ? e->rule_name : e->why);
-	}
+	fputs(": ", f);
+	print_reason(p, f, e);
 	fputs("; ", f);
 	print_task(f, k->task);
 }
@@ -120,6 +150,7 @@ static int on_event(void *arg, void *data, size_t size)
 
 	if (egress_event(data, size, &e))
 		return 0;
+	p->last = e;
 	if (p->advice)
 		egress_advice_add(p->advice, &e);
 	if (e.verdict != EGRESS_REFUSED && e.verdict != EGRESS_WOULD_REFUSE)

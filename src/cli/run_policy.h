@@ -34,6 +34,9 @@ struct net_observer run_policy_observer(struct run_policy *p);
 /* run_policy_open - the ports of the machine's loopback that the gate need not close: the program does. */
 void run_policy_open(const struct policy_args *args, struct net_opts *net);
 
+/* run_policy_rule - what decided on the frame of this flow that has just passed: a rule, a reason; "" when it told nothing. */
+void run_policy_rule(struct run_policy *p, const struct flow *f, char *to, size_t size);
+
 /* run_policy_report - what was refused, and the advice when it was asked for. Return: how many refusals. */
 uint64_t run_policy_report(struct run_policy *p, bool quiet);
 

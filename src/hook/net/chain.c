@@ -2,7 +2,7 @@
 /*
  * How a frame passes its programs.
  *
- * A frame is copied into the worker's packet at the first point that has a program, and is handed to the sink out of it. Where no point
+ * A frame is copied into the worker's packet at the first point that has a program, and goes on out of it. Where no point
  * of its way has one it is never copied. Between points for skbs it stays where it is; from xdp to those it moves through a buffer,
  * since the room in front of it is another.
  *
@@ -27,7 +27,6 @@ struct list {
 
 struct chain {
 	struct skep_hive *hive;
-	struct chain_sink sink;
 	uint32_t ifindex;
 	struct hive_worker *w;
 	struct hive_hook hooks[CHAIN_POINTS];
@@ -37,10 +36,6 @@ struct chain {
 	const struct chain_socket *socket;
 	struct chain_result *result;
 	uint32_t rounds;
-	/* Where it goes when its programs are done with it; a sink may come back with other frames, so it is called last of all. */
-	enum way { NOWHERE, TO_TREE, TO_OUTSIDE } way;
-	const uint8_t *data;
-	uint32_t len;
 };
 
 static const struct point {
@@ -164,7 +159,7 @@ static void detach(struct hive_hook *hook, struct hive_link *link)
 		}
 }
 
-int chain_new(struct skep_hive *hive, uint32_t ifindex, const struct chain_sink *sink, struct chain **out)
+int chain_new(struct skep_hive *hive, uint32_t ifindex, struct chain **out)
 {
 	struct chain *c = calloc(1, sizeof(*c));
 	int err = c ? 0 : -ENOMEM;
@@ -173,7 +168,6 @@ int chain_new(struct skep_hive *hive, uint32_t ifindex, const struct chain_sink 
 		return err;
 	c->hive = hive;
 	c->ifindex = ifindex;
-	c->sink = *sink;
 	c->between = malloc(PACKET_MAX);
 	c->w = hive_worker_take(hive, hive->n_cpus - 1);
 	if (!c->between || !c->w) {
@@ -236,6 +230,7 @@ static uint32_t run_link(struct chain *c, enum chain_point p, const struct hive_
 	verdict = (uint32_t)hive_prog_exec(prog, p == CHAIN_XDP ? (void *)&w->pkt->ctx.xdp : &w->pkt->ctx.skb, &w->env);
 	c->result->point = p;
 	c->result->prog_id = prog->o.id;
+	memcpy(c->result->prog, prog->name, sizeof(c->result->prog));
 	c->result->verdict = verdict;
 	c->result->fault |= w->env.fault != FAULT_NONE;
 	return verdict;
@@ -247,20 +242,11 @@ static void drop(struct chain *c, const char *why)
 	c->result->why = why;
 }
 
-static void leave(struct chain *c, enum way way, const uint8_t *data, uint32_t len)
+static void leave(struct chain *c, enum chain_way way, const uint8_t *data, uint32_t len)
 {
-	c->way = way;
-	c->data = data;
-	c->len = len;
-}
-
-/* Hands the frame on, with its result complete. */
-static void flush(struct chain *c)
-{
-	if (c->way == TO_TREE)
-		c->sink.to_tree(c->sink.arg, c->data, c->len);
-	else if (c->way == TO_OUTSIDE)
-		c->sink.to_outside(c->sink.arg, c->data, c->len);
+	c->result->way = way;
+	c->result->data = data;
+	c->result->len = len;
 }
 
 /* What a redirect that a program asked for means here. Return: true when it is to the tree's interface. */
@@ -310,6 +296,7 @@ enum next { NEXT_POINT, STOP };
 /* tc: TC_ACT_* of linux/pkt_cls.h, as net/core/dev.c takes them. */
 static enum next after_tc(struct chain *c, uint32_t verdict, bool in)
 {
+	struct chain_result decided;
 	bool ingress;
 
 	switch ((int32_t)verdict) {
@@ -322,7 +309,15 @@ static enum next after_tc(struct chain *c, uint32_t verdict, bool in)
 			return STOP;
 		}
 		c->result->end = ingress == in ? CHAIN_PASSED : CHAIN_TURNED;
+		decided = *c->result;
 		turn(c, ingress);
+		/* It was this program that decided, unless one of the other way dropped the frame. */
+		if (c->result->end != CHAIN_DROPPED) {
+			c->result->point = decided.point;
+			c->result->prog_id = decided.prog_id;
+			memcpy(c->result->prog, decided.prog, sizeof(decided.prog));
+			c->result->verdict = decided.verdict;
+		}
 		return STOP;
 	case TC_ACT_SHOT:
 	case TC_ACT_STOLEN:
@@ -384,7 +379,7 @@ static void skb_in(struct chain *c)
 		if (run_point(c, p) == STOP)
 			return;
 	}
-	leave(c, TO_TREE, pkt->data, packet_len(pkt));
+	leave(c, CHAIN_TO_TREE, pkt->data, packet_len(pkt));
 }
 
 static void skb_out(struct chain *c)
@@ -395,7 +390,7 @@ static void skb_out(struct chain *c)
 		/* What is redirected out has no socket any more that would be in a cgroup. */
 		if (!(c->rounds && p == CHAIN_CGROUP_EGRESS) && run_point(c, p) == STOP)
 			return;
-	leave(c, TO_OUTSIDE, pkt->data, packet_len(pkt));
+	leave(c, CHAIN_TO_OUTSIDE, pkt->data, packet_len(pkt));
 }
 
 static bool any(const struct chain *c, enum chain_point from, enum chain_point to)
@@ -431,7 +426,7 @@ static void xdp_passed(struct chain *c)
 	uint32_t meta = (uint32_t)(pkt->data - pkt->data_meta), len = packet_len(pkt);
 
 	if (!any(c, CHAIN_TC_INGRESS, CHAIN_SOCKET)) {
-		leave(c, TO_TREE, pkt->data, len);
+		leave(c, CHAIN_TO_TREE, pkt->data, len);
 		return;
 	}
 	memcpy(c->between, pkt->data_meta, meta + len);
@@ -457,7 +452,7 @@ static void xdp_verdict(struct chain *c, uint32_t verdict)
 		break;
 	case XDP_TX:
 		c->result->end = CHAIN_TURNED;
-		leave(c, TO_OUTSIDE, pkt->data, packet_len(pkt));
+		leave(c, CHAIN_TO_OUTSIDE, pkt->data, packet_len(pkt));
 		break;
 	case XDP_REDIRECT:
 		if (!redirect_target(c, &ingress)) {
@@ -465,7 +460,7 @@ static void xdp_verdict(struct chain *c, uint32_t verdict)
 			break;
 		}
 		c->result->end = CHAIN_TURNED;
-		leave(c, TO_OUTSIDE, pkt->data, packet_len(pkt));
+		leave(c, CHAIN_TO_OUTSIDE, pkt->data, packet_len(pkt));
 		break;
 	default: /* XDP_ABORTED, XDP_DROP, and what XDP does not know */
 		drop(c, NULL);
@@ -478,7 +473,6 @@ static void start(struct chain *c, const struct chain_socket *s, struct chain_re
 	c->result = r;
 	c->socket = s;
 	c->rounds = 0;
-	c->way = NOWHERE;
 }
 
 void chain_in(struct chain *c, const uint8_t *frame, uint32_t len, const struct chain_socket *s, struct chain_result *r)
@@ -499,12 +493,11 @@ void chain_in(struct chain *c, const uint8_t *frame, uint32_t len, const struct 
 		r->changed = packet_len(c->w->pkt) != len;
 		xdp_verdict(c, verdict);
 	} else if (!any(c, CHAIN_TC_INGRESS, CHAIN_SOCKET)) {
-		leave(c, TO_TREE, frame, len);
+		leave(c, CHAIN_TO_TREE, frame, len);
 	} else if (make_skb(c, frame, len)) {
 		skb_in(c);
 		r->changed = packet_len(c->w->pkt) != len;
 	}
-	flush(c);
 }
 
 void chain_out(struct chain *c, const uint8_t *frame, uint32_t len, const struct chain_socket *s,
@@ -512,10 +505,9 @@ void chain_out(struct chain *c, const uint8_t *frame, uint32_t len, const struct
 {
 	start(c, s, r);
 	if (!any(c, CHAIN_CGROUP_EGRESS, CHAIN_TC_EGRESS)) {
-		leave(c, TO_OUTSIDE, frame, len);
+		leave(c, CHAIN_TO_OUTSIDE, frame, len);
 	} else if (make_skb(c, frame, len)) {
 		skb_out(c);
 		r->changed = packet_len(c->w->pkt) != len;
 	}
-	flush(c);
 }

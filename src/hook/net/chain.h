@@ -41,14 +41,20 @@ enum {
 
 /* What became of a frame, and who decided. */
 enum chain_end { CHAIN_PASSED, CHAIN_DROPPED, CHAIN_TURNED /* sent the other way */, CHAIN_END_KINDS };
+/* Where it goes now. */
+enum chain_way { CHAIN_NOWHERE, CHAIN_TO_TREE, CHAIN_TO_OUTSIDE };
 struct chain_result {
 	enum chain_end end;
 	enum chain_point point; /* CHAIN_POINTS: no program decided */
 	uint32_t prog_id;
+	char prog[BPF_OBJ_NAME_LEN]; /* its name */
 	uint32_t verdict; /* what that program returned */
 	bool changed; /* a program changed its bytes' number */
 	bool fault; /* a run ended early (enum skep_fault) */
 	const char *why; /* CHAIN_DROPPED: the reason when it was no program's verdict, else NULL */
+	enum chain_way way;
+	const uint8_t *data; /* the frame as it goes there, until the next frame comes */
+	uint32_t len;
 };
 
 /* The frame's socket, for bpf_get_socket_cookie() and bpf_get_socket_uid(). */
@@ -56,13 +62,6 @@ struct chain_socket {
 	bool known;
 	uint32_t uid;
 	uint64_t cookie;
-};
-
-/* Where frames go that have passed. They are valid for the call only. */
-struct chain_sink {
-	void (*to_outside)(void *arg, const uint8_t *frame, uint32_t len);
-	void (*to_tree)(void *arg, const uint8_t *frame, uint32_t len);
-	void *arg;
 };
 
 struct chain;
@@ -73,7 +72,7 @@ struct chain;
  * @out:     freed with chain_free(), before the hive
  * Return: 0, -EEXIST when they are served already, -ENOMEM.
  */
-int chain_new(struct skep_hive *hive, uint32_t ifindex, const struct chain_sink *sink, struct chain **out);
+int chain_new(struct skep_hive *hive, uint32_t ifindex, struct chain **out);
 void chain_free(struct chain *c);
 
 /* chain_begin, chain_end - around a batch of frames, by the thread that runs them, from chain_new()'s last worker. */

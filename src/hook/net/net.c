@@ -40,7 +40,6 @@ struct net {
 	struct names *names;
 	struct net_losses losses;
 	struct in6_addr gateway4, gateway6, dns4, dns6;
-	struct chain_result *result; /* of the frame that is on its way */
 	uint64_t now; /* since 1970, of this round */
 	struct pollfd *fds;
 	uint32_t n_fds;
@@ -67,11 +66,6 @@ static void write_to_tree(struct net *n, const uint8_t *frame, uint32_t len)
 		n->losses.too_long++;
 	else if (err)
 		n->losses.to_tree++;
-}
-
-static void to_tree(void *arg, const uint8_t *frame, uint32_t len)
-{
-	write_to_tree(arg, frame, len);
 }
 
 /* Is an address of the outside the machine itself, in whatever spelling? */
@@ -112,28 +106,29 @@ static const char *gate(const struct net *n, const struct ip_view *v)
 	return "the machine's loopback is closed";
 }
 
-static void to_outside(void *arg, const uint8_t *frame, uint32_t len)
+/* Lets a frame out, unless the gate is closed to it: then it is answered, and dropped. @v: of the frame as it is now. */
+static void check_gate(struct net *n, struct chain_result *r, const struct ip_view *v)
 {
-	struct net *n = arg;
-	struct ip_view v;
-	const char *why;
+	const char *why = gate(n, v);
+	uint8_t answer[128];
+	uint32_t size;
 
-	/* As it is now: a program may have written another address. */
-	ip_parse(frame, len, &v);
-	why = gate(n, &v);
-	if (why) {
-		uint8_t answer[128];
-		uint32_t size = ip_refuse(answer, frame, len, &v);
+	if (!why)
+		return;
+	size = ip_refuse(answer, r->data, r->len, v);
+	r->end = CHAIN_DROPPED;
+	r->why = why;
+	r->way = CHAIN_NOWHERE;
+	if (size)
+		write_to_tree(n, answer, size);
+}
 
-		n->result->end = CHAIN_DROPPED;
-		n->result->why = why;
-		if (size)
-			write_to_tree(n, answer, size);
-	} else if (dns_wants(n->dns, &v)) {
-		dns_query(n->dns, frame, len, &v);
-	} else {
-		uplink_input(n->uplink, frame, len);
-	}
+static void send_out(struct net *n, const struct chain_result *r, const struct ip_view *v)
+{
+	if (dns_wants(n->dns, v))
+		dns_query(n->dns, r->data, r->len, v);
+	else
+		uplink_input(n->uplink, r->data, r->len);
 }
 
 static void account(struct flow *f, enum flow_dir dir, uint32_t len, const struct chain_result *r)
@@ -153,9 +148,9 @@ static void account(struct flow *f, enum flow_dir dir, uint32_t len, const struc
 /* One frame, whichever way it goes. */
 static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_dir dir)
 {
-	struct chain_result result, *outer = n->result;
 	struct chain_socket s = {0};
-	struct ip_view v;
+	struct chain_result result;
+	struct ip_view v, now;
 	struct flow *f;
 	bool fresh;
 
@@ -171,12 +166,12 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 	}
 	if (f)
 		s = (struct chain_socket){.known = f->owner.known, .uid = f->owner.uid, .cookie = f->owner.cookie};
-	n->result = &result;
-	if (dir == FLOW_OUT)
-		chain_out(n->chain, frame, len, &s, &result);
-	else
-		chain_in(n->chain, frame, len, &s, &result);
-	n->result = outer;
+	(dir == FLOW_OUT ? chain_out : chain_in)(n->chain, frame, len, &s, &result);
+	if (result.way == CHAIN_TO_OUTSIDE) {
+		/* A program may have written other addresses. */
+		ip_parse(result.data, result.len, &now);
+		check_gate(n, &result, &now);
+	}
 	n->losses.faults += result.fault;
 	if (f)
 		account(f, dir, len, &result);
@@ -184,9 +179,14 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 		.data = frame, .len = len, .time_ns = n->now, .dir = dir, .view = &v, .flow = f, .result = &result};
 
 	TELL(n, frame, &seen);
+	/* Last of all: the uplink may answer at once, by deliver(). */
+	if (result.way == CHAIN_TO_OUTSIDE)
+		send_out(n, &result, &now);
+	else if (result.way == CHAIN_TO_TREE)
+		write_to_tree(n, result.data, result.len);
 }
 
-/* A frame from the uplink or the DNS. It may come while one of the tree's is on its way: that has left its programs by then. */
+/* A frame from the uplink or the DNS. */
 static void deliver(void *arg, const uint8_t *frame, uint32_t len)
 {
 	pass(arg, frame, len, FLOW_IN);
@@ -194,7 +194,6 @@ static void deliver(void *arg, const uint8_t *frame, uint32_t len)
 
 static int set_up(struct net *n)
 {
-	const struct chain_sink sink = {.to_outside = to_outside, .to_tree = to_tree, .arg = n};
 	struct uplink_opts up = {.mtu = n->opts.mtu, .deliver = deliver, .arg = n};
 	struct dns_opts dns = n->opts.dns;
 	struct in_addr four;
@@ -209,7 +208,7 @@ static int set_up(struct net *n)
 	n->dns4 = ip_v4(four.s_addr);
 	inet_pton(AF_INET6, PORT_GATEWAY6, &n->gateway6);
 	inet_pton(AF_INET6, PORT_DNS6, &n->dns6);
-	err = chain_new(n->opts.hive, n->opts.tree->port.ifindex, &sink, &n->chain);
+	err = chain_new(n->opts.hive, n->opts.tree->port.ifindex, &n->chain);
 	err = err ? err : flows_new(flow_ended, n, &n->flows);
 	err = err ? err : owners_new(n->opts.tree->diag, n->opts.tree->proc, &n->owners);
 	err = err ? err : names_new(&n->names);
