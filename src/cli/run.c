@@ -85,6 +85,7 @@ struct run {
 	struct source firewall;
 	struct run_policy *policy;
 	struct run_output *output;
+	struct run_tasks *tasks;
 	struct net *net;
 	struct run_report *report;
 	int links[LINKS];
@@ -192,6 +193,10 @@ static int start_network(struct run *r)
 		return err;
 	opts->hive = r->hive;
 	opts->tree = &r->tree;
+	err = run_tasks_new(r->sources, r->args.n_objects, &r->tasks);
+	if (err)
+		return err;
+	opts->observers[opts->n_observers++] = run_tasks_observer(r->tasks);
 	if (r->policy)
 		opts->observers[opts->n_observers++] = run_policy_observer(r->policy);
 	opts->observers[opts->n_observers++] = run_output_observer(r->output);
@@ -354,6 +359,7 @@ static void clean_up(struct run *r)
 		close(r->links[i]);
 	net_free(r->net);
 	run_output_free(r->output);
+	run_tasks_free(r->tasks);
 	run_policy_free(r->policy);
 	source_close(&r->firewall);
 	for (uint32_t i = 0; i < RUN_OBJECTS; i++)

@@ -33,6 +33,12 @@ struct run_args {
 /* run_args_parse - Return: EXIT_OK, EXIT_USAGE with the reason said. */
 int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_args *out);
 
+/* The map from sockets to tasks that objects may declare (skep/task.h). What is wrong is said. */
+struct run_tasks;
+int run_tasks_new(const struct source *sources, uint32_t n, struct run_tasks **out);
+void run_tasks_free(struct run_tasks *t);
+struct net_observer run_tasks_observer(struct run_tasks *t);
+
 /* The report: an observer of the network, and what is printed of it. */
 struct run_report;
 int run_report_new(struct run_report **out);

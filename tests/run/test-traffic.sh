@@ -108,6 +108,14 @@ ok "a tc program drops frames on their way out" dropped tc-out "tc egress"
 ok "a cgroup_skb program drops frames on their way in" dropped cgroup-in "cgroup_skb ingress"
 ok "a cgroup_skb program drops frames on their way out" dropped cgroup-out "cgroup_skb egress"
 ok "a socket filter drops frames on their way in" dropped socket "socket filter"
+by_task() {
+	exits 0 -q "$objects/run-task.bpf.o" --loopback "$http" -- curl -sS -m 5 -o /dev/null "http://10.0.2.2:$http/" &&
+		exits 1 -q "$objects/run-task.bpf.o" --loopback "$http" -- timeout -k 1 2 python3 -c 'import socket, sys
+s = socket.socket(); s.settimeout(1)
+try: s.connect(("10.0.2.2", int(sys.argv[1])))
+except TimeoutError: sys.exit(1)' "$http"
+}
+ok "programs learn from skep_tasks whose a frame is" by_task
 order() {
 	run "$objects/run-say-b.bpf.o" "$objects/run-say-a.bpf.o@10" --loopback "$udp" -- python3 -c "$udp_echo" "$udp"
 	[ "$(grep -o 'program [ab]' "$tmp/err" | head -2 | tr '\n' ' ')" = "program a program b " ] || { cat "$tmp/err"; return 1; }
