@@ -310,7 +310,7 @@ static __always_inline void confirm(const struct packet *p, struct egress_flow *
 			return;
 		flow->start = flow->checked = p->ack;
 		flow->confirmed = 1;
-		flow->done = flow->is_cut = 0;
+		flow->done = flow->is_cut = flow->beyond = 0;
 		return;
 	}
 	/* What the other side has, it will not take again: nothing is left to look at. */

@@ -131,7 +131,7 @@ struct egress_flow {
 	__u8 done; /* the name was found, or is not needed */
 	__u8 is_cut;
 	__u8 inbound;
-	__u8 reported; /* of a refusal: has been told */
+	__u8 beyond; /* bytes behind checked have been let go */
 };
 
 struct egress_learnt_key {

@@ -17,7 +17,7 @@ enum {
 	MESSAGE_MAX = 12 + 256 + 4, /* as much of a DNS message as has its question */
 	BODY_MAX = 512,
 	NAME_BUFFER = 256,
-	SEGMENT_BUFFER = 2048, /* as much of an HTTP request is searched for its Host */
+	SEGMENT_BUFFER = 4096, /* as much of an HTTP request is searched for its Host */
 };
 
 /* What a segment says about the host that is meant. */
@@ -27,6 +27,7 @@ enum {
 	NAMED_IN_HTTP,
 	NAMED_LATER, /* in the next segment */
 	NAMED_BADLY, /* it cannot be read as far as it should */
+	NAMED_PERHAPS, /* text that may yet become a request */
 	NAMED_WRONGLY, /* more than one host, or what is no name */
 };
 

@@ -10,9 +10,15 @@
  * before is read again or thrown away, so that no other bytes can take the place of those that were read: until the other
  * side acknowledges all of them, which ends the check.
  *
+ * What the receiver ends up with is then the whole of one segment that was read by itself, and behind it parts of longer ones or
+ * what is free, whether it keeps the first or the last of bytes that overlap. For that, a longer segment than the
+ * longest is not taken once something behind it was let go (flow->beyond).
+ *
  * A ClientHello may go on in a second segment. When the first ended between extensions, flow->cut is where, and skip and left
  * say where in the second the next extension begins and how many bytes of extensions there are from there. The first,
- * when sent again, must end at the same place with the same numbers.
+ * when sent again, must end at the same place with the same numbers; nothing else may take its place.
+ *
+ * tests/apps/test_egress_hostile.c plays all this against a receiver.
  */
 #ifndef SKEP_APPS_EGRESS_NAME_BPF_H
 #define SKEP_APPS_EGRESS_NAME_BPF_H
@@ -28,7 +34,7 @@ enum {
 	TLS_BEFORE_SESSION = 5 + 4 + 2 + 32, /* record and handshake header, version, random */
 	TLS_SERVER_NAME = 0,
 	TLS_EXTENSIONS_MAX = 128,
-	HTTP_MIN = 16, /* "GET / HTTP/1.0\r\n" */
+	HTTP_VERSION = 8, /* "HTTP/1.1" ends a request's first line */
 };
 
 /* The extensions of a ClientHello, from @at on in the frame. */
@@ -139,12 +145,18 @@ static long request_byte(__u64 i, void *arg)
 	__u32 at = i & (SEGMENT_BUFFER - 1);
 	__u8 c = w->segment[at], low = c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
 
+	if (!r->line && ((c < ' ' && c != '\r' && c != '\n' && c != '\t') || c > '~')) {
+		r->found = NAMED_NOTHING; /* no text */
+		return STOP;
+	}
 	if (c == '\n') {
+		if (!r->line && !r->column)
+			return GO_ON; /* empty lines in front do not count (RFC 9112, 2.2) */
 		if (!r->line) {
 			__u32 e = r->last == '\r' ? at - 1 : at;
 			const __u8 *v = w->segment + ((e - 8) & (SEGMENT_BUFFER - 1));
 
-			if (e < HTTP_MIN - 2 || e >= SEGMENT_BUFFER || v > w->segment + SEGMENT_BUFFER - 8 ||
+			if (e < HTTP_VERSION || e >= SEGMENT_BUFFER || v > w->segment + SEGMENT_BUFFER - 8 ||
 			    v[0] != 'H' || v[1] != 'T' || v[2] != 'T' || v[3] != 'P' || v[4] != '/' || v[5] != '1') {
 				r->found = NAMED_NOTHING;
 				return STOP;
@@ -200,15 +212,13 @@ static __always_inline __u32 read_request(struct __sk_buff *skb, struct work *w)
 	n = bounded(n, 2 * SEGMENT_BUFFER - 1);
 	if (!n || n > SEGMENT_BUFFER || bpf_skb_load_bytes(skb, w->p.payload, w->segment, n))
 		return NAMED_BADLY;
-	if (w->segment[0] < 'A' || w->segment[0] > 'Z')
-		return NAMED_NOTHING;
 	*r = (struct request){.found = NAMED_LATER};
 	bpf_loop(n, request_byte, &w, 0);
 	/* The head goes on behind what is here. A second Host there would be an error to the server (RFC 9112, 3.2). */
 	if (r->found == NAMED_LATER && r->host_ended)
 		r->found = NAMED_IN_HTTP;
 	if (r->found == NAMED_LATER)
-		return r->line || r->spaces ? NAMED_BADLY : NAMED_NOTHING;
+		return NAMED_PERHAPS;
 	if (r->found == NAMED_IN_HTTP && (r->hosts != 1 || !name_key(r->host_len)))
 		return NAMED_WRONGLY;
 	return r->found;
@@ -260,6 +270,13 @@ static __always_inline bool name_allowed(struct work *w, const struct egress_flo
 	return (got & ANSWER_MASK) == ANSWER_ALLOW;
 }
 
+/* hold - not now: TCP sends it again, in order if it is honest. */
+static __always_inline int hold(const struct egress_config *c)
+{
+	count_drop(EGRESS_SEGMENT);
+	return c->audit ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+}
+
 /* check_segment - data of a flow whose name is still to be seen. Return: what tc shall do. */
 static __always_inline int check_segment(struct __sk_buff *skb, struct work *w, const struct egress_config *c,
 					 struct egress_flow *flow)
@@ -268,28 +285,30 @@ static __always_inline int check_segment(struct __sk_buff *skb, struct work *w, 
 	__u32 end = p->seq + p->payload_len, rule = flow->rule, named;
 	bool again;
 
-	if (!p->payload_len || (flow->done && (__s32)(p->seq - flow->checked) >= 0))
+	if (!p->payload_len)
 		return TC_ACT_UNSPEC;
-	again = flow->is_cut && p->seq == flow->cut;
-	if (!flow->confirmed || (!again && p->seq != flow->start)) {
-		/* It comes again, in order. */
-		count_drop(EGRESS_SEGMENT);
-		return c->audit ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	if (flow->done && (__s32)(p->seq - flow->checked) >= 0) {
+		flow->beyond = 1;
+		return TC_ACT_UNSPEC;
 	}
+	again = flow->is_cut && p->seq == flow->cut;
+	if (!flow->confirmed || (!again && p->seq != flow->start))
+		return hold(c);
 	w->skip = flow->skip;
 	w->left = flow->left;
 	named = read_name(skb, again);
 	if (named == NAMED_LATER && !again) {
-		if (flow->is_cut && (flow->cut != end || flow->skip != w->skip || flow->left != w->left)) {
-			count_drop(EGRESS_SEGMENT);
-			return c->audit ? TC_ACT_UNSPEC : TC_ACT_SHOT;
-		}
+		if (flow->is_cut ? flow->cut != end || flow->skip != w->skip || flow->left != w->left : flow->done)
+			return hold(c);
 		flow->is_cut = 1;
 		flow->cut = end;
 		flow->skip = w->skip;
 		flow->left = w->left;
 		return TC_ACT_UNSPEC;
 	}
+	/* The first has been let go as one that goes on; and bytes that are already there may win against longer ones. */
+	if ((flow->is_cut && !again) || (flow->done && flow->beyond && (__s32)(end - flow->checked) > 0))
+		return hold(c);
 	if (named == NAMED_IN_TLS || named == NAMED_IN_HTTP) {
 		if (!name_allowed(w, flow, &rule))
 			return refuse_flow(skb, w, c, flow, rule,
@@ -299,7 +318,7 @@ static __always_inline int check_segment(struct __sk_buff *skb, struct work *w, 
 		w->d.rule = flow->rule;
 		if (!flow->done)
 			tell(EGRESS_NAMED);
-	} else if (named == NAMED_NOTHING) {
+	} else if (named == NAMED_NOTHING || (named == NAMED_PERHAPS && flow->check == EGRESS_CHECK_DENY)) {
 		if (flow->check == EGRESS_CHECK_ALLOW && !flow->clear)
 			return refuse_flow(skb, w, c, flow, EGRESS_RULE_FRAME, EGRESS_NO_NAME);
 	} else {

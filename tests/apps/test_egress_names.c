@@ -196,6 +196,11 @@ static void http_hosts_are_checked_like_tls_names(void **state)
 		 ""},
 		{"GET / HTTP/1.1\r\nHost: www.exam", EGRESS_REFUSED, EGRESS_NAME_CUT, ""},
 		{"GET / HTTP/1.1\r\nUser-Agent: goes on", EGRESS_REFUSED, EGRESS_NAME_CUT, ""},
+		{"\r\nGET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", EGRESS_REFUSED, EGRESS_HTTP_NAME, "evil.example"},
+		{"get / HTTP/1.1\r\nHost: evil.example\r\n\r\n", EGRESS_REFUSED, EGRESS_HTTP_NAME, "evil.example"},
+		{"G / HTTP/1.1\r\nHost: evil.example\r\n\r\n", EGRESS_REFUSED, EGRESS_HTTP_NAME, "evil.example"},
+		{"G", EGRESS_REFUSED, EGRESS_NAME_CUT, ""},
+		{"\r\n", EGRESS_REFUSED, EGRESS_NAME_CUT, ""},
 		{"GET /goes/on", EGRESS_REFUSED, EGRESS_NAME_CUT, ""},
 	};
 

@@ -167,7 +167,8 @@ static void errors_say_where_what_and_what_would_do(void **state)
 	expect_error("allow ::ffff:1.2.3.4\n", "f:1:7: '::ffff:1.2.3.4': write the IPv4 address");
 	expect_error("allow [1.2.3.4]:80\n", "f:1:8: only IPv6 addresses stand in brackets");
 	expect_error("allow [::1\n", "f:1:7: '[::1': [ADDRESS], [ADDRESS/LENGTH] or [ADDRESS]:PORTS");
-	expect_error("allow 2001:db8::/32:80\n", "f:1:7: '2001:db8::/32:80': with ports, an IPv6 address stands in brackets");
+	expect_error("allow 2001:db8::/32:80\n",
+		     "f:1:7: '2001:db8::/32:80': with ports, an IPv6 address stands in brackets");
 	expect_error("allow a.*.b\n", "f:1:7: 'a.*.b': a * stands alone or in front, as in *.example.org");
 	expect_error("allow *a.b\n", "f:1:7: '*a.b': a * stands alone or in front, as in *.example.org");
 	expect_error("allow a..b\n", "f:1:7: 'a..b' is no host: a name, an address, ADDRESS/LENGTH, host or *");
