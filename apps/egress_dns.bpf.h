@@ -232,28 +232,23 @@ __noinline int dns_query(struct __sk_buff *skb, __u32 at, __u32 len)
 		return refuse_for(skb, w, c, EGRESS_QUERY_MALFORMED, true);
 	got = evaluate_query(w);
 	decide_as(w, got);
-	if (w->d.refuse) {
-		int verdict;
-
+	if (w->d.refuse)
 		w->d.reason = EGRESS_QUERY_NAME;
-		if (c->audit || w->p.proto == IPPROTO_TCP) {
-			verdict = refuse(skb, w, c, true);
-			if (!c->audit)
-				return verdict;
-		} else {
-			refuse(skb, w, c, false);
-			return reply_refused(skb, w, end);
-		}
-	} else {
-		count(w->d.rule, 1, w->p.len);
-		tell(EGRESS_ALLOWED);
-	}
+	if (w->d.refuse && !c->audit && w->p.proto == IPPROTO_TCP)
+		return refuse(skb, w, c, true);
+	/* The refusal, too, comes to the tree as an answer to a question that is noted. */
 	make_asked_key(w, &key, id);
 	w->asked.at = w->p.now;
 	w->asked.len = w->name_len;
 	w->asked.type = w->query_type;
 	__builtin_memcpy(w->asked.back, w->name.back, sizeof(w->asked.back));
 	bpf_map_update_elem(&asked, &key, &w->asked, BPF_ANY);
+	if (w->d.refuse) {
+		refuse(skb, w, c, false);
+		return c->audit ? TC_ACT_UNSPEC : reply_refused(skb, w, end);
+	}
+	count(w->d.rule, 1, w->p.len);
+	tell(EGRESS_ALLOWED);
 	return TC_ACT_UNSPEC;
 }
 

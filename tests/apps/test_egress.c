@@ -276,6 +276,28 @@ static void a_query_that_no_rule_allows_becomes_its_refusal(void **state)
 	assert_int_equal(seen->query, 1);
 }
 
+/* As the kernel does: what is redirected to ingress meets the programs there. */
+static void the_trees_answers_pass_the_other_program(void **state)
+{
+	uint8_t frame[FRAME_MAX];
+	uint32_t len;
+
+	with("allow example.org\n");
+	assert_int_equal(dns_ask(e, 5, "example.net", 1), TURNED);
+	memcpy(frame, e->out, len = e->out_len);
+	assert_int_equal(egress_get_bytes(e, frame, len), LET_GO);
+	assert_int_equal(egress_get_bytes(e, frame, len), DROPPED);
+	assert_int_equal(connect_to(e, "192.0.2.1", 80), TURNED);
+	memcpy(frame, e->out, len = e->out_len);
+	assert_int_equal(egress_get_bytes(e, frame, len), LET_GO);
+	assert_int_equal(datagram_to("2001:db8::1", 80), TURNED);
+	memcpy(frame, e->out, len = e->out_len);
+	assert_int_equal(egress_get_bytes(e, frame, len), LET_GO);
+	/* And nothing of it opens a way out. */
+	assert_int_equal(connect_to(e, "192.0.2.1", 80), TURNED);
+	assert_int_equal(datagram_to("2001:db8::1", 80), TURNED);
+}
+
 static void only_answers_to_what_was_asked_teach(void **state)
 {
 	const struct answer_record a = {.type = 1, .ttl = 60, .data = "192.0.2.66"};
@@ -555,6 +577,7 @@ int main(void)
 		TEST(a_name_is_allowed_by_its_answer),
 		TEST(suffixes_hold_below_and_the_longest_name_decides),
 		TEST(a_query_that_no_rule_allows_becomes_its_refusal),
+		TEST(the_trees_answers_pass_the_other_program),
 		TEST(only_answers_to_what_was_asked_teach),
 		TEST(an_answer_of_somebody_else_teaches_nothing),
 		TEST(a_cname_chain_belongs_to_the_name_that_was_asked_for),

@@ -135,7 +135,7 @@ static void a_real_hello_for_an_allowed_name_goes(void **state)
 
 static void a_real_hello_for_another_name_is_reset_and_so_is_what_follows(void **state)
 {
-	uint8_t hello[sizeof(hello_with_name)];
+	uint8_t hello[sizeof(hello_with_name)], turned[FRAME_MAX];
 
 	with_shared("allow www.example.org:443\n");
 	memcpy(hello, hello_with_name, sizeof(hello));
@@ -157,6 +157,8 @@ static void a_real_hello_for_another_name_is_reset_and_so_is_what_follows(void *
 	assert_int_equal(e->out[34 + 13], RST);
 	assert_memory_equal(e->out + 26, "\x0a\x00\x02\x0f\xc0\x00\x02\x0a", 8);
 	assert_true(frame_sums_ok(e->out, e->out_len));
+	memcpy(turned, e->out, e->out_len);
+	assert_int_equal(egress_send_bytes(e, turned, e->out_len), LET_GO);
 	assert_int_equal(egress_send(e, &(struct spec){.from = TREE,
 						       .to = "192.0.2.10",
 						       .proto = TCP,
