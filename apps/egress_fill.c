@@ -243,6 +243,12 @@ static void gather(struct filling *f)
 {
 	static const uint8_t host4[16] = {MAPPED, 10, 0, 2, 2}, host6[16] = {0xfd, [15] = 2};
 
+	/* The machine's name may always be looked up: a refusal is about its port. */
+	static const struct policy_rule host = {.allow = true, .proto = POLICY_DNS};
+	static const char host_name[] = "host";
+
+	f->entries[f->n++] = (struct entry){
+		.name = host_name, .size = 2 * sizeof(host_name) - 1, .rule = &host, .order = EGRESS_RULE_HOST};
 	for (uint32_t i = 0; i < COUNT(built_in); i++)
 		add_prefix(f, built_in[i].addr, built_in[i].bits, NULL, built_in[i].rule);
 	for (uint32_t i = 0; i < f->p->n_rules; i++) {
@@ -363,7 +369,7 @@ int policy_fill(const struct policy *p, struct bpf_object *obj, struct policy_er
 			 EGRESS_RULES - EGRESS_RULE_USER);
 		return -E2BIG;
 	}
-	f.entries = calloc(COUNT(built_in) + 2 * (size_t)p->n_rules, sizeof(*f.entries));
+	f.entries = calloc(1 + COUNT(built_in) + 2 * (size_t)p->n_rules, sizeof(*f.entries));
 	f.clauses = calloc(EGRESS_CLAUSES, sizeof(*f.clauses));
 	if (f.entries && f.clauses) {
 		gather(&f);

@@ -152,8 +152,8 @@ int egress_advice_add(struct egress_advice *a, const struct egress_event *e)
 		     e->reason == EGRESS_NO_FLOW || e->reason == EGRESS_SEGMENT ||
 		     e->reason == EGRESS_QUERY_MALFORMED || e->reason == EGRESS_QUERY_HIDDEN;
 
-	/* What no rule can allow. */
-	if (e->inbound || shape || (e->name[0] == '.' && e->query))
+	/* What no rule can allow, and what needs none. */
+	if ((e->query && e->rule == EGRESS_RULE_HOST) || e->inbound || shape || (e->name[0] == '.' && e->query))
 		return 0;
 	s.proto = e->query ? POLICY_DNS : e->proto == IPPROTO_ICMPV6 ? POLICY_ICMP : e->proto;
 	if (s.proto != POLICY_TCP && s.proto != POLICY_UDP)

@@ -186,6 +186,14 @@ static void the_machines_loopback_is_closed_but_for_ports_of_host(void **state)
 	assert_int_equal(connect_to(e, RESOLVER, 80), TURNED);
 	assert_int_equal(connect_to(e, "127.0.0.1", 80), TURNED);
 	assert_int_equal(connect_to(e, "0.0.0.0", 80), TURNED);
+	/* Its name can be looked up, whatever the rules; nothing else is open by that. */
+	egress_close(e);
+	with("allow 192.0.2.1\n");
+	dns_learn(e, "host", "10.0.2.2");
+	assert_int_equal(dns_ask(e, 9, "x.host", 1), TURNED);
+	assert_int_equal(connect_to(e, "10.0.2.2", 8080), TURNED);
+	expect_refused(EGRESS_BY_ADDRESS_KIND, -1);
+	assert_string_equal(seen->name, "host");
 }
 
 static void neighbours_and_arp_are_let_through_and_what_goes_to_many_is_not(void **state)

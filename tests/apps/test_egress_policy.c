@@ -287,6 +287,7 @@ static void advice_allows_just_what_was_seen(void **state)
 
 	dns_learn(e, "www.example.org", "192.0.2.10");
 	dns_learn(e, "only.example.net", "192.0.2.99");
+	dns_learn(e, "host", "10.0.2.2");
 	connect_to(e, "192.0.2.10", 443);
 	connect_to(e, "192.0.2.10", 80);
 	connect_to(e, "192.0.2.11", 22);
