@@ -613,6 +613,33 @@ static void a_counter_in_memory_is_one_instruction(void **state)
 	}
 }
 
+/* The index is gone with the load; so that load must not be done alone, as the one behind another load is. */
+static void a_counter_changed_by_what_was_loaded_before_keeps_its_address(void **state)
+{
+	struct builder b = {0};
+	struct both p = {0};
+
+	build(&b, INSN_MOV64_X, 3, 2, 0, 0);
+	build(&b, INSN_AND64_K, 3, 0, 0, 1);
+	build(&b, INSN_LSH64_K, 3, 0, 0, 2);
+	build(&b, INSN_MOV64_X, 4, 1, 0, 0);
+	build(&b, INSN_ADD64_X, 4, 3, 0, 0);
+	build(&b, INSN_LDXW, 5, 1, 24, 0);
+	build(&b, INSN_LDXW, 3, 4, 8, 0);
+	build(&b, INSN_ADD64_X, 3, 5, 0, 0);
+	build(&b, INSN_STXW, 4, 3, 8, 0);
+	build(&b, INSN_MOV64_K, 0, 0, 0, 0);
+	build(&b, INSN_EXIT, 0, 0, 0, 0);
+	assert_int_equal(both_make(&p, &b), 0);
+	for (uint64_t v = 0; v < 4; v++) {
+		uint64_t mem[4] = {1, 0x1234567800000002, 3, 0x1111111100000000 + v};
+
+		run_all(&p, 0, v, mem);
+	}
+	both_free(&p);
+	build_free(&b);
+}
+
 static void a_load_extends_its_sign_itself(void **state)
 {
 	static const struct {
@@ -804,6 +831,7 @@ int main(void)
 		cmocka_unit_test(look_ups_in_a_known_map_go_to_the_map),
 		cmocka_unit_test(loops_begin_on_a_line),
 		cmocka_unit_test(a_counter_in_memory_is_one_instruction),
+		cmocka_unit_test(a_counter_changed_by_what_was_loaded_before_keeps_its_address),
 		cmocka_unit_test(a_load_extends_its_sign_itself),
 		cmocka_unit_test(a_loops_end_stands_in_front_of_it_too),
 		cmocka_unit_test(an_end_with_calls_or_branches_stands_where_it_is),
