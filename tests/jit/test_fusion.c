@@ -626,7 +626,7 @@ static void a_counter_changed_by_what_was_loaded_before_keeps_its_address(void *
 	build(&b, INSN_ADD64_X, 4, 3, 0, 0);
 	build(&b, INSN_LDXW, 5, 1, 24, 0);
 	build(&b, INSN_LDXW, 3, 4, 8, 0);
-	build(&b, INSN_ADD64_X, 3, 5, 0, 0);
+	build(&b, INSN_ADD32_X, 3, 5, 0, 0);
 	build(&b, INSN_STXW, 4, 3, 8, 0);
 	build(&b, INSN_MOV64_K, 0, 0, 0, 0);
 	build(&b, INSN_EXIT, 0, 0, 0, 0);
