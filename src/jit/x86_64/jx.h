@@ -139,7 +139,6 @@ struct jx {
 		uint32_t last; /* of a loop's head: the last jump that leads back to it; 0: none */
 		uint32_t before; /* of such a jump: the one before it to the same head; 0: none */
 	} * backs;
-	bool jumps_back; /* some jump does */
 	struct jx_place *places; /* of every instruction, the fault exit, and what jx_new_place() made */
 	uint32_t n_places, cap_places;
 	struct jx_switch *switches; /* in ascending order of their roots */

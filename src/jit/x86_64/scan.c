@@ -200,7 +200,6 @@ static int scan_func(struct jx *j, struct jx_func *f)
 				j->backs[i].before = j->backs[target].last;
 				j->backs[target].last = i;
 			}
-			j->jumps_back |= target <= i;
 		}
 		if (insn_is_wide(&insns[i])) {
 			if (++i >= f->end)
@@ -230,7 +229,7 @@ static void plan_frame(struct jx_func *f, bool is_main)
 }
 
 /*
- * jx_scan - fill in ops, flags, effects, backs, funcs, jumps_back and has_callbacks, all allocated and zeroed by the caller.
+ * jx_scan - fill in ops, flags, effects, backs, funcs and has_callbacks, all allocated and zeroed by the caller.
  * Return: 0, or -EINVAL for a program that cannot be compiled.
  */
 int jx_scan(struct jx *j)
