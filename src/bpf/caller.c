@@ -52,6 +52,11 @@ int caller_look(int fd, struct caller_fd *out)
 	return 0;
 }
 
+bool caller_is_far(void)
+{
+	return caller;
+}
+
 int caller_find(int fd, struct caller_fd *out)
 {
 	if (fd < 0)

@@ -38,6 +38,9 @@ struct hive_caller *caller_enter(struct hive_caller *caller);
  */
 int caller_look(int fd, struct caller_fd *out);
 
+/* caller_is_far - are this thread's commands another process's? */
+bool caller_is_far(void);
+
 /* caller_find - see struct hive_caller. Negative fds are -EBADF. */
 int caller_find(int fd, struct caller_fd *out);
 bool caller_gone(void);

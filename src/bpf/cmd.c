@@ -5,6 +5,7 @@
  * E2BIG; a command that does not exist, or bytes behind the last field that a command takes, is EINVAL.
  */
 #include "bpf/cmd.h"
+#include "bpf/caller.h"
 
 #include "base/usermem.h"
 #include "base/util.h"
@@ -82,7 +83,10 @@ int skep_bpf(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int
 	const struct usermem *before;
 	int ret;
 
-	if (!(hive->flags & SKEP_TRUST_ADDRESSES))
+	if (hive->far)
+		return hive->far(hive->far_arg, cmd, attr, size);
+	/* What another process gives is its own addresses (far.h), whatever this one's are worth. */
+	if (!(hive->flags & SKEP_TRUST_ADDRESSES) || caller_is_far())
 		return dispatch(hive, cmd, attr, size, __builtin_frame_address(0));
 	before = user_enter(&user_direct);
 	ret = dispatch(hive, cmd, attr, size, __builtin_frame_address(0));

@@ -171,6 +171,9 @@ struct hive_pin {
 };
 
 struct skep_hive {
+	/* bpf(2) for a hive that is elsewhere: this one is the way there, and holds nothing itself. NULL: it is here. */
+	int (*far)(void *arg, int cmd, union bpf_attr *attr, unsigned int size);
+	void *far_arg;
 	pthread_mutex_t lock;
 	uint32_t flags; /* enum skep_hive_flags */
 	uint32_t caps; /* enum verify_caps: whose rights programs are judged by */

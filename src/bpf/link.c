@@ -220,8 +220,17 @@ int hive_link_info(struct hive_object *o, struct bpf_link_info *info)
 		info->tracing.attach_type = link->attach_type;
 		break;
 	case BPF_LINK_TYPE_CGROUP:
+		info->cgroup.cgroup_id = link->hook ? link->target : 0;
 		info->cgroup.attach_type = link->attach_type;
 		break;
+	case SKEP_LINK_TYPE_TCX:
+	case BPF_LINK_TYPE_UNSPEC: {
+		/* struct bpf_link_info's tcx: ifindex, attach_type. */
+		const uint32_t tcx[2] = {link->hook ? link->target : 0, link->attach_type};
+
+		memcpy(&info->xdp, tcx, sizeof(tcx));
+		break;
+	}
 	case BPF_LINK_TYPE_NETNS:
 		info->netns.attach_type = link->attach_type;
 		break;

@@ -7,6 +7,7 @@
 #include "bpf/object.h"
 #include "bpf/seam.h"
 #include "cli/cli.h"
+#include "cli/live.h"
 #include "cli/mapio.h"
 #include "cli/state.h"
 #include "cli/value.h"
@@ -26,11 +27,16 @@ static const char help[] =
 	"       skep map lookup OBJ|NAME MAP KEY [--state FILE] [--json]\n"
 	"       skep map update OBJ|NAME MAP KEY VALUE --state FILE\n"
 	"       skep map delete OBJ|NAME MAP KEY --state FILE\n"
+	"       skep map show|dump|lookup|update|delete [MAP [KEY [VALUE]]] --run NAME\n"
 	"\n"
 	"Maps of an object, their keys and values through its BTF. The object is loaded for the length of the command; "
 	"a\n"
 	"state file carries contents from one command to the next (update makes it if need be), and into\n"
 	"'skep replay --state FILE'.\n"
+	"\n"
+	"--run NAME: the maps of a command that 'skep run' runs, in another terminal, as they are now; NAME is "
+	"run-PID,\n"
+	"PID, or what --name gave it ('skep hive list' shows them).\n"
 	"\n"
 	"KEY and VALUE are JSON, addresses and enumerators as words, or bytes as \"hex 0a 0b\"; docs/json.md has the "
 	"rules.\n"
@@ -40,42 +46,55 @@ static const char help[] =
 	"  skep map update xdp-firewall rules4 '{\"prefixlen\": 24, \"addr\": \"198.51.100.0\"}' '{\"action\": "
 	"\"DROP\"}' \\\n"
 	"      --state fw.state\n"
-	"  skep map dump xdp-firewall --state fw.state\n";
+	"  skep map dump xdp-firewall --state fw.state\n"
+	"  skep map dump flows --run 4711\n";
 
 struct map_verb {
 	struct source src;
-	const char *state;
+	struct live live;
+	const char *name; /* of the object or the run, for messages */
+	const char *state, *run;
 	bool json;
+	struct map_view *views;
+	uint32_t n;
 };
 
 static int show(struct map_verb *m)
 {
-	struct bpf_map *map;
-
 	if (!m->json)
 		printf("%-24s %-22s %8s %8s %12s  %s\n", "map", "type", "key", "value", "max_entries", "flags");
-	bpf_object__for_each_map(map, object_libbpf(m->src.obj))
-	{
-		const struct map_type_desc *type = map_type_find(bpf_map__type(map));
-		struct map_view v;
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct map_view *v = &m->views[i];
+		const struct map_type_desc *type = map_type_find(v->type);
 		struct json_object *o;
 
-		map_view(object_libbpf(m->src.obj), map, &v);
 		if (!m->json) {
-			printf("%-24s %-22s %8u %8u %12u  0x%x\n", v.name, type ? type->name : "?", v.key_size,
-			       v.value_size, v.max_entries, v.flags);
+			printf("%-24s %-22s %8u %8u %12u  0x%x\n", v->name, type ? type->name : "?", v->key_size,
+			       v->value_size, v->max_entries, v->flags);
 			continue;
 		}
 		o = json_object_new_object();
-		json_object_object_add(o, "map", json_object_new_string(v.name));
+		json_object_object_add(o, "map", json_object_new_string(v->name));
 		json_object_object_add(o, "type", json_object_new_string(type ? type->name : "?"));
-		json_object_object_add(o, "key_size", json_object_new_uint64(v.key_size));
-		json_object_object_add(o, "value_size", json_object_new_uint64(v.value_size));
-		json_object_object_add(o, "max_entries", json_object_new_uint64(v.max_entries));
-		json_object_object_add(o, "flags", json_object_new_uint64(v.flags));
+		json_object_object_add(o, "key_size", json_object_new_uint64(v->key_size));
+		json_object_object_add(o, "value_size", json_object_new_uint64(v->value_size));
+		json_object_object_add(o, "max_entries", json_object_new_uint64(v->max_entries));
+		json_object_object_add(o, "flags", json_object_new_uint64(v->flags));
 		print_json(o);
 	}
 	return EXIT_OK;
+}
+
+/* The map of a name; says which there are when there is none. A run may have several of one name: then the first. */
+static const struct map_view *find(const struct map_verb *m, const char *name)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		if (!strcmp(m->views[i].name, name))
+			return &m->views[i];
+	fail("%s: it has no map '%s'; it has:", m->name, name);
+	for (uint32_t i = 0; i < m->n; i++)
+		fprintf(stderr, "  %s\n", m->views[i].name);
+	return NULL;
 }
 
 struct dumper {
@@ -112,35 +131,25 @@ static int dump_one(void *arg, const void *key, const void *value)
 
 static int dump(struct map_verb *m, const char *name)
 {
-	struct bpf_map *map;
-	bool any = false;
-
-	bpf_object__for_each_map(map, object_libbpf(m->src.obj))
-	{
-		struct map_view v;
-		struct dumper d = {.m = m, .v = &v};
+	if (name && !find(m, name))
+		return EXIT_FAILED;
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct map_view *v = &m->views[i];
+		struct dumper d = {.m = m, .v = v};
 		int err;
 
-		map_view(object_libbpf(m->src.obj), map, &v);
-		if (name && strcmp(v.name, name))
+		if (name && strcmp(v->name, name))
 			continue;
-		if (!map_has_elements(&v)) {
+		if (!map_has_elements(v)) {
 			if (name)
-				return fail("%s: map '%s' has no elements to list", m->src.name, name);
+				return fail("%s: map '%s' has no elements to list", m->name, name);
 			continue;
 		}
-		any = true;
-		err = map_each(&v, dump_one, &d);
+		err = map_each(v, dump_one, &d);
 		if (err)
-			return fail("%s: map '%s': dump: %s", m->src.name, v.name, strerror(-err));
+			return fail("%s: map '%s': dump: %s", m->name, v->name, strerror(-err));
 		if (name && !d.n && !m->json)
 			printf("%s is empty\n", name);
-	}
-	if (name && !any) {
-		struct map_view v;
-
-		map_view_find(object_libbpf(m->src.obj), m->src.name, name, &v);
-		return EXIT_FAILED;
 	}
 	return EXIT_OK;
 }
@@ -150,67 +159,95 @@ static int one(struct map_verb *m, const char *what, char **args)
 {
 	AUTO_FREE uint8_t *value = NULL;
 	AUTO_FREE uint8_t *key = NULL;
+	const struct map_view *v = find(m, args[0]);
 	char why[WHY];
-	struct map_view v;
 	int err;
 
-	if (!map_view_find(object_libbpf(m->src.obj), m->src.name, args[0], &v))
+	if (!v)
 		return EXIT_FAILED;
-	if (!map_has_elements(&v))
-		return fail("%s: map '%s' has no elements", m->src.name, v.name);
-	key = calloc(1, MAX(v.key_size, 1u));
-	value = calloc(1, MAX(v.user_size, 8u));
+	if (!map_has_elements(v))
+		return fail("%s: map '%s' has no elements", m->name, v->name);
+	key = calloc(1, MAX(v->key_size, 1u));
+	value = calloc(1, MAX(v->user_size, 8u));
 	if (!key || !value)
 		return fail("out of memory");
-	if (value_from_text(v.btf, v.key_type, args[1], key, v.key_size, why))
-		return fail("%s: map '%s': key %s: %s", m->src.name, v.name, args[1], why);
+	if (value_from_text(v->btf, v->key_type, args[1], key, v->key_size, why))
+		return fail("%s: map '%s': key %s: %s", m->name, v->name, args[1], why);
 	if (*what == 'l') {
-		if (bpf_map_lookup_elem(v.fd, key, value))
-			return fail("%s: map '%s': key %s: %s", m->src.name, v.name, args[1],
+		if (bpf_map_lookup_elem(v->fd, key, value))
+			return fail("%s: map '%s': key %s: %s", m->name, v->name, args[1],
 				    errno == ENOENT ? "there is no such element" : strerror(errno));
-		print_element(m, map_element(&v, key, value));
+		print_element(m, map_element(v, key, value));
 		return EXIT_OK;
 	}
 	if (*what == 'u') {
 		/* A per-CPU map's value goes to CPU 0, as a state file's single "value" does. */
-		err = value_from_text(v.btf, v.value_type, args[2], value, v.value_size, why);
+		err = value_from_text(v->btf, v->value_type, args[2], value, v->value_size, why);
 		if (err)
-			return fail("%s: map '%s': value %s: %s", m->src.name, v.name, args[2], why);
-		err = bpf_map_update_elem(v.fd, key, value, BPF_ANY);
+			return fail("%s: map '%s': value %s: %s", m->name, v->name, args[2], why);
+		err = bpf_map_update_elem(v->fd, key, value, BPF_ANY);
 	} else {
-		err = bpf_map_delete_elem(v.fd, key);
+		err = bpf_map_delete_elem(v->fd, key);
 	}
 	if (err)
-		return fail("%s: map '%s': %s key %s: %s", m->src.name, v.name, what, args[1],
+		return fail("%s: map '%s': %s key %s: %s", m->name, v->name, what, args[1],
 			    errno == ENOENT  ? "there is no such element"
 			    : errno == E2BIG ? "beyond the map's max_entries"
 			    : errno == EPERM ? "the map is read-only, its values stand in the object"
-			    : errno == EINVAL && v.type == BPF_MAP_TYPE_LPM_TRIE
+			    : errno == EINVAL && v->type == BPF_MAP_TYPE_LPM_TRIE
 				    ? "prefixlen is more than the address has bits"
 				    : strerror(errno));
-	return state_save(&m->src, m->state);
+	return m->run ? EXIT_OK : state_save(&m->src, m->state);
 }
 
+/* A view of each map of an object. */
+static int view_all(struct map_verb *m)
+{
+	struct bpf_map *map;
+	uint32_t n = 0;
+
+	bpf_object__for_each_map(map, object_libbpf(m->src.obj)) n++;
+	m->views = calloc(MAX(n, 1u), sizeof(*m->views));
+	if (!m->views)
+		return fail("out of memory");
+	bpf_object__for_each_map(map, object_libbpf(m->src.obj))
+		map_view(object_libbpf(m->src.obj), map, &m->views[m->n++]);
+	return EXIT_OK;
+}
+
+/* argv[0]: what to do; then, unless it is a run's, the object. */
 static int work(const struct verb *verb, struct map_verb *m, int argc, char **argv)
 {
 	const char *what = argv[0];
 	bool writes = !strcmp(what, "update") || !strcmp(what, "delete");
 	int ret;
 
-	ret = source_open(&m->src, argv[1], 0);
-	if (ret != EXIT_OK)
-		return ret;
-	seam_enter(m->src.hive);
-	/* The first update makes the file. */
-	if (m->state && !(writes && access(m->state, F_OK)))
-		ret = state_restore(&m->src, m->state);
+	if (m->run) {
+		m->name = m->run;
+		ret = live_open(&m->live, m->run);
+		if (ret == EXIT_OK)
+			ret = live_maps(&m->live, &m->views, &m->n);
+	} else {
+		m->name = argv[1];
+		ret = source_open(&m->src, argv[1], 0);
+		if (ret != EXIT_OK)
+			return ret;
+		seam_enter(m->src.hive);
+		/* The first update makes the file. */
+		if (m->state && !(writes && access(m->state, F_OK)))
+			ret = state_restore(&m->src, m->state);
+		if (ret == EXIT_OK)
+			ret = view_all(m);
+		argv++;
+		argc--;
+	}
 	if (ret != EXIT_OK)
 		return ret;
 	if (!strcmp(what, "show"))
 		return show(m);
 	if (!strcmp(what, "dump"))
-		return dump(m, argc > 2 ? argv[2] : NULL);
-	return one(m, what, argv + 2);
+		return dump(m, argc > 1 ? argv[1] : NULL);
+	return one(m, what, argv + 1);
 }
 
 static int run(const struct verb *verb, int argc, char **argv)
@@ -219,9 +256,11 @@ static int run(const struct verb *verb, int argc, char **argv)
 		const char *name;
 		int min, max; /* arguments with the verb's own */
 	} subs[] = {{"show", 2, 2}, {"dump", 2, 3}, {"lookup", 4, 4}, {"update", 5, 5}, {"delete", 4, 4}};
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"state", required_argument, NULL, 's'}, {0}};
-	struct map_verb m = {0};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"state", required_argument, NULL, 's'},
+						{"run", required_argument, NULL, 'r'},
+						{0}};
+	static struct map_verb m;
 	size_t i;
 	int c, n, ret;
 
@@ -231,6 +270,8 @@ static int run(const struct verb *verb, int argc, char **argv)
 			m.json = true;
 		else if (c == 's')
 			m.state = optarg;
+		else if (c == 'r')
+			m.run = optarg;
 		else
 			return option_error(verb, argv);
 	}
@@ -241,12 +282,22 @@ static int run(const struct verb *verb, int argc, char **argv)
 		;
 	if (i == ARRAY_SIZE(subs))
 		return misuse(verb, "map cannot '%s'; it can: show, dump, lookup, update, delete", argv[optind]);
-	if (n < subs[i].min || n > subs[i].max)
-		return misuse(verb, "map %s: too %s arguments", subs[i].name, n < subs[i].min ? "few" : "many");
-	if (i >= 3 && !m.state)
-		return misuse(verb, "map %s wants --state FILE: a change lasts in a state file", subs[i].name);
+	/* A run stands in place of the object. */
+	if (n + !!m.run < subs[i].min || n + !!m.run > subs[i].max)
+		return misuse(verb, "map %s: too %s arguments", subs[i].name,
+			      n + !!m.run < subs[i].min ? "few" : "many");
+	if (m.run && m.state)
+		return misuse(verb, "map %s: --state is for objects, --run for what runs", subs[i].name);
+	if (i >= 3 && !m.state && !m.run)
+		return misuse(verb, "map %s wants --state FILE, where the change lasts, or --run NAME", subs[i].name);
 	ret = work(verb, &m, n, argv + optind);
+	if (m.run) {
+		live_maps_free(m.views, m.n);
+		live_close(&m.live);
+		return ret;
+	}
 	seam_enter(NULL);
+	free(m.views);
 	source_close(&m.src);
 	return ret;
 }

@@ -4,6 +4,7 @@
 #include "bpf/hive.h"
 #include "bpf/object.h"
 #include "cli/cli.h"
+#include "cli/live.h"
 #include "cli/value.h"
 #include "helper/helper.h"
 #include "insn/insn.h"
@@ -18,14 +19,25 @@
 static const char help[] =
 	"usage: skep prog show OBJ|NAME [--json]\n"
 	"       skep prog dump OBJ|NAME [xlated|jited] [--prog NAME] [--json]\n"
+	"       skep prog show --run NAME [--json]\n"
+	"       skep prog attach OBJ|NAME --run NAME [--prog NAME]\n"
+	"       skep prog replace LINK OBJ|NAME --run NAME [--prog NAME]\n"
+	"       skep prog detach LINK --run NAME\n"
 	"\n"
 	"show lists the programs of an object as skep loads them. dump prints their instructions with the source\n"
 	"lines they come from: as loaded (xlated, the default), or the machine code that the JIT made (jited).\n"
 	"\n"
+	"--run NAME: of a command that 'skep run' runs, in another terminal: show what is attached where, attach "
+	"another\n"
+	"program behind those that are there, put another one in a program's place between two frames (its maps go on\n"
+	"with the old one's contents), or detach it. LINK is a link's number, or its program's name. NAME is run-PID,\n"
+	"PID, or what --name gave the run.\n"
+	"\n"
 	"examples:\n"
 	"  skep prog show xdp-firewall\n"
 	"  skep prog dump fw.bpf.o --prog xdp_firewall\n"
-	"  skep prog dump fw.bpf.o jited\n";
+	"  skep prog dump fw.bpf.o jited\n"
+	"  skep prog replace xdp_firewall fw2.bpf.o --run 4711\n";
 
 static const char *type_name(uint32_t type)
 {
@@ -239,11 +251,40 @@ static int work(struct source *s, const char *object, const char *what, const ch
 	return ret;
 }
 
+/* What is asked of a run. @args: behind the option's; argv[0] is what to do. */
+static int on_run(const struct verb *verb, const char *run_name, int n, char **argv, const char *prog, bool json)
+{
+	static const struct {
+		const char *name;
+		int args;
+	} subs[] = {{"show", 1}, {"attach", 2}, {"replace", 3}, {"detach", 2}};
+	static struct live l;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(subs) && (!n || strcmp(subs[i].name, argv[0])); i++)
+		;
+	if (i == ARRAY_SIZE(subs))
+		return misuse(verb, "prog --run wants one of: show, attach, replace, detach");
+	if (n != subs[i].args)
+		return misuse(verb, "prog %s --run: too %s arguments", subs[i].name, n < subs[i].args ? "few" : "many");
+	ret = live_open(&l, run_name);
+	if (ret == EXIT_OK)
+		ret = i == 0   ? live_links_show(&l, json)
+		      : i == 1 ? live_attach(&l, argv[1], prog)
+		      : i == 2 ? live_link_replace(&l, argv[1], argv[2], prog)
+			       : live_link_detach(&l, argv[1]);
+	live_close(&l);
+	return ret;
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"prog", required_argument, NULL, 'p'}, {0}};
-	const char *name = NULL, *form = NULL;
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"prog", required_argument, NULL, 'p'},
+						{"run", required_argument, NULL, 'r'},
+						{0}};
+	const char *name = NULL, *form = NULL, *run_name = NULL;
 	struct source s = {0};
 	bool json = false, dumps;
 	int c, n, ret;
@@ -254,11 +295,15 @@ static int run(const struct verb *verb, int argc, char **argv)
 			json = true;
 		else if (c == 'p')
 			name = optarg;
+		else if (c == 'r')
+			run_name = optarg;
 		else
 			return option_error(verb, argv);
 	}
 	n = argc - optind;
 	argv += optind;
+	if (run_name)
+		return on_run(verb, run_name, n, argv, name, json);
 	if (!n || (strcmp(argv[0], "show") && strcmp(argv[0], "dump")))
 		return misuse(verb, n ? "prog cannot '%s'; it can: show, dump" : "prog wants one of: show, dump",
 			      argv[0]);

@@ -64,6 +64,20 @@ uint32_t chain_point_type(enum chain_point p)
 	return points[p].attach_type;
 }
 
+enum chain_point chain_link_point(const struct bpf_link_info *info)
+{
+	uint32_t attach_type, tcx[2];
+
+	memcpy(tcx, &info->xdp, sizeof(tcx));
+	attach_type = info->type == BPF_LINK_TYPE_XDP      ? BPF_XDP
+		      : info->type == BPF_LINK_TYPE_CGROUP ? info->cgroup.attach_type
+							   : tcx[1];
+	for (enum chain_point p = 0; p < CHAIN_POINTS; p++)
+		if (points[p].link_type == info->type && points[p].attach_type == attach_type)
+			return p;
+	return CHAIN_POINTS;
+}
+
 static bool contains(const char *text, const char *word)
 {
 	return text && strstr(text, word);
@@ -138,9 +152,10 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 		type = BPF_PROG_TYPE_SCHED_CLS;
 	if (type != points[p].prog_type)
 		return -EINVAL;
-	/* xdp and tcx name an interface; this is the one there is. */
-	if ((p == CHAIN_XDP || points[p].link_type == SKEP_LINK_TYPE_TCX) && target != c->ifindex)
+	/* xdp and tcx name an interface; this is the one there is, which 0 stands for. */
+	if (target && (p == CHAIN_XDP || points[p].link_type == SKEP_LINK_TYPE_TCX) && target != c->ifindex)
 		return -ENODEV;
+	link->target = c->ifindex;
 	return change(c, p, link, NULL);
 }
 

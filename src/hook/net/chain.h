@@ -85,6 +85,11 @@ void chain_in(struct chain *c, const uint8_t *frame, uint32_t len, const struct 
 void chain_out(struct chain *c, const uint8_t *frame, uint32_t len, const struct chain_socket *s,
 	       struct chain_result *r);
 
+struct bpf_link_info;
+
+/* chain_link_point - the point of a link, from what OBJ_GET_INFO_BY_FD says of it; CHAIN_POINTS: none of these. */
+enum chain_point chain_link_point(const struct bpf_link_info *info);
+
 /* chain_point_name - "xdp", "tc ingress", ... */
 const char *chain_point_name(enum chain_point p);
 /* chain_point_type - the attach type that it serves. */

@@ -11,7 +11,7 @@ enum { NOTE_FDS = 3 };
 
 struct note {
 	enum note_kind kind;
-	int value; /* NOTE_ENDED: the wait status; NOTE_FAILED: a negative errno */
+	int value; /* NOTE_READY: the interface's index; NOTE_ENDED: the wait status; NOTE_FAILED: a negative errno */
 	char why[TREE_WHY]; /* NOTE_FAILED */
 };
 

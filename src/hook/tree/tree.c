@@ -147,8 +147,8 @@ static int namespaces_refused(int err, char *why)
 	return err;
 }
 
-/* What init says, or that it is no more. */
-static int hear(struct tree *t, enum note_kind want, int *fds, uint32_t n_fds, char *why)
+/* What init says, or that it is no more. @value: the note's */
+static int hear(struct tree *t, enum note_kind want, int *value, int *fds, uint32_t n_fds, char *why)
 {
 	struct note n;
 	int err = note_receive(t->ctl, &n, fds, n_fds);
@@ -157,8 +157,10 @@ static int hear(struct tree *t, enum note_kind want, int *fds, uint32_t n_fds, c
 		snprintf(why, TREE_WHY, "the tree's init has ended before its time");
 		return err;
 	}
-	if (n.kind == want)
+	if (n.kind == want) {
+		*value = n.value;
 		return 0;
+	}
 	snprintf(why, TREE_WHY, "%.*s", (int)sizeof(n.why) - 1, n.why);
 	return n.value < 0 ? n.value : -EPROTO;
 }
@@ -166,7 +168,7 @@ static int hear(struct tree *t, enum note_kind want, int *fds, uint32_t n_fds, c
 int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 {
 	const struct note mapped = {.kind = NOTE_MAPPED};
-	int pair[2], fds[] = {-1, -1, -1}, err;
+	int pair[2], fds[] = {-1, -1, -1}, ifindex = 0, err;
 	struct ways_out ways;
 	uint64_t pidfd = 0;
 	pid_t pid;
@@ -201,10 +203,11 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 	}
 	err = note_send(t->ctl, &mapped, NULL, 0);
 	if (!err)
-		err = hear(t, NOTE_READY, fds, ARRAY_SIZE(fds), why);
+		err = hear(t, NOTE_READY, &ifindex, fds, ARRAY_SIZE(fds), why);
 	else
 		snprintf(why, TREE_WHY, "the tree's init has ended before its time");
 	t->port.fd = fds[0];
+	t->port.ifindex = (uint32_t)ifindex;
 	t->diag = fds[1];
 	t->proc = fds[2];
 	if (!err) {
@@ -219,11 +222,11 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 int tree_go(struct tree *t, char why[TREE_WHY])
 {
 	const struct note go = {.kind = NOTE_GO};
-	int err = note_send(t->ctl, &go, NULL, 0);
+	int ignored, err = note_send(t->ctl, &go, NULL, 0);
 
 	if (err)
 		snprintf(why, TREE_WHY, "the tree's init has ended before its time");
-	return err ? err : hear(t, NOTE_STARTED, &t->command, 1, why);
+	return err ? err : hear(t, NOTE_STARTED, &ignored, &t->command, 1, why);
 }
 
 void tree_signal(const struct tree *t, int sig)

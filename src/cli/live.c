@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/live.h"
+
+#include "base/util.h"
+#include "bpf/hive.h"
+#include "bpf/object.h"
+#include "bpf/seam.h"
+#include "hook/net/chain.h"
+#include "map/map.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { LINKS = 256 };
+
+static int pass_on(void *arg, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	struct live *l = arg;
+	char why[256] = "";
+	int ret = client_bpf(&l->client, cmd, (uint64_t)(uintptr_t)attr, size, why, sizeof(why));
+
+	if (ret == -ENOTCONN || ret == -ECONNRESET)
+		fail("run '%s': %s", l->name, why);
+	return ret;
+}
+
+int live_open(struct live *l, const char *name)
+{
+	struct msg_facts facts;
+	char why[256] = "", first[256];
+	int err;
+
+	memset(l, 0, sizeof(*l));
+	snprintf(l->name, sizeof(l->name), "%s", name);
+	l->client.name = l->name;
+	err = client_ask(&l->client, ASK_FACTS, 0, NULL, &facts, sizeof(facts), first, sizeof(first));
+	if (err && *name && strspn(name, "0123456789") == strlen(name)) {
+		snprintf(l->name, sizeof(l->name), "run-%s", name);
+		err = client_ask(&l->client, ASK_FACTS, 0, NULL, &facts, sizeof(facts), why, sizeof(why));
+	}
+	if (err)
+		return fail("run '%s': %s; 'skep hive list' shows those that are there", name,
+			    err == -ENOTCONN ? first : strerror(-err));
+	err = source_hive(&l->src, 0);
+	if (err)
+		return err;
+	l->src.name = l->name;
+	l->src.hive->far = pass_on;
+	l->src.hive->far_arg = l;
+	seam_enter(l->src.hive);
+	return EXIT_OK;
+}
+
+void live_close(struct live *l)
+{
+	seam_enter(NULL);
+	source_close(&l->src);
+	client_close(&l->client);
+}
+
+/* A view of one map. Return: 0 or a negative errno. */
+static int look_at(uint32_t id, struct map_view *v)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+	const struct map_type_desc *type;
+	int fd = bpf_map_get_fd_by_id(id);
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len)) {
+		close(fd);
+		return -errno;
+	}
+	type = map_type_find(info.type);
+	*v = (struct map_view){.name = strdup(info.name),
+			       .fd = fd,
+			       .type = info.type,
+			       .key_size = info.key_size,
+			       .value_size = info.value_size,
+			       .max_entries = info.max_entries,
+			       .flags = info.map_flags,
+			       .user_size = info.value_size,
+			       .n_cpus = 1,
+			       .objects = type && type->objects,
+			       .btf = info.btf_id ? btf__load_from_kernel_by_id(info.btf_id) : NULL,
+			       .key_type = info.btf_key_type_id,
+			       .value_type = info.btf_value_type_id};
+	if (type && type->percpu) {
+		v->n_cpus = (uint32_t)libbpf_num_possible_cpus();
+		v->user_size = ALIGN_UP(v->value_size, 8u) * v->n_cpus;
+	}
+	return v->name ? 0 : -ENOMEM;
+}
+
+int live_maps(struct live *l, struct map_view **out, uint32_t *n)
+{
+	uint32_t id = 0, room = 0;
+
+	*out = NULL;
+	*n = 0;
+	while (!bpf_map_get_next_id(id, &id)) {
+		struct map_view *more;
+		int err;
+
+		if (*n == room) {
+			room = MAX(2 * room, 16u);
+			more = realloc(*out, room * sizeof(*more));
+			if (!more)
+				return fail("%s", strerror(ENOMEM));
+			*out = more;
+		}
+		err = look_at(id, &(*out)[*n]);
+		if (!err)
+			++*n;
+		else if (err != -ENOENT) /* else it has gone meanwhile */
+			return fail("run '%s': map %u: %s", l->name, id, strerror(-err));
+	}
+	return errno == ENOENT ? EXIT_OK : fail("run '%s': its maps: %s", l->name, strerror(errno));
+}
+
+void live_maps_free(struct map_view *views, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		close(views[i].fd);
+		btf__free((struct btf *)views[i].btf);
+		free((char *)views[i].name);
+	}
+	free(views);
+}
+
+/* A link, and the program in it. */
+struct seen {
+	uint32_t id, prog_id, attach_type;
+	char prog[BPF_OBJ_NAME_LEN];
+};
+
+static int look_at_link(uint32_t id, struct seen *s)
+{
+	struct bpf_link_info link = {0};
+	struct bpf_prog_info prog = {0};
+	uint32_t len = sizeof(link);
+	int fd = bpf_link_get_fd_by_id(id), err;
+
+	if (fd < 0)
+		return -errno;
+	err = bpf_obj_get_info_by_fd(fd, &link, &len) ? -errno : 0;
+	close(fd);
+	/* One that is detached is nowhere; a pin, or somebody's fd, still has it. */
+	if (!err && !link.xdp.ifindex)
+		err = -ENOENT;
+	if (err)
+		return err;
+	*s = (struct seen){.id = id, .prog_id = link.prog_id, .attach_type = chain_link_point(&link)};
+	fd = bpf_prog_get_fd_by_id(link.prog_id);
+	len = sizeof(prog);
+	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &prog, &len))
+		memcpy(s->prog, prog.name, sizeof(s->prog));
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
+static int links(struct live *l, struct seen *all, uint32_t *n)
+{
+	uint32_t id = 0;
+
+	*n = 0;
+	while (*n < LINKS && !bpf_link_get_next_id(id, &id)) {
+		int err = look_at_link(id, &all[*n]);
+
+		if (!err)
+			++*n;
+		else if (err != -ENOENT)
+			return fail("run '%s': link %u: %s", l->name, id, strerror(-err));
+	}
+	return EXIT_OK;
+}
+
+int live_links_show(struct live *l, bool json)
+{
+	struct seen all[LINKS];
+	uint32_t n;
+
+	if (links(l, all, &n))
+		return EXIT_FAILED;
+	if (!json)
+		printf("%-6s %-20s %-16s %s\n", "link", "at", "program", "id");
+	/* In the order in which a frame meets them: by point, then by age. */
+	for (int point = 0; point <= CHAIN_POINTS; point++)
+		for (uint32_t i = 0; i < n; i++) {
+			struct json_object *o;
+
+			if ((int)all[i].attach_type != point)
+				continue;
+			if (!json) {
+				printf("%-6u %-20s %-16s %u\n", all[i].id, chain_point_name((enum chain_point)point),
+				       all[i].prog, all[i].prog_id);
+				continue;
+			}
+			o = json_object_new_object();
+			json_object_object_add(o, "link", json_object_new_uint64(all[i].id));
+			json_object_object_add(o, "at",
+					       json_object_new_string(chain_point_name((enum chain_point)point)));
+			json_object_object_add(o, "prog", json_object_new_string(all[i].prog));
+			json_object_object_add(o, "prog_id", json_object_new_uint64(all[i].prog_id));
+			print_json(o);
+		}
+	return EXIT_OK;
+}
+
+/* The link that is meant, as an fd. Return: -1, said. */
+static int find_link(struct live *l, const char *which, struct seen *out)
+{
+	bool number = *which && strspn(which, "0123456789") == strlen(which);
+	struct seen all[LINKS];
+	uint32_t n, found = 0;
+	int fd;
+
+	if (links(l, all, &n))
+		return -1;
+	for (uint32_t i = 0; i < n; i++)
+		if (number ? all[i].id == strtoul(which, NULL, 10)
+			   : !strncmp(all[i].prog, which, sizeof(all[i].prog) - 1)) {
+			*out = all[i];
+			found++;
+		}
+	if (found != 1) {
+		fail(found ? "run '%s': program '%s' is attached more than once; name a link by its number"
+			   : "run '%s': there is no link '%s'; 'skep prog show --run' lists them",
+		     l->name, which);
+		return -1;
+	}
+	fd = bpf_link_get_fd_by_id(out->id);
+	if (fd < 0)
+		fail("run '%s': link %u: %s", l->name, out->id, strerror(errno));
+	return fd;
+}
+
+int live_link_detach(struct live *l, const char *which)
+{
+	struct seen link;
+	AUTO_CLOSE int fd = find_link(l, which, &link);
+
+	if (fd < 0)
+		return EXIT_FAILED;
+	if (bpf_link_detach(fd))
+		return fail("run '%s': link %u: detach: %s", l->name, link.id, strerror(errno));
+	return EXIT_OK;
+}
+
+static bool same_shape(const struct bpf_map *map, const struct bpf_map_info *info)
+{
+	return bpf_map__type(map) == info->type && bpf_map__key_size(map) == info->key_size &&
+	       bpf_map__value_size(map) == info->value_size && bpf_map__max_entries(map) == info->max_entries &&
+	       !strncmp(bpf_map__name(map), info->name, sizeof(info->name) - 1);
+}
+
+/* The new object's maps go on with what stands in the old program's. Its own data (.bss and so on) are its own. */
+static int take_maps(struct live *l, uint32_t prog_id)
+{
+	uint32_t ids[64], len = sizeof(struct bpf_prog_info);
+	struct bpf_prog_info prog = {.nr_map_ids = ARRAY_SIZE(ids), .map_ids = (uintptr_t)ids};
+	AUTO_CLOSE int prog_fd = bpf_prog_get_fd_by_id(prog_id);
+	struct bpf_map *map;
+
+	if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &prog, &len))
+		return fail("run '%s': program %u: %s", l->name, prog_id, strerror(errno));
+	for (uint32_t i = 0; i < MIN(prog.nr_map_ids, (uint32_t)ARRAY_SIZE(ids)); i++) {
+		struct bpf_map_info info = {0};
+		AUTO_CLOSE int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		len = sizeof(info);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+			continue;
+		bpf_object__for_each_map(
+			map, object_libbpf(l->src.obj)) if (!bpf_map__is_internal(map) && same_shape(map, &info) &&
+							    bpf_map__reuse_fd(
+								    map, fd)) return fail("run '%s': map '%s': %s",
+											  l->name, bpf_map__name(map),
+											  strerror(errno));
+	}
+	return EXIT_OK;
+}
+
+static int open_object(struct live *l, const char *object)
+{
+	const char *base = strrchr(object, '/');
+	struct skep_hive *hive = l->src.hive;
+	bool own = l->src.own_hive;
+	int err = source_read(&l->src, object);
+
+	l->src.hive = hive;
+	l->src.own_hive = own;
+	if (err)
+		return err;
+	return object_open(hive, l->src.data, l->src.len, base ? base + 1 : object, &l->src.obj) ? EXIT_FAILED
+												 : EXIT_OK;
+}
+
+static struct bpf_program *load_program(struct live *l, const char *object, const char *name)
+{
+	struct bpf_program *prog, *found = NULL;
+	uint32_t n = 0;
+
+	bpf_object__for_each_program(prog,
+				     object_libbpf(l->src.obj)) if (!name || !strcmp(bpf_program__name(prog), name))
+	{
+		found = prog;
+		n++;
+	}
+	if (n != 1) {
+		fail(n ? "%s: it has several programs; choose one with --prog" : "%s: it has no program '%s'", object,
+		     name ? name : "");
+		return NULL;
+	}
+	/* The log has said what is wrong. */
+	return object_load(l->src.obj, object) ? NULL : found;
+}
+
+int live_link_replace(struct live *l, const char *which, const char *object, const char *name)
+{
+	struct bpf_program *prog;
+	struct seen link;
+	AUTO_CLOSE int fd = find_link(l, which, &link);
+
+	if (fd < 0 || open_object(l, object) || take_maps(l, link.prog_id))
+		return EXIT_FAILED;
+	prog = load_program(l, object, name);
+	if (!prog)
+		return EXIT_FAILED;
+	if (bpf_link_update(fd, bpf_program__fd(prog), NULL))
+		return fail("run '%s': link %u: %s", l->name, link.id,
+			    errno == EINVAL ? "the new program is of another type than the old one" : strerror(errno));
+	return EXIT_OK;
+}
+
+int live_attach(struct live *l, const char *object, const char *name)
+{
+	union bpf_attr attr = {0};
+	struct bpf_program *prog;
+	char pin[64];
+	int type;
+
+	if (open_object(l, object))
+		return EXIT_FAILED;
+	prog = load_program(l, object, name);
+	if (!prog)
+		return EXIT_FAILED;
+	type = chain_attach_type(bpf_program__type(prog), bpf_program__expected_attach_type(prog),
+				 bpf_program__section_name(prog));
+	if (type < 0)
+		return fail("%s: no frame runs through a program of SEC(\"%s\")", object,
+			    bpf_program__section_name(prog));
+	attr.link_create.prog_fd = (uint32_t)bpf_program__fd(prog);
+	attr.link_create.attach_type = (uint32_t)type;
+	AUTO_CLOSE int fd = skep_bpf(l->src.hive, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	if (fd < 0)
+		return fail("run '%s': program '%s' cannot be attached: %s", l->name, bpf_program__name(prog),
+			    fd == -EINVAL ? "nothing there serves its attach type" : strerror(-fd));
+	/* The link is to last longer than this command. */
+	snprintf(pin, sizeof(pin), "/sys/fs/bpf/skep-%d-%s", (int)getpid(), bpf_program__name(prog));
+	if (bpf_obj_pin(fd, pin))
+		return fail("run '%s': %s: %s", l->name, pin, strerror(errno));
+	return EXIT_OK;
+}
