@@ -43,7 +43,7 @@
 
 enum { IDLE_NS_SHIFT = 37 /* a datagram flow is judged anew after 137 s of silence */ };
 
-enum { ND_FIRST = 133, ND_LAST = 137, MLD_FIRST = 130, MLD_LAST = 132, MLD2_REPORT = 143 };
+enum { ND_FIRST = 133, ND_LAST = 136, MLD_FIRST = 130, MLD_LAST = 132, MLD2_REPORT = 143 };
 
 static __always_inline void make_key(struct work *w)
 {
@@ -64,15 +64,16 @@ static __always_inline bool is_resolver(const struct egress_config *c, const str
 }
 
 /* Neighbour discovery and group membership: they end at the other side of the interface. */
-static __always_inline bool is_neighbourly(const struct packet *p)
+static __always_inline bool is_neighbourly(const struct egress_config *c, const struct packet *p)
 {
+	const __u32 *own = c->resolver6.in6_u.u6_addr32, *to = p->remote.in6_u.u6_addr32;
 	__u8 first = p->remote.in6_u.u6_addr8[0], second = p->remote.in6_u.u6_addr8[1];
 	bool near = (first == 0xfe && (second & 0xc0) == 0x80) || (first == 0xff && (second & 0x0f) == 2);
 
 	if (p->proto != IPPROTO_ICMPV6 || p->fragment)
 		return false;
-	if (p->icmp_type >= ND_FIRST && p->icmp_type <= ND_LAST - 1)
-		return near || first == 0xfd;
+	if (p->icmp_type >= ND_FIRST && p->icmp_type <= ND_LAST)
+		return near || !((to[0] ^ own[0]) | (to[1] ^ own[1]));
 	return near && ((p->icmp_type >= MLD_FIRST && p->icmp_type <= MLD_LAST) || p->icmp_type == MLD2_REPORT);
 }
 
@@ -80,7 +81,7 @@ static __always_inline bool is_neighbourly(const struct packet *p)
 static __always_inline void begin(struct work *w, __u8 check)
 {
 	w->flow = (struct egress_flow){.last_ns = w->p.now,
-				       .cookie = w->p.cookie,
+				       .owner = w->p.owner,
 				       .rule = w->d.rule,
 				       .check = check,
 				       .clear = w->d.clear,
@@ -171,8 +172,10 @@ static __always_inline int new_flow(struct __sk_buff *skb, struct work *w, const
 	decide();
 	if (w->d.refuse) {
 		/* The tree's answers to errors of its own are no attempt to reach somebody. */
-		if (is_error(p) && !c->audit)
+		if (is_error(p) && !c->audit) {
+			count_drop(w->d.reason);
 			return TC_ACT_SHOT;
+		}
 		return refuse(skb, w, c, true);
 	}
 	if (p->proto == IPPROTO_TCP && !is_syn(p) && w->d.check != EGRESS_CHECK_NONE && !c->audit) {
@@ -215,7 +218,8 @@ static __always_inline bool is_stale(const struct packet *p, const struct egress
 {
 	if (p->proto == IPPROTO_TCP)
 		return is_syn(p) && (flow->confirmed || flow->refused || flow->inbound);
-	return (p->now - flow->last_ns) >> IDLE_NS_SHIFT;
+	/* Another socket may have taken the port over. */
+	return (p->owned && p->owner != flow->owner) || (p->now - flow->last_ns) >> IDLE_NS_SHIFT;
 }
 
 SEC("tc/egress")
@@ -237,8 +241,9 @@ int egress_out(struct __sk_buff *skb)
 		return refuse_for(skb, w, c, parsed == PARSED_NOT_IP ? EGRESS_NOT_IP : EGRESS_MALFORMED, false);
 	w->p.cookie = bpf_get_socket_cookie(skb);
 	owner = bpf_map_lookup_elem(&owners, &w->p.cookie);
+	w->p.owned = !!owner;
 	w->p.owner = owner ? *owner : 0;
-	if (is_neighbourly(&w->p))
+	if (is_neighbourly(c, &w->p))
 		return TC_ACT_UNSPEC;
 	if (w->p.fragment && (w->p.proto == IPPROTO_TCP || (w->p.version == 6 && w->p.proto == IPPROTO_ICMPV6)))
 		return refuse_for(skb, w, c, EGRESS_FRAGMENT, false);

@@ -118,7 +118,7 @@ enum egress_check {
 
 struct egress_flow {
 	__u64 last_ns;
-	__u64 cookie;
+	__u64 owner; /* mask that it was judged with */
 	__u32 rule;
 	__u32 start; /* sequence number of the tree's first byte, as acknowledged */
 	__u32 checked; /* what lies before was looked at; DNS: what comes next */

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAPPED_BITS = 96, TTL_FLOOR = 60 };
+enum { MAPPED_BITS = 96, TTL_FLOOR = 600 /* seconds: apt keeps addresses for longer than their TTL */ };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MAPPED       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff

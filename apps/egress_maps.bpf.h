@@ -42,6 +42,7 @@ struct packet {
 	__u8 proto, version, tcp_flags;
 	__u8 fragment, later_fragment;
 	__u8 icmp_type, icmp_code, inbound;
+	__u8 owned; /* owner is known */
 };
 
 /* What shall become of it. */

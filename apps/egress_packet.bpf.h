@@ -3,14 +3,15 @@
  * What the headers of a frame say, into w->p. By bpf_skb_load_bytes() alone: offsets outlive calls, packet pointers do not.
  *
  * Looked through: IPv4 options, up to six IPv6 extension headers. Malformed is what is cut off inside its headers, has lengths or
- * a version that cannot be, more extension headers, or an IPv4 address in IPv6's clothes: the rules for it are others.
+ * a version that cannot be, more extension headers, an IPv4 address in IPv6's clothes (the rules for it are others), or a
+ * source route (the address that it leads to is another).
  */
 #ifndef SKEP_APPS_EGRESS_PACKET_BPF_H
 #define SKEP_APPS_EGRESS_PACKET_BPF_H
 
 #include "egress_maps.bpf.h"
 
-enum { MAC_LEN = 14, IP4_LEN = 20, IP6_LEN = 40 };
+enum { MAC_LEN = 14, IP4_LEN = 20, IP6_LEN = 40, IP_OPTIONS_MAX = 40, IP_LSRR = 131, IP_SSRR = 137 };
 
 struct extensions {
 	struct __sk_buff *skb;
@@ -29,6 +30,9 @@ static long skip_extension(__u64 i, void *arg)
 	}
 	if (bpf_skb_load_bytes(e->skb, e->at, head, sizeof(head)))
 		return STOP;
+	/* With addresses yet to be visited the last one counts, not the header's. */
+	if (e->proto == IPPROTO_ROUTING && head[3])
+		return STOP;
 	if (e->proto == IPPROTO_FRAGMENT) {
 		e->fragment = 1;
 		e->later = head[2] || head[3] & 0xf8;
@@ -41,6 +45,36 @@ static long skip_extension(__u64 i, void *arg)
 	}
 	e->proto = head[0];
 	return GO_ON;
+}
+
+struct options {
+	struct __sk_buff *skb;
+	__u32 at, end;
+	__u8 routed, pad[7];
+};
+
+static long skip_option(__u64 i, void *arg)
+{
+	struct options *o = arg;
+	__u8 head[2];
+
+	if (o->at >= o->end || bpf_skb_load_bytes(o->skb, o->at, head, sizeof(head)))
+		return STOP;
+	o->routed |= head[0] == IP_LSRR || head[0] == IP_SSRR;
+	if (head[0] > 1 && head[1] < 2)
+		return STOP;
+	o->at += head[0] > 1 ? head[1] : 1;
+	return head[0] ? GO_ON : STOP;
+}
+
+/* Do the options route the packet to another address than the header's? */
+static __always_inline bool is_routed(struct __sk_buff *skb, __u32 end)
+{
+	struct options o = {.skb = skb, .at = MAC_LEN + IP4_LEN, .end = end};
+
+	if (end > MAC_LEN + IP4_LEN)
+		bpf_loop(IP_OPTIONS_MAX, skip_option, &o, 0);
+	return o.routed;
 }
 
 /* Return: where the packet ends in the frame, 0 when it is malformed. */
@@ -60,6 +94,8 @@ static __always_inline __u32 read_ip4(struct __sk_buff *skb, struct packet *p)
 	p->fragment_id = ip.id;
 	p->local = mapped(p->inbound ? ip.daddr : ip.saddr);
 	p->remote = mapped(p->inbound ? ip.saddr : ip.daddr);
+	if (is_routed(skb, p->l4))
+		return 0;
 	return MAC_LEN + len;
 }
 

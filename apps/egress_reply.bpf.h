@@ -19,12 +19,11 @@ enum { QUOTED_MAX = 128, TCP_URG = 32 };
 
 enum { EGRESS_OWN_REPLY = 0x65677265 }; /* a mark: "egre" */
 
-static __always_inline __u16 folded(__u64 sum)
+/* Before Linux 6.12 bpf_csum_diff() gives a sum of 32 bits. */
+static __always_inline __u16 folded(__u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
+	return ~((sum & 0xffff) + (sum >> 16));
 }
 
 struct pseudo4 {

@@ -169,8 +169,6 @@ __noinline int decide(void)
 		return 0;
 	k = &w->known;
 	what = what_of(&w->p);
-	w->d.check = EGRESS_CHECK_NONE;
-	w->d.clear = 0;
 	if (w->p.version == 4) {
 		struct egress_key4 key = {.prefixlen = 32, .addr = unmapped(&w->p.remote)};
 

@@ -279,6 +279,7 @@ static void a_query_that_no_rule_allows_becomes_its_refusal(void **state)
 	assert_memory_equal(e->out + 6, mac_server, 6);
 	assert_memory_equal(e->out + 26, "\x0a\x00\x02\x03\x0a\x00\x02\x0f", 8);
 	assert_memory_equal(e->out + 34, "\x00\x35\x11\x5c", 4); /* ports 53 and 4444 */
+	assert_int_equal(e->out[38] << 8 | e->out[39], 8 + n);
 	expect_refused(EGRESS_QUERY_NAME, -1);
 	assert_string_equal(seen->name, "secret.exfil.example");
 	assert_int_equal(seen->query, 1);
@@ -520,6 +521,209 @@ static void a_rule_for_a_program_holds_for_its_sockets(void **state)
 	assert_int_equal(dns_ask(e, 1, "git.example", 1), TURNED);
 }
 
+static void headers_are_looked_through_and_bad_ones_are_refused(void **state)
+{
+	static const char *const exts[] = {"", "h", "d", "a", "hrda", "hrdda"};
+	struct spec s = {.from = TREE6, .to = "2001:db8::1", .proto = UDP, .sport = 5, .dport = 123, .payload = 20};
+	uint8_t frame[FRAME_MAX];
+	uint32_t len;
+
+	with("allow [2001:db8::1]:123 192.0.2.1:123\n");
+	for (uint32_t i = 0; i < sizeof(exts) / sizeof(exts[0]); i++) {
+		s.exts = exts[i];
+		s.dport = 123;
+		assert_int_equal(egress_send(e, &s), LET_GO);
+		s.dport = 124;
+		assert_int_equal(egress_send(e, &s), TURNED);
+	}
+	s.exts = "ddddddd";
+	s.dport = 123;
+	assert_int_equal(egress_send(e, &s), DROPPED);
+	expect_refused(EGRESS_MALFORMED, -1);
+	/* The last header is cut off, whichever it is. */
+	static const uint8_t protos[] = {TCP, UDP, ICMP};
+	for (uint32_t i = 0; i < sizeof(protos); i++) {
+		len = frame_build(&(struct spec){.from = TREE, .to = "192.0.2.1", .proto = protos[i], .dport = 123},
+				  frame);
+		frame[17] = (uint8_t)(len - 14 - 1);
+		assert_int_equal(egress_send_bytes(e, frame, len - 1), DROPPED);
+		expect_refused(EGRESS_MALFORMED, -1);
+		/* The frame is longer than the packet: what is behind is padding, not header. */
+		assert_int_equal(egress_send_bytes(e, frame, len), DROPPED);
+		expect_refused(EGRESS_MALFORMED, -1);
+		/* It says that it is longer than it is. */
+		frame[17] = (uint8_t)(len - 14 + 1);
+		assert_int_equal(egress_send_bytes(e, frame, len), DROPPED);
+	}
+	/* TCP's own length. */
+	len = frame_build(&(struct spec){.from = TREE, .to = "192.0.2.1", .proto = TCP, .dport = 123}, frame);
+	frame[34 + 12] = 4 << 4;
+	assert_int_equal(egress_send_bytes(e, frame, len), DROPPED);
+	frame[34 + 12] = 6 << 4;
+	assert_int_equal(egress_send_bytes(e, frame, len), DROPPED);
+}
+
+static void routes_in_the_header_go_nowhere(void **state)
+{
+	struct spec s = {.from = TREE, .to = "192.0.2.1", .proto = UDP, .sport = 5, .dport = 123, .options = 12};
+	uint8_t frame[FRAME_MAX];
+	uint32_t len;
+
+	with("allow 192.0.2.1 2001:db8::1\n");
+	len = frame_build(&s, frame);
+	assert_int_equal(egress_send_bytes(e, frame, len), LET_GO);
+	for (uint32_t at = 34; at < 46; at++)
+		for (uint8_t type = 131; type <= 137; type += 6) {
+			len = frame_build(&s, frame);
+			frame[at] = type;
+			frame[at + 1] = 7;
+			assert_int_equal(egress_send_bytes(e, frame, len), DROPPED);
+		}
+	/* Behind another option. */
+	len = frame_build(&s, frame);
+	memcpy(frame + 34, "\x07\x05\x04\x83\x00\x83\x03", 7);
+	assert_int_equal(egress_send_bytes(e, frame, len), DROPPED);
+	memcpy(frame + 34, "\x07\x07\x04\x83\x00\x83\x03", 7);
+	assert_int_equal(egress_send_bytes(e, frame, len), LET_GO);
+	s = (struct spec){.from = TREE6, .to = "2001:db8::1", .proto = UDP, .sport = 5, .dport = 123, .exts = "r"};
+	len = frame_build(&s, frame);
+	assert_int_equal(egress_send_bytes(e, frame, len), LET_GO);
+	frame[14 + 40 + 3] = 1;
+	assert_int_equal(egress_send_bytes(e, frame, len), DROPPED);
+}
+
+static void a_datagram_flow_is_judged_anew_after_silence_and_for_another_owner(void **state)
+{
+	struct egress_flow_key key = {.local_port = 5000, .remote_port = 123, .proto = UDP};
+	uint64_t none = 0, mask = 1;
+	struct egress_learnt_key name = {0};
+	struct egress_learnt l;
+	struct egress_flow f;
+
+	with("allow exe=/x 192.0.2.1\nallow example.org\n");
+	assert_int_equal(skep_map_update(e->hive, egress_fd(e, "owners"), &none, &mask, 0), 0);
+	assert_int_equal(datagram_to("192.0.2.1", 123), LET_GO);
+	mask = 0;
+	assert_int_equal(skep_map_update(e->hive, egress_fd(e, "owners"), &none, &mask, 0), 0);
+	assert_int_equal(datagram_to("192.0.2.1", 123), TURNED);
+	/* By a name that has ended since. */
+	dns_learn(e, "example.org", "192.0.2.2");
+	assert_int_equal(datagram_to("192.0.2.2", 123), LET_GO);
+	address("192.0.2.2", &name.addr);
+	assert_int_equal(skep_map_lookup(e->hive, egress_fd(e, "learnt"), &name, &l), 0);
+	l.expires = 1;
+	assert_int_equal(skep_map_update(e->hive, egress_fd(e, "learnt"), &name, &l, 0), 0);
+	assert_int_equal(datagram_to("192.0.2.2", 123), LET_GO);
+	address(TREE, &key.local);
+	address("192.0.2.2", &key.remote);
+	assert_int_equal(skep_map_lookup(e->hive, egress_fd(e, "flows"), &key, &f), 0);
+	f.last_ns -= 1ull << 37;
+	assert_int_equal(skep_map_update(e->hive, egress_fd(e, "flows"), &key, &f, 0), 0);
+	assert_int_equal(datagram_to("192.0.2.2", 123), TURNED);
+}
+
+static void icmp_comes_in_and_errors_go_out_without_a_word(void **state)
+{
+	with("allow 192.0.2.1\n");
+	assert_int_equal(egress_get(e, &(struct spec){.from = "203.0.113.1",
+						      .to = TREE,
+						      .proto = ICMP,
+						      .dport = 3 << 8 | 3,
+						      .payload = 28}),
+			 LET_GO);
+	assert_int_equal(
+		egress_get(e,
+			   &(struct spec){
+				   .from = "2001:db8::1", .to = TREE6, .proto = ICMP6, .dport = 1 << 8, .payload = 48}),
+		LET_GO);
+	assert_int_equal(egress_send(e, &(struct spec){.from = TREE,
+						       .to = "203.0.113.1",
+						       .proto = ICMP,
+						       .dport = 3 << 8 | 3,
+						       .payload = 28}),
+			 DROPPED);
+	assert_int_equal(egress_send(e, &(struct spec){.from = TREE6,
+						       .to = "2001:db8::1",
+						       .proto = ICMP6,
+						       .dport = 1 << 8,
+						       .payload = 48}),
+			 DROPPED);
+	egress_drain(e);
+	assert_int_equal(e->n_events, 0);
+	/* Discovery is for neighbours, and in one piece. */
+	assert_int_equal(
+		egress_send(e,
+			    &(struct spec){
+				    .from = TREE6, .to = "fd00::2", .proto = ICMP6, .dport = 135 << 8, .payload = 24}),
+		LET_GO);
+	assert_int_equal(
+		egress_send(e,
+			    &(struct spec){
+				    .from = TREE6, .to = "fd12::2", .proto = ICMP6, .dport = 135 << 8, .payload = 24}),
+		TURNED);
+	assert_int_equal(
+		egress_send(e,
+			    &(struct spec){
+				    .from = TREE6, .to = "ff05::2", .proto = ICMP6, .dport = 135 << 8, .payload = 24}),
+		DROPPED);
+	assert_int_equal(
+		egress_send(e,
+			    &(struct spec){
+				    .from = TREE6, .to = "2002::2", .proto = ICMP6, .dport = 135 << 8, .payload = 24}),
+		TURNED);
+	assert_int_equal(
+		egress_send(e,
+			    &(struct spec){
+				    .from = TREE6, .to = "ff02::16", .proto = ICMP6, .dport = 143 << 8, .payload = 24}),
+		LET_GO);
+	assert_int_equal(
+		egress_send(e,
+			    &(struct spec){
+				    .from = TREE6, .to = "fd00::2", .proto = ICMP6, .dport = 143 << 8, .payload = 24}),
+		TURNED);
+	assert_int_equal(
+		egress_send(e,
+			    &(struct spec){.from = TREE6, .to = "fd00::2", .proto = UDP, .dport = 135, .payload = 24}),
+		TURNED);
+	assert_int_equal(egress_send(e, &(struct spec){.from = TREE6,
+						       .to = "ff02::1",
+						       .proto = ICMP6,
+						       .dport = 135 << 8,
+						       .exts = "f",
+						       .more_fragments = true,
+						       .payload = 24}),
+			 DROPPED);
+}
+
+static void a_name_denied_for_a_port_may_be_looked_up(void **state)
+{
+	with("deny example.org:80 example.org/udp\nallow *.org\n");
+	assert_int_equal(dns_ask(e, 1, "example.org", 1), LET_GO);
+	egress_close(e);
+	with("deny example.org\nallow *.org\n");
+	assert_int_equal(dns_ask(e, 1, "example.org", 1), TURNED);
+	assert_int_equal(dns_ask(e, 1, "example2.org", 1), LET_GO);
+	egress_close(e);
+	with("allow example.org:443/tcp\ndeny *.org\n");
+	assert_int_equal(dns_ask(e, 1, "example.org", 1), LET_GO);
+}
+
+static void a_denied_name_closes_its_address_unless_an_allowed_one_shares_it(void **state)
+{
+	with("deny ads.example\nallow 192.0.2.0/24\n");
+	assert_int_equal(connect_to(e, "192.0.2.5", 80), LET_GO);
+	dns_learn(e, "host", "10.0.2.2");
+	egress_refill(e, "audit yes\ndeny ads.example\nallow 192.0.2.0/24\n");
+	dns_learn(e, "ads.example", "192.0.2.6");
+	dns_learn(e, "ads.example", "192.0.2.7");
+	assert_int_equal(connect_to(e, "192.0.2.6", 80), LET_GO);
+	assert_int_equal(last()->verdict, EGRESS_WOULD_REFUSE);
+	assert_int_equal(seen->policy_rule, 0);
+	dns_learn(e, "other.example", "192.0.2.7");
+	assert_int_equal(connect_to(e, "192.0.2.7", 80), LET_GO);
+	assert_int_equal(last()->verdict, EGRESS_ALLOWED);
+}
+
 static void nothing_comes_in_but_answers_and_published_ports(void **state)
 {
 	with("allow 192.0.2.1\n");
@@ -594,6 +798,12 @@ int main(void)
 		TEST(refused_datagrams_are_prohibited),
 		TEST(an_audit_refuses_nothing_and_tells_all),
 		TEST(a_rule_for_a_program_holds_for_its_sockets),
+		TEST(headers_are_looked_through_and_bad_ones_are_refused),
+		TEST(routes_in_the_header_go_nowhere),
+		TEST(a_datagram_flow_is_judged_anew_after_silence_and_for_another_owner),
+		TEST(icmp_comes_in_and_errors_go_out_without_a_word),
+		TEST(a_name_denied_for_a_port_may_be_looked_up),
+		TEST(a_denied_name_closes_its_address_unless_an_allowed_one_shares_it),
 		TEST(nothing_comes_in_but_answers_and_published_ports),
 	};
 
