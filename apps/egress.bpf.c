@@ -240,7 +240,7 @@ int egress_out(struct __sk_buff *skb)
 	if (parsed != PARSED)
 		return refuse_for(skb, w, c, parsed == PARSED_NOT_IP ? EGRESS_NOT_IP : EGRESS_MALFORMED, false);
 	w->p.cookie = bpf_get_socket_cookie(skb);
-	owner = bpf_map_lookup_elem(&owners, &w->p.cookie);
+	owner = c->has_exe ? bpf_map_lookup_elem(&owners, &w->p.cookie) : NULL;
 	w->p.owned = !!owner;
 	w->p.owner = owner ? *owner : 0;
 	if (is_neighbourly(c, &w->p))

@@ -11,6 +11,7 @@ enum {
 	EGRESS_NAME_KEY = 256, /* what an LPM trie of the kernel takes */
 	EGRESS_NAME_SHOWN = 128, /* of a name, its end, in events and in what was learnt */
 	EGRESS_NAMES = 1024, /* rules with a name */
+	EGRESS_HOST_NAMES = 2, /* of the machine, which have no rule of the policy */
 	EGRESS_PREFIXES = 4096, /* rules with an address */
 	EGRESS_EXES = 64, /* patterns of executables: bits of a mask */
 	EGRESS_SET = 256, /* clauses that may bear on one name or address */
@@ -81,7 +82,7 @@ struct egress_config {
 	__u8 allow; /* what no rule decides */
 	__u8 audit;
 	__u8 denies_names;
-	__u8 pad;
+	__u8 has_exe; /* some rule asks whose a socket is */
 	__u32 ttl_floor; /* seconds */
 };
 

@@ -47,6 +47,10 @@ static const struct {
 	{{0xff}, 8, EGRESS_RULE_LOCAL},
 };
 
+/* What the network calls the machine. */
+static const char *const host_names[] = {"host", "host.internal"};
+_Static_assert(COUNT(host_names) == EGRESS_HOST_NAMES, "the map has room for them");
+
 /* One target of a rule, or of what is built in. */
 struct entry {
 	uint8_t addr[16];
@@ -243,12 +247,14 @@ static void gather(struct filling *f)
 {
 	static const uint8_t host4[16] = {MAPPED, 10, 0, 2, 2}, host6[16] = {0xfd, [15] = 2};
 
-	/* The machine's name may always be looked up: a refusal is about its port. */
+	/* The machine's names may always be looked up: a refusal is about its port. */
 	static const struct policy_rule host = {.allow = true, .proto = POLICY_DNS};
-	static const char host_name[] = "host";
 
-	f->entries[f->n++] = (struct entry){
-		.name = host_name, .size = 2 * sizeof(host_name) - 1, .rule = &host, .order = EGRESS_RULE_HOST};
+	for (uint32_t i = 0; i < COUNT(host_names); i++)
+		f->entries[f->n++] = (struct entry){.name = host_names[i],
+						    .size = (uint32_t)strlen(host_names[i]) * 2 + 1,
+						    .rule = &host,
+						    .order = EGRESS_RULE_HOST};
 	for (uint32_t i = 0; i < COUNT(built_in); i++)
 		add_prefix(f, built_in[i].addr, built_in[i].bits, NULL, built_in[i].rule);
 	for (uint32_t i = 0; i < f->p->n_rules; i++) {
@@ -331,6 +337,7 @@ static int fill_config(struct filling *f, struct egress_config *config)
 	memcpy(&config->resolver6, resolver6, 16);
 	config->allow = policy_allows_unmatched(f->p);
 	config->audit = f->p->audit;
+	config->has_exe = f->p->n_exes > 0;
 	config->ttl_floor = TTL_FLOOR;
 	for (uint32_t i = 0; i < f->p->n_rules; i++)
 		if (!f->p->rules[i].allow && f->p->rules[i].name)
@@ -369,7 +376,7 @@ int policy_fill(const struct policy *p, struct bpf_object *obj, struct policy_er
 			 EGRESS_RULES - EGRESS_RULE_USER);
 		return -E2BIG;
 	}
-	f.entries = calloc(1 + COUNT(built_in) + 2 * (size_t)p->n_rules, sizeof(*f.entries));
+	f.entries = calloc(COUNT(host_names) + COUNT(built_in) + 2 * (size_t)p->n_rules, sizeof(*f.entries));
 	f.clauses = calloc(EGRESS_CLAUSES, sizeof(*f.clauses));
 	if (f.entries && f.clauses) {
 		gather(&f);

@@ -116,7 +116,7 @@ MAP(config, BPF_MAP_TYPE_ARRAY, 1, __u32, struct egress_config);
 MAP(clauses, BPF_MAP_TYPE_ARRAY, EGRESS_CLAUSES, __u32, struct egress_clause);
 TRIE(prefixes4, EGRESS_PREFIXES + 32, struct egress_key4);
 TRIE(prefixes6, EGRESS_PREFIXES + 32, struct egress_key6);
-TRIE(names, EGRESS_NAMES + 1, struct egress_name);
+TRIE(names, EGRESS_NAMES + EGRESS_HOST_NAMES, struct egress_name);
 MAP(owners, BPF_MAP_TYPE_LRU_HASH, 65536, __u64, __u64);
 MAP(published, BPF_MAP_TYPE_HASH, 1024, struct egress_port, __u32);
 MAP(flows, BPF_MAP_TYPE_LRU_HASH, 65536, struct egress_flow_key, struct egress_flow);

@@ -72,11 +72,11 @@ static long try_extension(__u64 i, void *arg)
 	}
 	/* A list with one entry, which is a host name: type 0, length, name. */
 	x->found = NAMED_BADLY;
-	if (len < 6 || x->at + 4 + len > x->segment_end || bpf_skb_load_bytes(x->skb, x->at + 7, &name_len, 2))
+	if (x->at + 4 + len > x->segment_end || bpf_skb_load_bytes(x->skb, x->at + 7, &name_len, 2))
 		return STOP;
-	len = bpf_ntohs(name_len);
-	if (x->at + 9 + len > x->segment_end || !len || len > EGRESS_NAME_MAX)
+	if (bpf_ntohs(name_len) + 5 != len || len > EGRESS_NAME_MAX + 5)
 		return STOP;
+	len -= 5;
 	len = bounded(len, NAME_BUFFER - 1);
 	if (!len || bpf_skb_load_bytes(x->skb, x->at + 9, w->host, len))
 		return STOP;
@@ -87,7 +87,8 @@ static long try_extension(__u64 i, void *arg)
 
 static __always_inline __u32 walk_extensions(struct __sk_buff *skb, struct work *w, __u32 at, __u32 left)
 {
-	struct extension_walk x = {.skb = skb, .w = w, .at = at, .end = at + left, .found = NAMED_BADLY};
+	struct extension_walk x = {
+		.skb = skb, .w = w, .at = at, .end = at + left, .found = NAMED_BADLY /* more than there are */};
 
 	x.segment_end = w->p.payload + w->p.payload_len;
 	bpf_loop(TLS_EXTENSIONS_MAX, try_extension, &x, 0);

@@ -237,7 +237,7 @@ static uint32_t hello_of(uint8_t *to, uint32_t choice)
 {
 	static const char *const names[] = {"www.example.org", "www.example.com"};
 
-	return make_hello(to, names[choice % 2], choice < 2 ? 0 : any(300));
+	return make_hello(to, names[choice % 2], choice < 2 ? 0 : 60 * any(5));
 }
 
 static uint32_t request_of(uint8_t *to, uint32_t choice)

@@ -298,6 +298,36 @@ static void a_hello_in_three_segments_or_cut_in_its_name_is_refused_for_that(voi
 	expect_last(EGRESS_REFUSED, EGRESS_NAME_CUT, "");
 }
 
+static void hellos_that_are_odd_are_refused(void **state)
+{
+	static const struct {
+		uint32_t at;
+		uint8_t value;
+	} odd[] = {
+		{1, 2}, /* version of the record */
+		{5, 2}, /* a ServerHello */
+		{6, 1}, /* 65,536 bytes longer */
+		{8, 0}, /* shorter than its parts */
+		{43, 1}, /* a session id that moves the rest */
+		{61, 5}, /* the list of names, the name itself: longer, shorter */
+		{63, 16}, {63, 14}, {64, 1}, {64, 0xff},
+	};
+	uint8_t hello[200];
+	uint32_t n;
+
+	with_shared("allow www.example.org:443\n");
+	for (uint32_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		n = make_hello(hello, "www.example.org", 0, 0);
+		establish("192.0.2.10", 443);
+		assert_int_equal(say_at("192.0.2.10", 443, 0, hello, n), LET_GO);
+		hello[odd[i].at] = odd[i].value;
+		establish("192.0.2.10", 443);
+		if (say_at("192.0.2.10", 443, 0, hello, n) != TURNED)
+			fail_msg("byte %u as %u", odd[i].at, odd[i].value);
+		egress_drain(e);
+	}
+}
+
 static void bytes_that_were_read_cannot_be_replaced(void **state)
 {
 	uint8_t good[300], evil[300];
@@ -436,6 +466,7 @@ int main(void)
 		TEST(without_a_name_the_address_must_be_unambiguous),
 		TEST(a_hello_may_go_on_in_a_second_segment),
 		TEST(a_hello_in_three_segments_or_cut_in_its_name_is_refused_for_that),
+		TEST(hellos_that_are_odd_are_refused),
 		TEST(bytes_that_were_read_cannot_be_replaced),
 		TEST(a_syn_with_data_waits_for_its_name),
 		TEST(the_middle_of_a_connection_goes_by_address_alone),
