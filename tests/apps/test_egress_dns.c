@@ -425,11 +425,13 @@ static void over_tcp_each_segment_is_one_query_that_is_allowed(void **state)
 	uint8_t message[1200];
 	uint32_t n, m;
 
-	with("allow example.org\n");
+	with("allow example.org *.example.org\n");
 	dns_connect();
 	n = framed(message, 3, "example.org", false, NULL);
 	assert_int_equal(tcp_to_resolver(ACK | PSH, 101, message, n), LET_GO);
 	assert_int_equal(tcp_to_resolver(ACK | PSH, 101, message, n), LET_GO);
+	m = framed(message, 3, "x.example.org", false, NULL);
+	assert_int_equal(tcp_to_resolver(ACK | PSH, 101, message, m), DROPPED);
 	m = framed(message, 3, "example.org", true, &a);
 	assert_int_equal(egress_get(e, &(struct spec){.from = RESOLVER,
 						      .to = TREE,

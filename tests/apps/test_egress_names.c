@@ -357,6 +357,27 @@ static void bytes_that_were_read_cannot_be_replaced(void **state)
 	assert_int_equal(say_at("192.0.2.10", 443, (1u << 31) + n + 9, "x", 1), LET_GO);
 }
 
+static void a_longer_first_segment_is_read_in_whole_and_only_while_nothing_follows(void **state)
+{
+	uint8_t brief[300], lengthy[1600];
+	uint32_t n = make_hello(brief, "www.example.org", 0, 0), m = make_hello(lengthy, "www.example.org", 1200, 0);
+
+	with_shared("allow www.example.org:443\n");
+	establish("192.0.2.10", 443);
+	assert_int_equal(say_at("192.0.2.10", 443, 0, brief, n), LET_GO);
+	assert_int_equal(say_at("192.0.2.10", 443, 0, lengthy, m), LET_GO);
+	assert_int_equal(say_at("192.0.2.10", 443, n, "x", 1), DROPPED);
+	assert_int_equal(say_at("192.0.2.10", 443, m - 1, "x", 1), DROPPED);
+	/* One that goes on, after one that was whole. */
+	assert_int_equal(say_at("192.0.2.10", 443, 0, lengthy, 1000), DROPPED);
+	assert_int_equal(say_at("192.0.2.10", 443, 0, brief, n), LET_GO);
+	establish("192.0.2.10", 443);
+	assert_int_equal(say_at("192.0.2.10", 443, 0, brief, n), LET_GO);
+	assert_int_equal(say_at("192.0.2.10", 443, n, "x", 1), LET_GO);
+	assert_int_equal(say_at("192.0.2.10", 443, 0, lengthy, m), DROPPED);
+	assert_int_equal(say_at("192.0.2.10", 443, 0, brief, n), LET_GO);
+}
+
 static void a_syn_with_data_waits_for_its_name(void **state)
 {
 	with_shared("allow www.example.org:443 192.0.2.77\n");
@@ -468,6 +489,7 @@ int main(void)
 		TEST(a_hello_in_three_segments_or_cut_in_its_name_is_refused_for_that),
 		TEST(hellos_that_are_odd_are_refused),
 		TEST(bytes_that_were_read_cannot_be_replaced),
+		TEST(a_longer_first_segment_is_read_in_whole_and_only_while_nothing_follows),
 		TEST(a_syn_with_data_waits_for_its_name),
 		TEST(the_middle_of_a_connection_goes_by_address_alone),
 		TEST(denied_names_hold_where_all_else_is_allowed),
