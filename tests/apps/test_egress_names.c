@@ -371,6 +371,7 @@ static void a_longer_first_segment_is_read_in_whole_and_only_while_nothing_follo
 	/* One that goes on, after one that was whole. */
 	assert_int_equal(say_at("192.0.2.10", 443, 0, lengthy, 1000), DROPPED);
 	assert_int_equal(say_at("192.0.2.10", 443, 0, brief, n), LET_GO);
+	assert_int_equal(say_at("192.0.2.10", 443, n, "x", 1), DROPPED);
 	establish("192.0.2.10", 443);
 	assert_int_equal(say_at("192.0.2.10", 443, 0, brief, n), LET_GO);
 	assert_int_equal(say_at("192.0.2.10", 443, n, "x", 1), LET_GO);
