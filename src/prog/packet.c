@@ -165,18 +165,21 @@ static void set_addresses(struct packet *pkt, const uint8_t *net, uint32_t len)
 	}
 }
 
-int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
+uint8_t *packet_room(struct packet *pkt)
+{
+	pkt->clean = MIN(pkt->clean, (uint32_t)PACKET_SKB_HEADROOM); /* what lies behind is not zero any more */
+	return pkt->mem + GUARD + SPARE + PACKET_SKB_HEADROOM;
+}
+
+/* The frame is there; all that an skb knows of it. */
+static void make_skb(struct packet *pkt, uint32_t len)
 {
 	struct __sk_buff *skb = &pkt->ctx.skb;
 
-	if (len > PACKET_MAX || len < ETH_HLEN)
-		return -EINVAL;
 	pkt->kind = PACKET_SKB;
-	pkt->l2 = l2;
-	set_room(pkt, PACKET_SKB_HEADROOM, len, PACKET_SKB_HEADROOM + len, PACKET_XDP_RESERVED);
-	memcpy(pkt->data, data, len);
-	pkt->mac_off = PACKET_SKB_HEADROOM;
-	pkt->net_off = PACKET_SKB_HEADROOM + ETH_HLEN;
+	pkt->l2 = true;
+	pkt->mac_off = (uint32_t)(pkt->data - pkt->hard_start);
+	pkt->net_off = pkt->mac_off + ETH_HLEN;
 	pkt->trans_off = PACKET_UNSET;
 	pkt->mac_len = 0;
 	pkt->encapsulated = false;
@@ -190,8 +193,30 @@ int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
 	skb->protocol = eth_protocol(pkt->data, len);
 	skb->pkt_type = eth_pkt_type(pkt->data);
 	set_addresses(pkt, pkt->data + ETH_HLEN, len - ETH_HLEN);
+}
+
+int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2)
+{
+	if (len > PACKET_MAX || len < ETH_HLEN)
+		return -EINVAL;
+	set_room(pkt, PACKET_SKB_HEADROOM, len, PACKET_SKB_HEADROOM + len, PACKET_XDP_RESERVED);
+	if (data != pkt->data)
+		memcpy(pkt->data, data, len);
+	make_skb(pkt, len);
+	pkt->l2 = l2;
 	if (!l2)
 		pkt->data_meta = pkt->data += ETH_HLEN;
+	packet_sync(pkt);
+	return 0;
+}
+
+int packet_xdp_to_skb(struct packet *pkt)
+{
+	uint32_t len = packet_len(pkt);
+
+	if (len < ETH_HLEN)
+		return -EINVAL;
+	make_skb(pkt, len);
 	packet_sync(pkt);
 	return 0;
 }

@@ -62,7 +62,8 @@ struct packet {
 	bool l2; /* data begins at the link-layer header */
 	bool encapsulated; /* bpf_skb_adjust_room() has put an outer header in front */
 	bool has_hash; /* ctx.skb.hash counts */
-	struct { /* the tree's socket that the frame comes from or goes to, as far as it is known; the caller's to fill in */
+	struct
+	{ /* the tree's socket that the frame comes from or goes to, as far as it is known; the caller's to fill in */
 		bool known;
 		uint32_t uid;
 		uint64_t cookie;
@@ -91,7 +92,7 @@ void packet_free(struct packet *pkt);
 
 /*
  * packet_set_xdp - put a frame in and make an xdp_md of it.
- * @data, @len: the frame, from its link-layer header on; copied; len up to PACKET_MAX
+ * @data, @len: the frame, from its link-layer header on; copied, unless it lies at packet_room() already; len up to PACKET_MAX
  * @meta_len:   bytes at the start of @data that are metadata, not frame: 0, or a multiple of 4 up to 32 (252 as of 6.x)
  * ingress_ifindex and rx_queue_index are the caller's to fill in afterwards (pkt->ctx.xdp).
  * Return: 0, -EINVAL for a length that no frame has.
@@ -105,6 +106,18 @@ int packet_set_xdp(struct packet *pkt, const void *data, uint32_t len, uint32_t 
  * Return: 0, -EINVAL for a length that no frame has (less than an Ethernet header).
  */
 int packet_set_skb(struct packet *pkt, const void *data, uint32_t len, bool l2);
+
+/*
+ * packet_room - where a frame of up to PACKET_MAX bytes may be put before it becomes an skb, so that it need not be copied. What
+ * was in the packet is gone then.
+ */
+uint8_t *packet_room(struct packet *pkt);
+
+/*
+ * packet_xdp_to_skb - make an skb of the frame as xdp has left it, where it lies, with the metadata in front of it; otherwise as packet_set_skb().
+ * Return: 0, -EINVAL when it has become too short for an Ethernet header.
+ */
+int packet_xdp_to_skb(struct packet *pkt);
 
 /* packet_sync - make the context's fields follow the pointers. */
 void packet_sync(struct packet *pkt);

@@ -2,9 +2,8 @@
 /*
  * How a frame passes its programs.
  *
- * A frame is copied into the worker's packet at the first point that has a program, and goes on out of it. Where no point
- * of its way has one it is never copied. Between points for skbs it stays where it is; from xdp to those it moves through a buffer,
- * since the room in front of it is another.
+ * A frame from outside is copied into the worker's packet at the first point that has a program; one of the tree's is read there. It goes on out of
+ * it, and stays where it is between points. Where no point of its way has a program it is not touched.
  *
  * A point's list is immutable: attaching and detaching make a new one, under hive->lock, and retire the old one, which holds its
  * links. The worker is this thread's from chain_new() to chain_free(); its read sections are the batches.
@@ -31,7 +30,6 @@ struct chain {
 	struct hive_worker *w;
 	struct hive_hook hooks[CHAIN_POINTS];
 	_Atomic(struct list *) lists[CHAIN_POINTS]; /* NULL: empty */
-	uint8_t *between; /* PACKET_MAX bytes */
 	/* Of the frame that is on its way. */
 	const struct chain_socket *socket;
 	struct chain_result *result;
@@ -183,9 +181,8 @@ int chain_new(struct skep_hive *hive, uint32_t ifindex, struct chain **out)
 		return err;
 	c->hive = hive;
 	c->ifindex = ifindex;
-	c->between = malloc(PACKET_MAX);
 	c->w = hive_worker_take(hive, hive->n_cpus - 1);
-	if (!c->between || !c->w) {
+	if (!c->w) {
 		err = -ENOMEM;
 	} else {
 		quiesce_end(&c->w->reader);
@@ -217,8 +214,12 @@ void chain_free(struct chain *c)
 			hive_hook_remove(c->hive, &c->hooks[p]);
 	if (c->w)
 		hive_worker_put(c->hive, c->w);
-	free(c->between);
 	free(c);
+}
+
+uint8_t *chain_room(struct chain *c)
+{
+	return packet_room(c->w->pkt);
 }
 
 void chain_begin(struct chain *c)
@@ -416,21 +417,28 @@ static bool any(const struct chain *c, enum chain_point from, enum chain_point t
 	return false;
 }
 
-static bool make_skb(struct chain *c, const uint8_t *frame, uint32_t len)
+/* What an skb of the tree's interface has besides its bytes. */
+static void dress(struct chain *c)
 {
 	struct packet *pkt = c->w->pkt;
+	uint8_t first = pkt->data[0];
 
-	if (packet_set_skb(pkt, frame, len, true)) {
-		drop(c, "it is too short or too long");
-		return false;
-	}
 	pkt->ctx.skb.ifindex = c->ifindex;
-	pkt->ctx.skb.pkt_type = frame[0] & 1 ? frame[0] == 0xff ? PACKET_BROADCAST : PACKET_MULTICAST : PACKET_HOST;
+	pkt->ctx.skb.pkt_type = first & 1 ? first == 0xff ? PACKET_BROADCAST : PACKET_MULTICAST : PACKET_HOST;
 	if (c->socket && c->socket->known) {
 		pkt->socket.known = true;
 		pkt->socket.uid = c->socket->uid;
 		pkt->socket.cookie = c->socket->cookie;
 	}
+}
+
+static bool make_skb(struct chain *c, const uint8_t *frame, uint32_t len)
+{
+	if (packet_set_skb(c->w->pkt, frame, len, true)) {
+		drop(c, "it is too short or too long");
+		return false;
+	}
+	dress(c);
 	return true;
 }
 
@@ -438,21 +446,15 @@ static bool make_skb(struct chain *c, const uint8_t *frame, uint32_t len)
 static void xdp_passed(struct chain *c)
 {
 	struct packet *pkt = c->w->pkt;
-	uint32_t meta = (uint32_t)(pkt->data - pkt->data_meta), len = packet_len(pkt);
 
 	if (!any(c, CHAIN_TC_INGRESS, CHAIN_SOCKET)) {
-		leave(c, CHAIN_TO_TREE, pkt->data, len);
-		return;
+		leave(c, CHAIN_TO_TREE, pkt->data, packet_len(pkt));
+	} else if (packet_xdp_to_skb(pkt)) {
+		drop(c, "it has become too short");
+	} else {
+		dress(c);
+		skb_in(c);
 	}
-	memcpy(c->between, pkt->data_meta, meta + len);
-	if (!make_skb(c, c->between + meta, len))
-		return;
-	if (meta && meta <= PACKET_SKB_HEADROOM) {
-		pkt->data_meta = pkt->data - meta;
-		memcpy(pkt->data_meta, c->between, meta);
-		packet_sync(pkt);
-	}
-	skb_in(c);
 }
 
 /* Redirects and XDP_TX leave by the driver: no further program sees the frame. */

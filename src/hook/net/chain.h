@@ -79,6 +79,12 @@ void chain_free(struct chain *c);
 void chain_begin(struct chain *c);
 void chain_end(struct chain *c);
 
+/*
+ * chain_room - PORT_FRAME_MAX bytes where a frame of the tree's may be read to, so that chain_out() need not copy it. It is good until the
+ * next frame comes, from either side.
+ */
+uint8_t *chain_room(struct chain *c);
+
 /* chain_in, chain_out - a frame from outside, or from the tree; longer than an Ethernet header. */
 void chain_in(struct chain *c, const uint8_t *frame, uint32_t len, const struct chain_socket *s,
 	      struct chain_result *r);

@@ -43,7 +43,6 @@ struct net {
 	uint64_t now; /* since 1970, of this round */
 	struct pollfd *fds;
 	uint32_t n_fds;
-	uint8_t frame[PORT_FRAME_MAX + 64];
 };
 
 #define TELL(n, what, ...)                                                                                             \
@@ -258,14 +257,15 @@ static int gather(struct net *n, uint32_t *n_dns, int *timeout)
 static int read_port(struct net *n)
 {
 	for (int i = 0; i < BATCH; i++) {
-		ssize_t len = port_read(&n->opts.tree->port, n->frame, sizeof(n->frame));
+		uint8_t *frame = chain_room(n->chain);
+		ssize_t len = port_read(&n->opts.tree->port, frame, PORT_FRAME_MAX);
 
 		if (len == -EAGAIN || len == -ENETDOWN || len == -EIO)
 			return 0; /* the interface is down when the tree is gone */
 		if (len < 0)
 			return (int)len;
 		if (len > 0)
-			pass(n, n->frame, (uint32_t)len, FLOW_OUT);
+			pass(n, frame, (uint32_t)len, FLOW_OUT);
 	}
 	return 0;
 }
