@@ -248,6 +248,37 @@ static void searches_find_the_first_wherever_it_is(void **state)
 	}
 }
 
+static void a_loop_that_is_left_at_once_clears_no_upper_halves(void **state)
+{
+	/* The sum, or how many, in 32 bits of r2, up to a zero. */
+	for (int counts = 0; counts < 2; counts++) {
+		struct builder b = {0};
+		struct both p;
+		uint32_t out;
+
+		build(&b, INSN_LDXB, 4, 1, 0, 0);
+		out = build(&b, INSN_JEQ64_K, 4, 0, 0, 0);
+		build(&b, INSN_ADD64_K, 1, 0, 0, 1);
+		if (counts)
+			build(&b, INSN_ADD32_K, 2, 0, 0, 1);
+		else
+			build(&b, INSN_ADD32_X, 2, 4, 0, 0);
+		back_to(&b, 0, INSN_JLT64_X, 1, 3, 0);
+		build_land(&b, out);
+		build(&b, INSN_MOV64_X, 0, 2, 0, 0);
+		build(&b, INSN_EXIT, 0, 0, 0, 0);
+		p = make(&b);
+		assert_true(has_strips(&p));
+		for (size_t n = 0; n < 40; n++) {
+			memset(mem, 7, MEM_SIZE);
+			mem[n] = 0;
+			run(&p, at(0), 0xabcdef0100000003, at(64));
+			run(&p, at(0), 3, at(64));
+		}
+		both_free(&p);
+	}
+}
+
 static void of_two_tests_the_one_that_finds_an_earlier_element_ends_the_loop(void **state)
 {
 	struct builder b = {0};
@@ -569,6 +600,7 @@ int main(void)
 		cmocka_unit_test(sums_of_the_largest_elements_do_not_overflow_early),
 		cmocka_unit_test(copies_over_themselves_are_as_one_element_after_the_other),
 		cmocka_unit_test(searches_find_the_first_wherever_it_is),
+		cmocka_unit_test(a_loop_that_is_left_at_once_clears_no_upper_halves),
 		cmocka_unit_test(of_two_tests_the_one_that_finds_an_earlier_element_ends_the_loop),
 		cmocka_unit_test(nothing_is_read_beyond_the_page_of_the_element_that_ends_a_loop),
 		cmocka_unit_test(counters_of_every_kind_end_where_they_should),
