@@ -148,11 +148,9 @@ __noinline __u32 question(__u32 n)
 /* load_message - as much as has the question, into w->text. Return: how much; 0: it is too short. */
 static __always_inline __u32 load_message(struct __sk_buff *skb, struct work *w, __u32 at, __u32 len)
 {
-	__u32 n = len;
+	__u64 n = bounded(len < MESSAGE_MAX ? len : MESSAGE_MAX, 2 * NAME_BUFFER - 1);
 
-	if (n > MESSAGE_MAX)
-		n = MESSAGE_MAX;
-	if (n < DNS_HEADER + 5 || bpf_skb_load_bytes(skb, at, w->text, n))
+	if (n < DNS_HEADER + 5 || n > MESSAGE_MAX || bpf_skb_load_bytes(skb, at, w->text, n))
 		return 0;
 	return n;
 }
@@ -186,7 +184,7 @@ static __always_inline int reply_refused(struct __sk_buff *skb, struct work *w, 
 {
 	struct udphdr *udp = (void *)w->body;
 	struct dns_header *dns = (void *)(w->body + 8);
-	__u32 len = question_len;
+	__u64 len = bounded(question_len, 2 * NAME_BUFFER - 1);
 
 	if (len < DNS_HEADER || len > MESSAGE_MAX)
 		return TC_ACT_SHOT;

@@ -139,6 +139,12 @@ static __always_inline __u64 bounded(__u64 n, __u64 mask)
 	return n;
 }
 
+/* at_least_1 - @n of 1 to @mask + 1, seen by verifiers (Linux 6.1) to which "not 0" does not mean "1 or more". */
+static __always_inline __u64 at_least_1(__u64 n, __u64 mask)
+{
+	return bounded(n - 1, mask) + 1;
+}
+
 static __always_inline struct work *get_work(void)
 {
 	__u32 zero = 0;

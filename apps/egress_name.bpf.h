@@ -77,8 +77,7 @@ static long try_extension(__u64 i, void *arg)
 	if (bpf_ntohs(name_len) + 5 != len || len > EGRESS_NAME_MAX + 5)
 		return STOP;
 	len -= 5;
-	len = bounded(len, NAME_BUFFER - 1);
-	if (!len || bpf_skb_load_bytes(x->skb, x->at + 9, w->host, len))
+	if (!len || bpf_skb_load_bytes(x->skb, x->at + 9, w->host, at_least_1(len, NAME_BUFFER - 1)))
 		return STOP;
 	if (name_key(len))
 		x->found = NAMED_IN_TLS;
@@ -210,8 +209,8 @@ static __always_inline __u32 read_request(struct __sk_buff *skb, struct work *w)
 
 	if (n > SEGMENT_BUFFER)
 		n = SEGMENT_BUFFER;
-	n = bounded(n, 2 * SEGMENT_BUFFER - 1);
-	if (!n || n > SEGMENT_BUFFER || bpf_skb_load_bytes(skb, w->p.payload, w->segment, n))
+	n = at_least_1(n, SEGMENT_BUFFER - 1);
+	if (bpf_skb_load_bytes(skb, w->p.payload, w->segment, n))
 		return NAMED_BADLY;
 	*r = (struct request){.found = NAMED_LATER};
 	bpf_loop(n, request_byte, &w, 0);

@@ -162,7 +162,7 @@ static __always_inline int reply_prohibited(struct __sk_buff *skb, struct work *
 	if (quoted > QUOTED_MAX)
 		quoted = QUOTED_MAX;
 	quoted = bounded(quoted, 2 * QUOTED_MAX - 1);
-	if (!quoted)
+	if (quoted < IP4_LEN)
 		return TC_ACT_SHOT;
 	__builtin_memset(w->body, 0, 8 + QUOTED_MAX + 8);
 	w->body[0] = p->version == 4 ? 3 : 1;

@@ -759,6 +759,9 @@ static void nothing_comes_in_but_answers_and_published_ports(void **state)
 						       .dport = 9,
 						       .tcp_flags = SYN | ACK}),
 			 LET_GO);
+	assert_int_equal(last()->rule, EGRESS_RULE_INBOUND);
+	assert_int_equal(seen->verdict, EGRESS_ALLOWED);
+	assert_true(seen->inbound);
 	/* The published connection is no way out. */
 	assert_int_equal(egress_send(e, &(struct spec){.from = TREE,
 						       .to = "203.0.113.1",

@@ -147,6 +147,13 @@ static void queries_that_are_odd_are_refused(void **state)
 	message[n - 1] = 1;
 	for (uint32_t len = 0; len < n; len++)
 		assert_int_equal(ask_bytes(message, len), TURNED);
+	/* A label has up to 63. */
+	memset(long_name, 'a', 64);
+	memcpy(long_name + 63, ".a.org", 7);
+	n = dns_make(message, 1, (char *)long_name, 1, false, NULL, 0);
+	assert_int_equal(ask_bytes(message, n), LET_GO);
+	n = dns_make(message, 1, (char *)long_name + 61, 1, false, NULL, 0);
+	assert_int_equal(ask_bytes(message, n), LET_GO);
 	/* 253 characters are a name, 254 are not. */
 	for (uint32_t total = 252; total <= 256; total++) {
 		memset(long_name, 'a', sizeof(long_name));
