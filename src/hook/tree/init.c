@@ -6,6 +6,7 @@
 #include "hook/tree/init.h"
 
 #include "base/util.h"
+#include "hook/tree/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,16 +134,39 @@ static void close_others(const struct tree_opts *opts)
 }
 
 /* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */
-enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_EXEC };
+enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_EXEC };
 struct failure {
 	int err;
 	enum step step;
 };
 
-static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said) __attribute__((noreturn));
-static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said)
+/* Could an open file send to any Unix socket by its name? That is what datagram sockets can. */
+static bool sends_anywhere(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_UNIX &&
+	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_DGRAM;
+}
+
+static int check_fds(const struct tree_opts *opts)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (sends_anywhere(fd))
+			return -EPROTOTYPE;
+	for (uint32_t i = 0; i < opts->n_keep_fds; i++)
+		if (sends_anywhere(opts->keep_fds[i]))
+			return -EPROTOTYPE;
+	return 0;
+}
+
+static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said, int guard)
+	__attribute__((noreturn));
+static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said, int guard)
 {
 	struct failure f = {0};
+	int listener = -1;
 	char byte;
 
 	f.err = unshare(CLONE_NEWUSER | CLONE_NEWNS) ? -errno : 0;
@@ -154,8 +178,16 @@ static void be_command(const struct tree_opts *opts, const char *cwd, int mapped
 		f.err = chdir(cwd) ? -errno : 0;
 	}
 	if (!f.err) {
+		f.step = STEP_FD;
+		f.err = check_fds(opts);
+	}
+	if (!f.err) {
 		f.step = STEP_FILTER;
-		f.err = ways_out_filter();
+		f.err = ways_out_filter(&listener);
+		if (!f.err && listener >= 0)
+			f.err = guard_hand_over(guard, listener);
+		close(guard);
+		close(listener);
 	}
 	if (!f.err) {
 		signal(SIGPIPE, opts->pipe_ignored ? SIG_IGN : SIG_DFL);
@@ -184,12 +216,38 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 		snprintf(n.why, sizeof(n.why), "%.200s: %s; in a tree /run has no folders with sockets in them", cwd,
 			 text);
 		break;
+	case STEP_FD:
+		snprintf(n.why, sizeof(n.why),
+			 "stdin, stdout, stderr or a file of --keep-fd is a Unix datagram socket, which could send to "
+			 "any other one");
+		break;
 	case STEP_EXEC:
 		snprintf(n.why, sizeof(n.why), "%.300s: %s", opts->argv[0], text);
 		break;
 	}
 	note_send(ctl, &n, NULL, 0);
 	_exit(1);
+}
+
+/* The first process after this one. Return: a socket to it. */
+static int start_guard(const struct tree_opts *opts)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		close(pair[0]);
+		guard_main(pair[1], opts->sockets, opts->n_sockets);
+	}
+	close(pair[1]);
+	if (pid != GUARD_PID) {
+		close(pair[0]);
+		return -EAGAIN;
+	}
+	return pair[0];
 }
 
 /* Starts the command. Return: its pid; does not return when it cannot be started. */
@@ -201,6 +259,10 @@ static pid_t start(const struct tree_opts *opts, int ctl)
 	struct failure f;
 	pid_t pid;
 
+	int guard = start_guard(opts);
+
+	if (guard < 0)
+		give_up(ctl, guard, "the guard of the tree's sockets cannot be started");
 	if (!getcwd(cwd, sizeof(cwd)))
 		give_up(ctl, -errno, "the working directory cannot be found in the tree");
 	if (pipe2(said, O_CLOEXEC) || pipe2(mapped, O_CLOEXEC))
@@ -211,8 +273,9 @@ static pid_t start(const struct tree_opts *opts, int ctl)
 	if (!pid) {
 		close(said[0]);
 		close(mapped[1]);
-		be_command(opts, cwd, mapped[0], said[1]);
+		be_command(opts, cwd, mapped[0], said[1], guard);
 	}
+	close(guard);
 	close(said[1]);
 	close(mapped[0]);
 	if (read(said[0], &f, sizeof(f)) != sizeof(f))

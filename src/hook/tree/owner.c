@@ -2,6 +2,7 @@
 #include "hook/tree/owner.h"
 
 #include "base/util.h"
+#include "hook/tree/guard.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -165,7 +166,8 @@ static uint32_t pid_of_socket(struct owners *o, uint32_t inode)
 	while (d && !found && (e = readdir(d))) {
 		uint32_t pid = (uint32_t)strtoul(e->d_name, NULL, 10);
 
-		if (pid > 1 && pid != o->last && has_socket(o, pid, inode))
+		/* The guard has sockets of others for the moment in which it connects them. */
+		if (pid > GUARD_PID && pid != o->last && has_socket(o, pid, inode))
 			found = pid;
 	}
 	if (d)

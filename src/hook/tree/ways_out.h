@@ -3,7 +3,9 @@
  * What would lead out of a tree beside its interface, and how it is closed (SECURITY.md says what is promised).
  *
  *   abstract Unix sockets, other processes    the tree's own network, PID and IPC namespaces
- *   pathname Unix sockets                     covered by mounts, which the tree cannot take away (tree.h)
+ *   pathname Unix sockets                     the guard, which alone connects (guard.h); those that are there when the tree begins are
+ *                                             covered by mounts too, which the tree cannot take away (tree.h)
+ *   Unix datagrams                            none are made: each could name another address (filter.c)
  *   socket families beyond UNIX and INET      a seccomp filter; io_uring, which could make sockets past it, with them
  *   typing into the terminal (TIOCSTI)        the same filter
  *   inherited fds                             closed by whoever starts the command
@@ -47,7 +49,11 @@ int ways_out_cover(const struct ways_out *w, char *why, size_t size);
  */
 int ways_out_file(const char *path, const char *text);
 
-/* ways_out_filter - the seccomp filter for this process and all that come from it. Return: 0 or a negative errno. */
-int ways_out_filter(void);
+/*
+ * ways_out_filter - the seccomp filter for this process and all that come from it.
+ * @listener: where its calls go that the guard is to carry out, closed on exec; -1 when a guard of an outer tree has them
+ * Return: 0 or a negative errno.
+ */
+int ways_out_filter(int *listener);
 
 #endif

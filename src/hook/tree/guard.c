@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Threads: each waits for a call, and carries it out, which may take as long as a connect does. One more is made whenever none is left
+ * that waits, up to THREADS; beyond that callers wait. Each has a working directory, a root and a umask of its own (CLONE_FS).
+ *
+ * A signal to the caller ends its wait; the kernel calls again when the handler is through (SA_RESTART), although the deed may be done by
+ * then. The result of a call that nobody waited for any more is therefore kept, by its socket, for the next one.
+ */
+#include "hook/tree/guard.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+enum {
+	THREADS = 1024,
+	SPARE = 4, /* waiting threads beyond these end */
+	STACK = 128 << 10,
+	LATE = 64, /* results that nobody waited for */
+	LATE_NS = 1000000000,
+	GROUPS = 256,
+	I386_BIND = 361,
+	I386_CONNECT = 362,
+};
+#ifndef SIOCUNIXFILE
+#define SIOCUNIXFILE SIOCPROTOPRIVATE /* linux/un.h, which sys/un.h cannot have beside it */
+#endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#endif
+
+static struct {
+	int listener, home, proc; /* home: the root that the guard has itself */
+	const char *const *keep;
+	uint32_t n_keep;
+	bool root;
+	atomic_int waiting, threads;
+	pthread_mutex_t lock; /* of what follows */
+	struct bound {
+		dev_t dev;
+		ino_t ino;
+		int fd;
+	} * bound;
+	size_t n, room;
+	struct late {
+		uint64_t sock; /* its inode; what was asked for in the lowest bit */
+		uint64_t at;
+		int result;
+	} late[LATE];
+	uint32_t next_late;
+} g = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Who calls, as it was while it waited. */
+struct caller {
+	int dir, root, cwd, pidfd;
+	pid_t tid, tgid, own_tid, own_tgid;
+	unsigned int umask, uid, gid;
+	gid_t groups[GROUPS];
+	size_t n_groups;
+};
+
+struct address {
+	union {
+		struct sockaddr_storage any;
+		struct sockaddr_un un;
+	};
+	socklen_t len;
+	char path[sizeof(struct sockaddr_un) + 1]; /* "": no pathname */
+};
+
+static int bound_find(const struct stat *st)
+{
+	int found = 0;
+
+	pthread_mutex_lock(&g.lock);
+	for (size_t i = 0; i < g.n && !found; i++)
+		found = g.bound[i].ino == st->st_ino && g.bound[i].dev == st->st_dev;
+	pthread_mutex_unlock(&g.lock);
+	return found;
+}
+
+/* Sockets without a name are let go. */
+static void bound_sweep(void)
+{
+	size_t to = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < g.n; i++)
+		if (!fstat(g.bound[i].fd, &st) && st.st_nlink)
+			g.bound[to++] = g.bound[i];
+		else
+			close(g.bound[i].fd);
+	g.n = to;
+}
+
+/* Notes what a socket is bound to. Without room for it, it stays unknown, and nobody can connect to it. */
+static void bound_add(int sock)
+{
+	int fd = ioctl(sock, SIOCUNIXFILE);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&g.lock);
+	if (g.n == g.room) {
+		bound_sweep();
+		if (2 * g.n >= g.room) {
+			size_t room = MAX(2 * g.room, (size_t)16);
+			struct bound *more = realloc(g.bound, room * sizeof(*more));
+
+			if (more) {
+				g.bound = more;
+				g.room = room;
+			}
+		}
+	}
+	if (g.n < g.room && !fstat(fd, &st)) {
+		g.bound[g.n++] = (struct bound){.dev = st.st_dev, .ino = st.st_ino, .fd = fd};
+		fd = -1;
+	}
+	pthread_mutex_unlock(&g.lock);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void late_keep(uint64_t sock, int result)
+{
+	pthread_mutex_lock(&g.lock);
+	g.late[g.next_late++ % LATE] = (struct late){.sock = sock, .at = clock_ns(CLOCK_MONOTONIC), .result = result};
+	pthread_mutex_unlock(&g.lock);
+}
+
+static bool late_take(uint64_t sock, int *result)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	bool found = false;
+
+	pthread_mutex_lock(&g.lock);
+	for (int i = 0; i < LATE && !found; i++)
+		if (g.late[i].sock == sock && g.late[i].at && now - g.late[i].at < LATE_NS) {
+			*result = g.late[i].result;
+			g.late[i].at = 0;
+			found = true;
+		}
+	pthread_mutex_unlock(&g.lock);
+	return found;
+}
+
+static bool still_waits(uint64_t id)
+{
+	return !ioctl(g.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+}
+
+static pid_t last_number(char *text, const char *name, pid_t otherwise)
+{
+	char *at = strstr(text, name), *end;
+
+	at = at ? at + strlen(name) : NULL;
+	end = at ? at + strcspn(at, "\n") : NULL;
+	while (end && end > at && end[-1] >= '0' && end[-1] <= '9')
+		end--;
+	return end && *end != '\n' ? (pid_t)strtol(end, NULL, 10) : otherwise;
+}
+
+static void read_status(struct caller *c)
+{
+	char text[4096], *at;
+	AUTO_CLOSE int fd = openat(c->dir, "status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	c->tgid = c->own_tid = c->own_tgid = c->tid;
+	c->umask = 077;
+	c->uid = geteuid();
+	c->gid = getegid();
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	at = strstr(text, "\nUmask:");
+	if (at)
+		c->umask = (unsigned int)strtoul(at + 7, NULL, 8);
+	at = strstr(text, "\nTgid:");
+	if (at)
+		c->tgid = (pid_t)strtol(at + 6, NULL, 10);
+	/* As its own /proc has it, which may be of a PID namespace further in: the last one of the line. */
+	c->own_tid = last_number(text, "\nNSpid:", c->tid);
+	c->own_tgid = last_number(text, "\nNStgid:", c->tgid);
+	at = strstr(text, "\nUid:");
+	if (at)
+		sscanf(at + 5, "%*u %*u %*u %u", &c->uid);
+	at = strstr(text, "\nGid:");
+	if (at)
+		sscanf(at + 5, "%*u %*u %*u %u", &c->gid);
+	at = strstr(text, "\nGroups:");
+	for (at = at ? at + 8 : NULL; at && c->n_groups < GROUPS;) {
+		char *end;
+		unsigned long group;
+
+		at += strspn(at, " \t");
+		group = strtoul(at, &end, 10);
+		if (end == at)
+			break;
+		c->groups[c->n_groups++] = (gid_t)group;
+		at = end;
+	}
+}
+
+static void caller_close(struct caller *c)
+{
+	const int fds[] = {c->dir, c->root, c->cwd, c->pidfd};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int caller_open(const struct seccomp_notif *req, struct caller *c)
+{
+	char name[32];
+
+	*c = (struct caller){.dir = -1, .root = -1, .cwd = -1, .pidfd = -1, .tid = (pid_t)req->pid};
+	snprintf(name, sizeof(name), "%d", (int)c->tid);
+	c->dir = openat(g.proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->dir < 0)
+		return -ESRCH;
+	read_status(c);
+	c->pidfd = (int)syscall(SYS_pidfd_open, c->tid, PIDFD_THREAD);
+	if (c->pidfd < 0)
+		c->pidfd = (int)syscall(SYS_pidfd_open, c->tgid, 0);
+	return c->pidfd < 0 ? -errno : 0;
+}
+
+/* The address, once. */
+static int read_address(const struct caller *c, uint64_t from, int64_t len, struct address *a)
+{
+	struct iovec to = {&a->any, (size_t)len}, there = {(void *)(uintptr_t)from, (size_t)len}; /* NOLINT */
+
+	memset(a, 0, sizeof(*a));
+	if (len < 0 || len > (int64_t)sizeof(a->any))
+		return -EINVAL;
+	a->len = (socklen_t)len;
+	if (len && process_vm_readv(c->tid, &to, 1, &there, 1, 0) != len)
+		return -EFAULT;
+	return 0;
+}
+
+/* /proc/self is whoever looks: here it shall be the caller. */
+static void own_self(const struct caller *c, struct address *a)
+{
+	static const char self[] = "/proc/self/", thread[] = "/proc/thread-self/";
+	char with[sizeof(a->un.sun_path)];
+	size_t skip = !strncmp(a->path, self, sizeof(self) - 1)       ? sizeof(self) - 1
+		      : !strncmp(a->path, thread, sizeof(thread) - 1) ? sizeof(thread) - 1
+								      : 0;
+	int n = snprintf(with, sizeof(with), "/proc/%d/%s", (int)(skip == sizeof(self) - 1 ? c->own_tgid : c->own_tid),
+			 a->path + skip);
+
+	if (!skip || n >= (int)sizeof(with))
+		return;
+	memcpy(a->path, with, (size_t)n + 1);
+	memcpy(a->un.sun_path, with, (size_t)n + 1);
+	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1);
+}
+
+static void find_path(const struct caller *c, struct address *a)
+{
+	size_t head = offsetof(struct sockaddr_un, sun_path);
+
+	if (a->len <= head || a->len > sizeof(a->un) || a->un.sun_family != AF_UNIX || !a->un.sun_path[0])
+		return;
+	memcpy(a->path, a->un.sun_path, a->len - head);
+	own_self(c, a);
+}
+
+/* Into the caller's place in the file system, with its rights; and back. */
+static int enter(struct caller *c)
+{
+	c->root = openat(c->dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->cwd = openat(c->dir, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->root < 0 || c->cwd < 0 || fchdir(c->root) || chroot(".") || fchdir(c->cwd))
+		return -EACCES;
+	umask(c->umask);
+	if (g.root)
+		syscall(SYS_setgroups, c->n_groups, c->groups);
+	setfsgid(c->gid);
+	setfsuid(c->uid);
+	return 0;
+}
+
+static int leave(void)
+{
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	umask(0077);
+	return fchdir(g.home) || chroot(".") ? -errno : 0;
+}
+
+/* The path of a socket that was left open, as it is now. */
+static bool kept(const struct stat *st)
+{
+	struct stat other;
+
+	for (uint32_t i = 0; i < g.n_keep; i++)
+		if (!stat(g.keep[i], &other) && other.st_ino == st->st_ino && other.st_dev == st->st_dev)
+			return true;
+	return false;
+}
+
+static int connect_path(struct caller *c, int sock, const struct address *a)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+	int err = enter(c);
+
+	if (!err) {
+		fd = open(a->path, O_PATH | O_CLOEXEC);
+		err = fd < 0 ? -errno : 0;
+	}
+	if (leave())
+		_exit(1); /* not fit to go on */
+	if (!err && fstat(fd, &st))
+		err = -errno;
+	if (!err && !S_ISSOCK(st.st_mode))
+		err = -ECONNREFUSED;
+	if (!err && !bound_find(&st) && !kept(&st))
+		err = -EACCES;
+	if (err)
+		return err;
+	/* By this fd and nothing else; with the caller's rights to it. */
+	snprintf(to.sun_path, sizeof(to.sun_path), "self/fd/%d", fd);
+	if (fchdir(g.proc))
+		return -errno;
+	if (g.root)
+		syscall(SYS_setgroups, c->n_groups, c->groups);
+	setfsgid(c->gid);
+	setfsuid(c->uid);
+	err = connect(sock, (struct sockaddr *)&to, sizeof(to)) ? -errno : 0;
+	if (leave())
+		_exit(1);
+	return err;
+}
+
+static int bind_path(struct caller *c, int sock, const struct address *a)
+{
+	int err = enter(c);
+
+	if (!err)
+		err = bind(sock, (const struct sockaddr *)&a->any, a->len) ? -errno : 0;
+	if (leave())
+		_exit(1);
+	if (!err)
+		bound_add(sock);
+	return err;
+}
+
+static bool is_bind(const struct seccomp_data *d)
+{
+	return d->arch == AUDIT_ARCH_I386 ? d->nr == I386_BIND : d->nr == SYS_bind;
+}
+
+/* Carries a call out. *flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE when the caller is to do it. Return: its result. */
+static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t *key)
+{
+	const struct seccomp_data *d = &req->data;
+	struct address a;
+	struct caller c;
+	socklen_t size = sizeof(int);
+	int err = caller_open(req, &c), domain, result = 0;
+	AUTO_CLOSE int sock = err ? -1 : (int)syscall(SYS_pidfd_getfd, c.pidfd, (int)d->args[0], 0);
+	struct stat st;
+
+	if (!err && sock < 0)
+		err = -errno;
+	if (!err && getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &size))
+		err = -errno;
+	if (!err && is_bind(d) && domain != AF_UNIX) {
+		*flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		goto out;
+	}
+	if (!err)
+		err = read_address(&c, d->args[1], (int32_t)d->args[2], &a);
+	/* All of this was the caller's, if it is still there. */
+	if (!err && !still_waits(req->id))
+		err = -ESRCH;
+	if (!err && fstat(sock, &st))
+		err = -errno;
+	if (err)
+		goto out;
+	*key = (uint64_t)st.st_ino << 1 | is_bind(d);
+	if (late_take(*key, &result))
+		goto out;
+	if (domain == AF_UNIX)
+		find_path(&c, &a);
+	if (is_bind(d))
+		result = *a.path ? bind_path(&c, sock, &a) : bind(sock, (struct sockaddr *)&a.any, a.len) ? -errno : 0;
+	else if (*a.path)
+		result = connect_path(&c, sock, &a);
+	else
+		result = connect(sock, (struct sockaddr *)&a.any, a.len) ? -errno : 0;
+out:
+	caller_close(&c);
+	return err ? err : result;
+}
+
+static void *work(void *arg);
+
+static void one_more(void)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+
+	if (atomic_fetch_add(&g.threads, 1) >= THREADS) {
+		atomic_fetch_sub(&g.threads, 1);
+		return;
+	}
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&t, &attr, work, NULL))
+		atomic_fetch_sub(&g.threads, 1);
+	pthread_attr_destroy(&attr);
+}
+
+static void serve_one(void)
+{
+	union { /* room for what kernels to come add */
+		struct seccomp_notif req;
+		char bytes[1024];
+	} in;
+	union {
+		struct seccomp_notif_resp resp;
+		char bytes[1024];
+	} out;
+	uint64_t key = 0;
+	int got;
+
+	memset(&in, 0, sizeof(in));
+	memset(&out, 0, sizeof(out));
+	atomic_fetch_add(&g.waiting, 1);
+	got = ioctl(g.listener, SECCOMP_IOCTL_NOTIF_RECV, &in);
+	if (atomic_fetch_sub(&g.waiting, 1) == 1)
+		one_more();
+	if (got) {
+		if (errno != EINTR && errno != ENOENT)
+			poll(NULL, 0, 10);
+		return;
+	}
+	out.resp.id = in.req.id;
+	out.resp.error = carry_out(&in.req, &out.resp.flags, &key);
+	if (ioctl(g.listener, SECCOMP_IOCTL_NOTIF_SEND, &out) && errno == ENOENT && key && out.resp.error != -EINTR)
+		late_keep(key, out.resp.error);
+}
+
+static void *work(void *arg)
+{
+	if (unshare(CLONE_FS))
+		_exit(1);
+	umask(0077);
+	do
+		serve_one();
+	while (atomic_load(&g.waiting) < SPARE);
+	atomic_fetch_sub(&g.threads, 1);
+	return NULL;
+}
+
+/* A user's guard looks at files as the user does: its powers over the namespace are for the rest. */
+static void drop_powers(void)
+{
+	static const int gone[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_CHOWN, CAP_NET_RAW};
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2];
+
+	if (syscall(SYS_capget, &h, d))
+		_exit(1);
+	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+		d[gone[i] / 32].effective &= ~(1u << gone[i] % 32);
+	if (syscall(SYS_capset, &h, d))
+		_exit(1);
+}
+
+static int take_listener(int from)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr h = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(from, &h, MSG_CMSG_CLOEXEC) != 1 || !(c = CMSG_FIRSTHDR(&h)) || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+int guard_hand_over(int to, int listener)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte = 0;
+	struct iovec iov = {&byte, 1};
+	struct msghdr h = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+	memset(&control, 0, sizeof(control));
+	control.align =
+		(struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+	memcpy(CMSG_DATA(&control.align), &listener, sizeof(int));
+	return sendmsg(to, &h, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+void guard_main(int from, const char *const *keep, uint32_t n_keep)
+{
+	struct rlimit files;
+
+	prctl(PR_SET_NAME, "skep-guard", 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	setsid(); /* the terminal's signals are the command's */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	if (dup3(from, 3, O_CLOEXEC) < 0 && errno != EINVAL)
+		_exit(1);
+	/* The standard three too: whoever waits for a pipe's end waits for the command's, not for the guard's. */
+	close_range(4, UINT32_MAX, 0);
+	close_range(0, 2, 0);
+	for (int i = 0; i < 3; i++)
+		if (open("/dev/null", O_RDWR) < 0)
+			_exit(1);
+	g.keep = keep;
+	g.n_keep = n_keep;
+	g.root = !geteuid();
+	g.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	g.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	g.listener = take_listener(3);
+	close(3);
+	if (g.home < 0 || g.proc < 0 || g.listener < 0)
+		_exit(0);
+	if (!g.root)
+		drop_powers();
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (unshare(CLONE_FS))
+		_exit(1);
+	umask(0077);
+	atomic_store(&g.threads, 1);
+	for (;;)
+		serve_one();
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guard of a tree: the process that connects its sockets for it.
+ *
+ * A pathname Unix socket is reached through the file system, which the tree shares with the outside: a network namespace does not stop
+ * that, and covers (ways_out.h) only hide those that are there when the tree begins. So the seccomp filter hands every connect(2) and
+ * bind(2) of the tree to the guard, which carries it out itself, or refuses it. It may connect to
+ *
+ *   - sockets that were bound in the tree: the guard bound them, so it knows;
+ *   - sockets that the command line left open (--allow unix:PATH);
+ *   - whatever is no pathname: abstract names and IP addresses belong to the tree's network namespace.
+ *
+ * Nothing that the tree can change between the look and the deed is used twice (seccomp_unotify(2): "time of check, time of use"):
+ *
+ *   1. The address is copied once, the socket is duplicated once (pidfd_getfd(2)); both are the guard's own from then on.
+ *   2. The path is resolved once, in the caller's root and working directory, to an O_PATH fd. What that fd is, is looked at, and
+ *      connected to through that fd.
+ *   3. A connect is never let through to the kernel ("continue"). A bind of a socket that is none of AF_UNIX is: should it become one
+ *      by a race after all, then that socket is not known to the guard, and nobody can connect to it.
+ *
+ * A bound socket is known by its inode, whose fd the guard holds (SIOCUNIXFILE gives it, whatever the path leads to by then); as
+ * long as it is held its number belongs to no other file. It is given up once no name leads to it any more.
+ *
+ * What is left of a difference to a call of one's own: a server in the tree sees the guard's pid as its peer's (SO_PEERCRED).
+ *
+ * The guard is PID 2 of the tree. It is in init's user namespace, so that nobody in the tree can trace it or take its files; who kills it
+ * ends all connecting, for the kernel then answers ENOSYS.
+ */
+#ifndef SKEP_HOOK_TREE_GUARD_H
+#define SKEP_HOOK_TREE_GUARD_H
+
+#include <stdint.h>
+
+enum { GUARD_PID = 2 };
+
+/*
+ * guard_main - be the guard.
+ * @from: a socket on which the listener of the seccomp filter comes (guard_hand_over()); EOF: there is none, and nothing to do
+ * @keep: paths of sockets outside that may be connected to
+ */
+void guard_main(int from, const char *const *keep, uint32_t n_keep) __attribute__((noreturn));
+
+/* guard_hand_over - send the listener. Return: 0 or a negative errno. */
+int guard_hand_over(int to, int listener);
+
+#endif
