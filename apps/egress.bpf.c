@@ -214,12 +214,14 @@ static __always_inline int known_flow(struct __sk_buff *skb, struct work *w, con
 	return TC_ACT_UNSPEC;
 }
 
+/* Does the frame begin another flow with the same ports? */
 static __always_inline bool is_stale(const struct packet *p, const struct egress_flow *flow)
 {
+	bool other = p->owned && p->owner != flow->owner; /* another socket has taken the port over */
+
 	if (p->proto == IPPROTO_TCP)
-		return is_syn(p) && (flow->confirmed || flow->refused || flow->inbound);
-	/* Another socket may have taken the port over. */
-	return (p->owned && p->owner != flow->owner) || (p->now - flow->last_ns) >> IDLE_NS_SHIFT;
+		return is_syn(p) && (flow->confirmed || flow->refused || flow->inbound || other);
+	return other || (p->now - flow->last_ns) >> IDLE_NS_SHIFT;
 }
 
 SEC("tc/egress")
@@ -346,7 +348,7 @@ int egress_in(struct __sk_buff *skb)
 	if (flow && w->p.proto == IPPROTO_TCP) {
 		if (flow->refused)
 			return w->p.tcp_flags & TCP_RST ? TC_ACT_UNSPEC : reply_reset(skb, w, 0);
-		if (flow->check)
+		if (flow->check || w->p.tcp_flags & TCP_SYN)
 			confirm(&w->p, flow);
 	}
 	if (is_resolver(c, &w->p))

@@ -623,6 +623,44 @@ static void a_datagram_flow_is_judged_anew_after_silence_and_for_another_owner(v
 	assert_int_equal(datagram_to("192.0.2.2", 123), TURNED);
 }
 
+static void a_connection_from_a_port_that_was_used_before_is_judged_anew(void **state)
+{
+	uint64_t none = 0, mask = 1;
+
+	with("allow exe=/x 192.0.2.1\n");
+	assert_int_equal(skep_map_update(e->hive, egress_fd(e, "owners"), &none, &mask, 0), 0);
+	assert_int_equal(connect_to(e, "192.0.2.1", 22), LET_GO);
+	/* Not yet answered: sent again by the same, and by somebody else. */
+	assert_int_equal(connect_to(e, "192.0.2.1", 22), LET_GO);
+	egress_drain(e);
+	assert_int_equal(e->n_events, 1);
+	mask = 0;
+	assert_int_equal(skep_map_update(e->hive, egress_fd(e, "owners"), &none, &mask, 0), 0);
+	assert_int_equal(connect_to(e, "192.0.2.1", 22), TURNED);
+	/* Answered, and the owner no longer known: the rule does not hold for nobody. */
+	mask = 1;
+	assert_int_equal(skep_map_update(e->hive, egress_fd(e, "owners"), &none, &mask, 0), 0);
+	assert_int_equal(connect_to(e, "192.0.2.1", 22), LET_GO);
+	assert_int_equal(egress_get(e, &(struct spec){.from = "192.0.2.1",
+						      .to = TREE,
+						      .proto = TCP,
+						      .sport = 22,
+						      .dport = 5000,
+						      .tcp_flags = SYN | ACK,
+						      .ack = 101}),
+			 LET_GO);
+	assert_int_equal(skep_map_delete(e->hive, egress_fd(e, "owners"), &none), 0);
+	assert_int_equal(egress_send(e, &(struct spec){.from = TREE,
+						       .to = "192.0.2.1",
+						       .proto = TCP,
+						       .sport = 5000,
+						       .dport = 22,
+						       .tcp_flags = ACK,
+						       .payload = 9}),
+			 LET_GO);
+	assert_int_equal(connect_to(e, "192.0.2.1", 22), TURNED);
+}
+
 static void icmp_comes_in_and_errors_go_out_without_a_word(void **state)
 {
 	with("allow 192.0.2.1\n");
@@ -805,6 +843,7 @@ int main(void)
 		TEST(headers_are_looked_through_and_bad_ones_are_refused),
 		TEST(routes_in_the_header_go_nowhere),
 		TEST(a_datagram_flow_is_judged_anew_after_silence_and_for_another_owner),
+		TEST(a_connection_from_a_port_that_was_used_before_is_judged_anew),
 		TEST(icmp_comes_in_and_errors_go_out_without_a_word),
 		TEST(a_name_denied_for_a_port_may_be_looked_up),
 		TEST(a_denied_name_closes_its_address_unless_an_allowed_one_shares_it),

@@ -238,6 +238,20 @@ static void compression_pointers_are_stepped_over_and_cannot_loop(void **state)
 	assert_true(open_to("192.0.2.3"));
 }
 
+static void answers_that_are_kept_back_are_counted(void **state)
+{
+	struct egress_stats s[2];
+	uint32_t zero = 0;
+
+	with("allow example.org\n");
+	assert_int_equal(dns_tell(e, 1, "example.org", 1, NULL, 0), DROPPED);
+	assert_int_equal(
+		egress_get(e, &(struct spec){.from = "203.0.113.1", .to = TREE, .proto = UDP, .sport = 9, .dport = 5}),
+		DROPPED);
+	assert_int_equal(skep_map_lookup(e->hive, egress_fd(e, "stats"), &zero, s), 0);
+	assert_int_equal(s[0].dropped[EGRESS_UNASKED] + s[1].dropped[EGRESS_UNASKED], 2);
+}
+
 static void an_answer_that_ends_early_teaches_what_came_before(void **state)
 {
 	const struct answer_record records[] = {{.type = 1, .ttl = 9, .data = "192.0.2.1"},
@@ -385,6 +399,7 @@ static void labels_of_services_belong_to_their_name(void **state)
 {
 	with("allow deb.debian.org\ndeny *.debian.org\n");
 	assert_int_equal(dns_ask(e, 1, "_http._tcp.deb.debian.org", 33), LET_GO);
+	assert_int_equal(dns_tell(e, 1, "_http._tcp.deb.debian.org", 33, NULL, 0), LET_GO);
 	assert_int_equal(dns_ask(e, 1, "_http._tcp.www.debian.org", 33), TURNED);
 	assert_int_equal(dns_ask(e, 1, "x._tcp.deb.debian.org", 33), TURNED);
 	assert_int_equal(dns_ask(e, 1, "_tcp", 33), TURNED);
@@ -545,6 +560,7 @@ int main(void)
 		TEST(what_is_behind_a_query_is_not_sent_back),
 		TEST(queries_that_are_odd_are_refused),
 		TEST(compression_pointers_are_stepped_over_and_cannot_loop),
+		TEST(answers_that_are_kept_back_are_counted),
 		TEST(an_answer_that_ends_early_teaches_what_came_before),
 		TEST(padding_teaches_nothing),
 		TEST(errors_other_classes_and_lengths_teach_nothing),
