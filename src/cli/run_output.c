@@ -49,6 +49,13 @@ int run_output_new(const struct output_args *args, struct run_policy *policy, st
 	return EXIT_OK;
 }
 
+static void not_written(struct run_output *o)
+{
+	o->lines_lost++;
+	if (!o->flows_err)
+		o->flows_err = errno;
+}
+
 static void write_line(struct run_output *o, const char *event, const struct flow *f, const struct net_frame *frame)
 {
 	struct json_object *line;
@@ -61,11 +68,8 @@ static void write_line(struct run_output *o, const char *event, const struct flo
 	n = fprintf(o->flows, "%s\n",
 		    json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(line);
-	if (n < 0) {
-		o->lines_lost++;
-		if (!o->flows_err)
-			o->flows_err = errno;
-	}
+	if (n < 0)
+		not_written(o);
 }
 
 static void write_frame(struct run_output *o, const struct net_frame *f)
@@ -150,8 +154,8 @@ static void on_tick(void *arg)
 	struct run_output *o = arg;
 
 	show_progress(o);
-	if (o->flows)
-		fflush(o->flows);
+	if (o->flows && fflush(o->flows))
+		not_written(o);
 	if (o->metrics)
 		metrics_publish(o->metrics, &o->counts);
 }
@@ -173,7 +177,7 @@ int run_output_finish(struct run_output *o, const struct net_losses *losses)
 			o->flows_err = errno;
 		o->flows = NULL;
 		if (o->flows_err)
-			ret = fail("--flows %s: %s; the log is not whole, %" PRIu64 " lines are missing at least",
+			ret = fail("--flows %s: %s; the log is not whole, %" PRIu64 " or more lines are missing",
 				   o->args.flows, strerror(o->flows_err), MAX(o->lines_lost, (uint64_t)1));
 	}
 	err = pcapng_finish(o->pcapng);

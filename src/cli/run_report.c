@@ -212,12 +212,80 @@ static void print_losses(const struct net_losses *l)
 			fprintf(stderr, "  %s %s\n", number(n, rows[i].n), rows[i].what);
 }
 
+static void add(struct json_object *o, const char *key, uint64_t n)
+{
+	json_object_object_add(o, key, json_object_new_uint64(n));
+}
+
+static void finish_line(struct json_object *o)
+{
+	fprintf(stderr, "%s\n",
+		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
+}
+
+static void print_row_json(const struct row *x)
+{
+	struct json_object *o = json_object_new_object(), *task = NULL;
+	char text[INET6_ADDRSTRLEN], proto[32];
+
+	json_object_object_add(o, "kind", json_object_new_string("host"));
+	json_object_object_add(o, "proto", json_object_new_string(proto_name(x->proto, proto)));
+	json_object_object_add(o, "direction", json_object_new_string(x->from_tree ? "out" : "in"));
+	json_object_object_add(o, "address", json_object_new_string(host_text(&x->far, text)));
+	json_object_object_add(o, "name", *x->name ? json_object_new_string(x->name) : NULL);
+	add(o, "port", x->port);
+	add(o, "flows", x->flows);
+	add(o, "frames", x->frames);
+	add(o, "bytes_out", x->bytes[FLOW_OUT]);
+	add(o, "bytes_in", x->bytes[FLOW_IN]);
+	add(o, "dropped", x->dropped);
+	json_object_object_add(o, "why", *x->why ? json_object_new_string(x->why) : NULL);
+	if (x->task) {
+		task = json_object_new_object();
+		json_object_object_add(task, "comm", json_object_new_string(x->task->comm));
+		json_object_object_add(task, "binary", json_object_new_string(x->task->exe));
+		json_object_object_add(task, "pid", x->several ? NULL : json_object_new_uint64(x->task->pid));
+	}
+	json_object_object_add(o, "process", task);
+	finish_line(o);
+}
+
+static void print_json_lines(const struct run_report *r, const struct net_losses *l, uint64_t ns)
+{
+	struct json_object *o = json_object_new_object();
+
+	for (uint32_t i = 0; i < r->n; i++)
+		print_row_json(&r->rows[i]);
+	json_object_object_add(o, "kind", json_object_new_string("run"));
+	json_object_object_add(o, "seconds", json_figure((double)ns / 1e9));
+	add(o, "flows", r->flows);
+	add(o, "flows_not_listed", r->more);
+	add(o, "frames_out", r->frames[FLOW_OUT]);
+	add(o, "frames_in", r->frames[FLOW_IN]);
+	add(o, "bytes_out", r->bytes[FLOW_OUT]);
+	add(o, "bytes_in", r->bytes[FLOW_IN]);
+	add(o, "dropped_out", r->dropped[FLOW_OUT]);
+	add(o, "dropped_in", r->dropped[FLOW_IN]);
+	add(o, "lost_interface_full", l->to_tree);
+	add(o, "lost_too_long", l->too_long);
+	add(o, "program_faults", l->faults);
+	add(o, "lost_no_memory", l->no_flow);
+	add(o, "dns_unanswered", l->dns);
+	add(o, "process_unknown", l->unknown);
+	finish_line(o);
+}
+
 void run_report_print(const struct run_report *r, const struct net_losses *losses, uint64_t ns, bool json)
 {
 	char a[32], b[32], c[32];
 	uint32_t shown = 0;
 
 	qsort(r->rows, r->n, sizeof(r->rows[0]), by_bytes);
+	if (json) {
+		print_json_lines(r, losses, ns);
+		return;
+	}
 	fprintf(stderr, "%sskep run%s: %s flows, %s bytes out, %s in, %.1f s\n", paint(stderr, PAINT_BOLD),
 		paint(stderr, PAINT_OFF), amount(a, r->flows), amount(b, r->bytes[FLOW_OUT]),
 		amount(c, r->bytes[FLOW_IN]), (double)ns / 1e9);

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What a run writes besides its summary.
+. "$(dirname "$0")/user.sh"
+
+# json FILE EXPR: of the list l of FILE's lines the Python expression holds.
+json() {
+	python3 -c 'import json, sys
+l = [json.loads(x)["flow"] for x in open(sys.argv[1])]
+if not eval(sys.argv[2]): sys.exit(f"{sys.argv[2]} does not hold for {l}")' "$1" "$2"
+}
+ok "a run with all of them" exits 0 --dns "127.0.0.1:$dns" --loopback "$http" --flows "$tmp/flows" --pcapng "$tmp/pcapng" --metrics "$tmp/metrics" -- \
+	sh -c "curl -sS http://host:$http/ >/dev/null; curl -s -m 2 http://host:1/; getent hosts a.test >/dev/null"
+tcp="[f for f in l if f['l4'].get('TCP', {}).get('destination_port') == $http and f['IP']['destination'] in ('10.0.2.2', 'fd00::2')]"
+ok "the flow log has each flow's beginning and end" json "$tmp/flows" "{f['event'] for f in $tcp} == {'begin', 'end'}"
+ok "... its process and that one's parents" json "$tmp/flows" \
+	"all(f['process']['binary'].endswith('/curl') and f['process']['parents'][0]['arguments'].startswith('sh -c') for f in $tcp)"
+ok "... its name" json "$tmp/flows" "all(f['destination_names'] == ['host'] for f in $tcp)"
+ok "... and its frames" json "$tmp/flows" "any(f['event'] == 'end' and f['totals']['egress']['frames'] > 3 and f['totals']['ingress']['bytes'] > 200 for f in $tcp)"
+ok "a frame that was dropped says why" json "$tmp/flows" \
+	"any(f['verdict'] == 'DROPPED' and f['l4']['TCP']['destination_port'] == 1 and 'loopback is closed' in f['decided_by']['reason'] for f in l if 'TCP' in f['l4'])"
+ok "directions are the flow's" json "$tmp/flows" "all(f['traffic_direction'] == 'EGRESS' and not f['is_reply'] for f in $tcp)"
+if command -v tshark >/dev/null; then
+	frames() { tshark -r "$tmp/pcapng" -Y "$1" -T fields -e frame.comment 2>/dev/null; }
+	dropped() { frames "tcp.dstport == 1" | grep -q '^skep: out, dropped; .*loopback is closed; curl ('; }
+	ok "pcapng: the frame that was dropped, with reason and process" dropped
+	in_order() { [ "$(frames "tcp.port == $http" | head -2 | cut -c1-9 | tr '\n' ' ')" = "skep: out skep: in, " ]; }
+	ok "... frames stand in the order in which they came" in_order
+fi
+counted() {
+	local forwarded
+	forwarded=$(grep -oE '^skep_frames_total\{direction="egress",verdict="forwarded"\} [0-9]+' "$tmp/metrics" | grep -oE '[0-9]+$')
+	[ "$forwarded" -gt 5 ] && grep -q '^skep_dropped_total{hook="gate"} [1-9]' "$tmp/metrics" && grep -q '^# TYPE skep_flows_total counter' "$tmp/metrics"
+}
+ok "metrics: frames and drops are counted" counted
+endpoint() {
+	"$skep" run -q --metrics 127.0.0.1:0 -- true 2>"$tmp/err" || return 1
+	local port=$((20000 + $$ % 20000))
+	"$skep" run -q --metrics "127.0.0.1:$port" -- sleep 2 &
+	local pid=$!
+	for _ in $(seq 60); do
+		curl -s "http://127.0.0.1:$port/metrics" >"$tmp/out" && break
+		sleep 0.05
+	done
+	says '^skep_flows_total [0-9]+' && curl -s -o /dev/null -w '%{http_code}' -X POST "http://127.0.0.1:$port/" | grep -q 405
+	local ret=$?
+	kill -TERM $pid
+	wait $pid
+	return $ret
+}
+ok "metrics: an HTTP endpoint" endpoint
+full() { exits 0 --flows /dev/full --loopback "$http" -- curl -sS -o /dev/null "http://10.0.2.2:$http/" && complains 'flows /dev/full: No space left'; }
+ok "a full disk is told, and the command is not disturbed" full
+full_pcapng() { exits 0 --pcapng /dev/full --loopback "$http" -- curl -sS -o /dev/null "http://10.0.2.2:$http/" && complains 'pcapng /dev/full: No space left'; }
+ok "... for the frames too" full_pcapng
+no_folder() { exits 125 --flows "$tmp/no/such" -- touch "$tmp/ran" && complains 'flows .*No such file' && [ ! -e "$tmp/ran" ]; }
+ok "a file that cannot be made: the command does not run" no_folder
+json_summary() {
+	exits 0 --json --loopback "$http" -- curl -sS -o /dev/null "http://10.0.2.2:$http/" && python3 -c 'import json, sys
+l = [json.loads(x) for x in open(sys.argv[1])]
+rows = [x for x in l if x.get("kind") == "host" and x["port"] == int(sys.argv[2])]
+assert len(rows) == 1 and rows[0]["process"]["comm"] == "curl" and rows[0]["bytes_in"] > 100, l
+assert [x for x in l if x.get("kind") == "run"][0]["flows"] >= 1, l' "$tmp/err" "$http"
+}
+ok "--json: the summary as JSON Lines" json_summary
+tap_end
