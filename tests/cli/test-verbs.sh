@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 
 helps() {
-	for v in check replay prog map list bench version; do
+	for v in run check replay prog map hive list bench doctor version; do
 		expect 0 "$skep" $v --help && says "usage: skep $v" || return 1
 		[ $v = version ] || says "examples:" || return 1
 		expect 0 "$skep" help $v && says "usage: skep $v" || return 1
