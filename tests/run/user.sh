@@ -2,7 +2,8 @@
 # For tests of skep run: source it first, with "$@" being SOURCE SKEP OBJECT_FOLDER. It makes root an ordinary user with a home and without a runtime
 # folder, who sees only copies; sets source, skep, objects and tmp; and leaves the test when the machine has no namespaces for it.
 # tests/run/servers.py runs for the test's time: $http, $udp, $dns are its ports on 127.0.0.1, $tmp/log what it saw.
-if [ "$(id -u)" = 0 ]; then
+# Who sets as_root before sourcing it stays root.
+if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 	new=$(mktemp -d) || exit 1
 	trap 'rm -rf "$new"' EXIT
 	mkdir -p "$new/tests/run" "$new/bin" "$new/objects" "$new/home"
