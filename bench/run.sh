@@ -10,7 +10,7 @@ here=$(dirname "$0")
 tmp=$(mktemp -d)
 cleanup() {
 	[ ! -s "$tmp/iperf.pid" ] || kill "$(tr -d '\0' <"$tmp/iperf.pid")" 2>/dev/null || true
-	[ -z "${peers:-}" ] || kill "$peers" 2>/dev/null || true
+	[ -z "${peers:-}" ] || kill "$peers" "$rate_server" 2>/dev/null || true
 	[ -z "${slirp:-}" ] || kill "$slirp" 2>/dev/null || true
 	[ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
 	rm -rf "$tmp"
@@ -20,7 +20,9 @@ port=$((20000 + $$ % 10000))
 iperf3 -s -p $port -B 127.0.0.1 -D --logfile "$tmp/iperf.log" --pidfile "$tmp/iperf.pid"
 python3 "$here/net_probe.py" serve "$tmp/ports" &
 peers=$!
-until [ -s "$tmp/ports" ]; do sleep 0.05; done
+"$build/bench/udp-rate" serve "$tmp/rate" &
+rate_server=$!
+until [ -s "$tmp/ports" ] && [ -s "$tmp/rate" ]; do sleep 0.05; done
 read -r echo_port tcp_port dns_port <"$tmp/ports"
 
 # Ways to run a command: how it reaches this machine's loopback, and by which address.
@@ -49,14 +51,9 @@ import json, sys
 try: print("%9.2f" % (json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e9), end="")
 except Exception: print("        -", end="")'
 }
-# small ARGS...: 120,000 datagrams of 64 bytes a second: how many came, and what share was lost
+# small up|down: 120,000 datagrams of 64 bytes a second: how many came, and what share was lost
 small() {
-	"${via[@]}" iperf3 -c $to -p $port -t "$seconds" -u -l 64 -b 61.44M -J "$@" 2>/dev/null | python3 -c '
-import json, sys
-try:
-    s = json.load(sys.stdin)["end"]["sum"]
-    print("  %7.0f/s %5.2f %%" % (s["packets"] / s["seconds"], s["lost_percent"]), end="")
-except Exception: print("          -        ", end="")'
+	"${via[@]}" "$build/bench/udp-rate" "$1" $to "$(cat "$tmp/rate")" 120000 "$seconds" || printf '          -        '
 }
 row() { # NAME
 	printf '%-26s' "$1"
@@ -66,8 +63,8 @@ row() { # NAME
 	gbit -P 8 -R
 	gbit -u -b 2G -l 1400
 	gbit -u -b 2G -l 1400 -R
-	small
-	small -R
+	small up
+	small down
 	"${via[@]}" python3 "$here/net_probe.py" probe $to "$echo_port" "$tcp_port"
 	echo
 }

@@ -15,6 +15,8 @@
 
 #define LIBRARY "libslirp.so.0"
 
+enum { DATAGRAM_ROOM = 4 << 20 }; /* what is beyond net.core.rmem_max, the kernel cuts */
+
 /* Every function of the library that is used. */
 #define FUNCTIONS(X) X(new) X(cleanup) X(pollfds_fill) X(pollfds_poll) X(input) X(add_hostxfwd)
 
@@ -111,7 +113,18 @@ static void timer_mod(void *timer, int64_t at_ms, void *arg)
 		((struct timer *)timer)->at_ms = MAX(at_ms, (int64_t)1);
 }
 
-static void nothing_for_fd(int fd, void *arg)
+/* A new socket: datagrams that come in bursts want more room than the system's default. TCP's finds its own measure. */
+static void new_socket(int fd, void *arg)
+{
+	const int room = DATAGRAM_ROOM;
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_DGRAM)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+}
+
+static void gone_socket(int fd, void *arg)
 {
 }
 
@@ -127,8 +140,8 @@ int uplink_new(const struct uplink_opts *opts, struct uplink **out, char *why, s
 					  .timer_new = timer_new,
 					  .timer_free = timer_free,
 					  .timer_mod = timer_mod,
-					  .register_poll_fd = nothing_for_fd,
-					  .unregister_poll_fd = nothing_for_fd,
+					  .register_poll_fd = new_socket,
+					  .unregister_poll_fd = gone_socket,
 					  .notify = nothing};
 	SlirpConfig c = {.version = 3, .in_enabled = true, .in6_enabled = !opts->no_ipv6, .vprefix_len = 64};
 	struct uplink *u = calloc(1, sizeof(*u));
