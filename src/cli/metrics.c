@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/metrics.h"
 
-#include "base/clock.h"
 #include "base/util.h"
 #include "cli/cli.h"
 
@@ -25,8 +24,6 @@ struct metrics {
 	bool running;
 	pthread_mutex_t lock; /* of counts */
 	struct metrics_counts counts;
-	uint64_t written; /* ms */
-	int err;
 };
 
 static void head(FILE *f, const char *name, const char *what)
@@ -90,6 +87,13 @@ static int write_file(const char *path, const struct metrics_counts *c)
 	return err;
 }
 
+static void copy_counts(struct metrics *m, struct metrics_counts *out)
+{
+	pthread_mutex_lock(&m->lock);
+	*out = m->counts;
+	pthread_mutex_unlock(&m->lock);
+}
+
 /* One request, whatever it asks for: GET of anything is answered with the counts. */
 static void answer(struct metrics *m, int sock)
 {
@@ -111,9 +115,7 @@ static void answer(struct metrics *m, int sock)
 		if (strstr(request, "\r\n\r\n") || strstr(request, "\n\n"))
 			break;
 	}
-	pthread_mutex_lock(&m->lock);
-	now = m->counts;
-	pthread_mutex_unlock(&m->lock);
+	copy_counts(m, &now);
 	f = open_memstream(&body, &size);
 	if (!f)
 		return;
@@ -135,6 +137,20 @@ static void answer(struct metrics *m, int sock)
 			}
 	}
 	free(body);
+}
+
+/* The network's thread, which publishes, may write no files. */
+static void *write_often(void *arg)
+{
+	struct metrics *m = arg;
+	struct pollfd p = {.fd = m->wake, .events = POLLIN};
+	struct metrics_counts now;
+
+	while (poll(&p, 1, PERIOD_MS) <= 0) {
+		copy_counts(m, &now);
+		write_file(m->path, &now);
+	}
+	return NULL;
 }
 
 static void *serve(void *arg)
@@ -173,6 +189,16 @@ static bool split(const char *where, char host[256], const char **port)
 	return true;
 }
 
+static int start(struct metrics *m, void *(*thread)(void *))
+{
+	int err;
+
+	m->wake = eventfd(0, EFD_CLOEXEC);
+	err = m->wake < 0 ? -errno : -pthread_create(&m->thread, NULL, thread, m);
+	m->running = !err;
+	return err;
+}
+
 static int listen_there(struct metrics *m, const char *host, const char *port, char *why, size_t size)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -189,10 +215,7 @@ static int listen_there(struct metrics *m, const char *host, const char *port, c
 	err = m->listener < 0 || bind(m->listener, all->ai_addr, all->ai_addrlen) || listen(m->listener, 16) ? -errno
 													     : 0;
 	freeaddrinfo(all);
-	m->wake = eventfd(0, EFD_CLOEXEC);
-	if (!err)
-		err = m->wake < 0 ? -errno : -pthread_create(&m->thread, NULL, serve, m);
-	m->running = !err;
+	err = err ? err : start(m, serve);
 	if (err)
 		snprintf(why, size, "%s", strerror(-err));
 	return err;
@@ -227,6 +250,7 @@ int metrics_new(const char *where, struct metrics **out, char *why, size_t size)
 	} else {
 		m->path = strdup(where);
 		err = m->path ? write_file(where, &m->counts) : -ENOMEM;
+		err = err ? err : start(m, write_often);
 		if (err)
 			snprintf(why, size, "%s", strerror(-err));
 	}
@@ -239,15 +263,9 @@ int metrics_new(const char *where, struct metrics **out, char *why, size_t size)
 
 void metrics_publish(struct metrics *m, const struct metrics_counts *c)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000000;
-
 	pthread_mutex_lock(&m->lock);
 	m->counts = *c;
 	pthread_mutex_unlock(&m->lock);
-	if (m->path && now - m->written >= PERIOD_MS) {
-		m->written = now;
-		m->err = write_file(m->path, c);
-	}
 }
 
 int metrics_finish(struct metrics *m)

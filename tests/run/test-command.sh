@@ -65,6 +65,22 @@ ok "an open file that was not asked for is closed" sh -c '! "$1" run -q -- sh -c
 ok "... nothing was written to it" test ! -s "$tmp/fd"
 ok "--keep-fd leaves it" sh -c '"$1" run -q --keep-fd 7 -- sh -c "echo x >&7" 7>"$2"' sh "$skep" "$tmp/fd"
 ok "... it was written to" test -s "$tmp/fd"
+confined() { # of skep's threads the network's has a filter, as the kernel sees it
+	"$skep" run -q -- sleep 5 &
+	local pid=$! name=
+	for _ in $(seq 100); do
+		for t in /proc/$pid/task/*; do
+			[ "$(cat "$t/comm" 2>/dev/null)" = skep-net ] && grep -q '^Seccomp:.2' "$t/status" && name=found
+		done
+		[ -n "$name" ] && break
+		sleep 0.02
+	done
+	grep -q '^Seccomp:.0' /proc/$pid/status || name=
+	kill -TERM $pid
+	wait $pid
+	[ -n "$name" ]
+}
+ok "the network's thread is confined, and it alone" confined
 quick() { for _ in 1 2 3 4 5; do run -- true || return 1; done; }
 ok "an empty run" quick
 quiet() { run -q -- true && [ ! -s "$tmp/err" ] && [ ! -s "$tmp/out" ]; }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "hook/net/confine.h"
 #include "hook/net/names.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 
 enum {
 	BATCH = 64, /* frames of the tree's between two looks at the outside */
@@ -226,6 +228,11 @@ static int set_up(struct net *n)
 				 p->udp ? "UDP" : "TCP", ntohs(p->host.sin6_port),
 				 inet_ntop(AF_INET6, &p->host.sin6_addr, text, sizeof(text)), strerror(-err));
 	}
+	if (!err) {
+		err = confine_thread();
+		if (err)
+			snprintf(n->why, sizeof(n->why), "the network's thread cannot be confined: %s", strerror(-err));
+	}
 	return err;
 }
 
@@ -310,8 +317,10 @@ static void *work(void *arg)
 {
 	struct net *n = arg;
 	uint64_t tick = 0, now, linger = 0;
-	int err = set_up(n);
+	int err;
 
+	prctl(PR_SET_NAME, "skep-net", 0, 0, 0);
+	err = set_up(n);
 	if (!err)
 		tell_ready(n, false);
 	while (!err) {

@@ -11,35 +11,86 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 enum { BUCKETS = 256, DEPTH = 64, NO_COOKIE = -1, TCP_LISTEN_STATE = 10, TCP_TIME_WAIT_STATE = 6 };
 
 struct owners {
 	int diag, proc;
+	/* The thread that looks, and what it is asked. */
+	pthread_t thread;
+	bool started, end;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	const struct request *request; /* NULL: none, or answered */
 	struct task *tasks[BUCKETS]; /* by pid; kept to the end, for flows point at them */
 	uint32_t last; /* the pid that had the socket last: most likely it has the next one too */
 	uint64_t unknown;
 };
 
+struct request {
+	uint8_t proto;
+	const struct in6_addr *tree, *far;
+	uint16_t tree_port, far_port;
+	struct owner *out;
+};
+
+static void look(struct owners *o, const struct request *r);
+
+static void *work(void *arg)
+{
+	struct owners *o = arg;
+
+	prctl(PR_SET_NAME, "skep-owners", 0, 0, 0);
+	pthread_mutex_lock(&o->lock);
+	while (!o->end) {
+		if (!o->request) {
+			pthread_cond_wait(&o->changed, &o->lock);
+			continue;
+		}
+		look(o, o->request);
+		o->request = NULL;
+		pthread_cond_broadcast(&o->changed);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return NULL;
+}
+
 int owners_new(int diag, int proc, struct owners **out)
 {
 	struct timeval patience = {.tv_sec = 1};
 	struct owners *o = calloc(1, sizeof(*o));
+	int err;
 
 	if (!o)
 		return -ENOMEM;
 	o->diag = diag;
 	o->proc = proc;
 	setsockopt(diag, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	*out = o;
-	return 0;
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_cond_init(&o->changed, NULL);
+	err = -pthread_create(&o->thread, NULL, work, o);
+	o->started = !err;
+	if (err)
+		owners_free(o);
+	else
+		*out = o;
+	return err;
 }
 
 void owners_free(struct owners *o)
 {
+	if (o && o->started) {
+		pthread_mutex_lock(&o->lock);
+		o->end = true;
+		pthread_cond_broadcast(&o->changed);
+		pthread_mutex_unlock(&o->lock);
+		pthread_join(o->thread, NULL);
+	}
 	for (int i = 0; o && i < BUCKETS; i++)
 		while (o->tasks[i]) {
 			struct task *t = o->tasks[i];
@@ -224,27 +275,41 @@ static bool find_socket(struct owners *o, int family, uint8_t proto, const void 
 	return true;
 }
 
-void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
-		 const struct in6_addr *far, uint16_t far_port, struct owner *out)
+static void look(struct owners *o, const struct request *r)
 {
-	bool v4 = IN6_IS_ADDR_V4MAPPED(tree), found = false;
+	bool v4 = IN6_IS_ADDR_V4MAPPED(r->tree), found = false;
+	struct owner *out = r->out;
 	uint32_t pid;
 
 	*out = (struct owner){0};
-	if (proto == IPPROTO_TCP || proto == IPPROTO_UDP) {
+	if (r->proto == IPPROTO_TCP || r->proto == IPPROTO_UDP) {
 		if (v4)
-			found = find_socket(o, AF_INET, proto, &tree->s6_addr[12], tree_port, &far->s6_addr[12],
-					    far_port, out);
+			found = find_socket(o, AF_INET, r->proto, &r->tree->s6_addr[12], r->tree_port,
+					    &r->far->s6_addr[12], r->far_port, out);
 		/* IPv4 through an IPv6 socket is found by the mapped addresses. */
 		if (!found)
-			found = find_socket(o, AF_INET6, proto, tree, tree_port, far, far_port, out);
+			found = find_socket(o, AF_INET6, r->proto, r->tree, r->tree_port, r->far, r->far_port, out);
 	}
 	pid = found ? pid_of_socket(o, out->inode) : 0;
 	out->task = pid ? task_of(o, pid, DEPTH) : NULL;
 	if (out->task)
 		out->task->uid = out->uid;
 	else
-		o->unknown += proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+		o->unknown += r->proto == IPPROTO_TCP || r->proto == IPPROTO_UDP;
+}
+
+void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
+		 const struct in6_addr *far, uint16_t far_port, struct owner *out)
+{
+	struct request r = {
+		.proto = proto, .tree = tree, .tree_port = tree_port, .far = far, .far_port = far_port, .out = out};
+
+	pthread_mutex_lock(&o->lock);
+	o->request = &r;
+	pthread_cond_broadcast(&o->changed);
+	while (o->request)
+		pthread_cond_wait(&o->changed, &o->lock);
+	pthread_mutex_unlock(&o->lock);
 }
 
 uint64_t owners_unknown(const struct owners *o)

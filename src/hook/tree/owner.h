@@ -4,6 +4,8 @@
  * user and its inode; the process that has that inode open is looked for in the tree's /proc. Process ids are those of
  * the tree's namespace, as its own ps shows them.
  *
+ * A thread of its own looks, and who asks waits for it: the network's thread asks, and may not look at files itself (confine.h).
+ *
  * A socket that several processes have (inherited, passed on) belongs to the first one that is found. A process that is gone, or a
  * socket that is closed before it is looked at, is unknown, and counted.
  */
