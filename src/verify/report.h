@@ -7,8 +7,8 @@
  * When verify() refuses a program, the path that led there is known: the states that were cached on it stand in a chain of parents, and each
  * has the history of its stretch. follow.c walks the last stretches once more, each from a copy of the very state that it began with, and notes what every
  * instruction did. slice.c goes back over these notes from the register that the refusal is about: the assignments that made its value, and the branches
- * that taught something about it. explain.c turns all that into sentences: category, reason, place, path, suggestion. The order is that of Linux 7.3's
- * own report.
+ * that taught something about it. explain.c turns all that into a report: category, reason (say_*.c), place, path, suggestion (suggest.c). The order is
+ * that of Linux 7.3's own.
  *
  * A report never changes a verdict. Where the path cannot be followed (no memory, a stretch that began elsewhere) it has fewer events.
  */

@@ -55,10 +55,12 @@ void words_add(struct words *w, const char *fmt, ...) __attribute__((format(prin
 void words_reg(struct words *w, const struct verifier *v, const struct reg *r);
 /* The name of what an instruction calls: "bpf_map_lookup_elem"; "" when unknown. */
 const char *words_callee(const struct verifier *v, uint32_t at);
+/* A helper's name to insn_text(): struct insn_text_opts. */
+bool words_helper(void *arg, uint32_t id, char *buf, size_t size);
 /* The condition of a jump as it came out: "r1 > 5", "r1 <= 5". */
 void words_condition(struct words *w, const struct verifier *v, const struct step *s);
 
-/* explain.c's helpers, suggest.c: the next step, in the program's own names */
+/* What a refusal is, to those who word it. */
 struct refusal {
 	struct verifier *v;
 	const struct path *path;
@@ -70,12 +72,46 @@ struct refusal {
 	const struct step *lost; /* the call that made the pointer invalid; NULL: none */
 	const struct step *origin; /* the call that gave the pointer that it is about; NULL: none on the path */
 };
+
+/* phrases.c */
+bool is_call_op(uint32_t op);
+bool is_access(const struct bpf_insn *insn);
+const char *plural(uint32_t n); /* "" or "s" */
+/* The first reference, or lock, that is held; NULL: none. */
+const struct ref *held_ref(const struct state *s, bool locks);
+bool says(const struct refusal *f, const char *text); /* does the verifier's message? */
+uint32_t access_size(const struct bpf_insn *insn);
+void phrase_access(struct words *w, const struct refusal *f); /* "reads 4 bytes" */
+void phrase_arg(struct words *w, const struct refusal *f); /* "argument 2 of bpf_map_lookup_elem()" */
+void phrase_reg(struct words *w, const struct refusal *f); /* "r1 is a number from 0 to 255" */
+void phrase_message(struct words *w, const struct refusal *f); /* what the check said, without a full stop */
+
+/*
+ * Why: the reason of a report. The sentence of each category; explain.c's table says which category has which, and what must be there for it. phrases.c has
+ * the one for all others, which quotes the check.
+ */
+typedef void say_fn(struct words *w, const struct refusal *f);
+say_fn say_message;
+/* say_access.c: what works on data */
+say_fn say_scalar, say_packet, say_ctx, say_moved, say_range, say_unbounded, say_null, say_stack, say_uninit, say_arith,
+	say_div, say_read_only, say_misaligned;
+/* say_call.c: what is called, handed over or attached */
+say_fn say_null_arg, say_arg, say_call, say_gpl, say_sleep, say_map, say_attach;
+/* say_order.c: what is owed */
+say_fn say_leak, say_return, say_ptr_leak, say_dynptr, say_lock, say_iter, say_rcu;
+/* say_limits.c: what is too much */
+say_fn say_loop, say_complex, say_depth;
+/* The calls whose stacks are too much together, as the path of the report. */
+void explain_depths(const struct refusal *f);
+
+/* suggest.c: the next step, in the program's own names; NULL: none */
 char *suggest(const struct refusal *f);
 
 /*
- * Identifiers off a source line. source_base: what is dereferenced at a column, "eth" of "eth->h_proto"; source_target: what is assigned, "value" of
- * "value = f();". False: cannot be told.
+ * source.c: identifiers off a source line. source_base: what is dereferenced at a column, "eth" of "eth->h_proto"; source_target: what is assigned,
+ * "value" of "value = f();"; source_word: what ends before @end of @line. False: cannot be told.
  */
+bool source_word(const char *line, const char *end, char *name, size_t size);
 bool source_base(const struct report_place *at, char *name, size_t size);
 bool source_target(const struct report_place *at, char *name, size_t size);
 

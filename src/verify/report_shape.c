@@ -4,7 +4,6 @@
  * functions that call each other the chain of calls. What people need here is what their compiler or their assembly did to get there.
  */
 #include "base/util.h"
-#include "helper/helper.h"
 #include "insn/check.h"
 #include "insn/text.h"
 #include "verify/report_impl.h"
@@ -19,16 +18,6 @@ struct malformed {
 	const struct insn_shape *shape;
 	const struct bpf_insn *insn;
 };
-
-static bool name_helper(void *arg, uint32_t id, char *buf, size_t size)
-{
-	const struct helper_desc *h = helper_find(id);
-
-	(void)arg;
-	if (h)
-		snprintf(buf, size, "%s", h->name);
-	return h != NULL;
-}
 
 /* The function that begins at a slot, from BTF. */
 static bool name_function(void *arg, uint32_t slot, char *buf, size_t size)
@@ -157,7 +146,7 @@ static void say_recursion(struct words *w, const struct malformed *m)
 		  m->shape->n_chain > 1 ? " through other functions" : "");
 }
 
-static void say_depth(struct words *w, const struct malformed *m)
+static void say_chain(struct words *w, const struct malformed *m)
 {
 	words_add(w, "Functions call each other %u deep here; at most %d are allowed.", m->shape->n_chain + 1,
 		  SKEP_MAX_CALL_FRAMES);
@@ -204,7 +193,7 @@ static const struct {
 		{PROBLEM_STACK_DEPTH, say_recursion,
 		 "Make it a loop with a bound (for, bpf_for(), bpf_loop()) that keeps what it still has to do "
 		 "in an array of fixed size; or let the program start again with bpf_tail_call()."},
-	[INSN_FAULT_DEPTH] = {PROBLEM_STACK_DEPTH, say_depth,
+	[INSN_FAULT_DEPTH] = {PROBLEM_STACK_DEPTH, say_chain,
 			      "Let the compiler inline some of them: static __always_inline, and no __noinline."},
 };
 
@@ -229,7 +218,7 @@ static void add_calls(struct verify_report *r, const struct malformed *m)
 struct verify_report *report_shape(const struct verify_input *in, const struct insn_shape *shape)
 {
 	enum insn_fault fault = shape->fault;
-	const struct insn_text_opts opts = {.helper = name_helper, .subprog = name_function, .arg = (void *)in};
+	const struct insn_text_opts opts = {.helper = words_helper, .subprog = name_function, .arg = (void *)in};
 	struct malformed m = {.in = in, .shape = shape, .insn = &in->insns[shape->insn]};
 	struct verify_report *r;
 	struct words why = {0};

@@ -6,96 +6,10 @@
 #include "prog/types.h"
 #include "verify/report_impl.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Source lines */
-
-static bool is_word(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
-}
-
-static bool is_keyword(const char *name)
-{
-	static const char *const words[] = {"return", "if",     "while", "for", "sizeof",
-					    "void",   "struct", "const", "int", "long"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (!strcmp(name, words[i]))
-			return true;
-	return isdigit((unsigned char)*name);
-}
-
-/* The identifier that ends before @end. */
-static bool word_before(const char *line, const char *end, char *name, size_t size)
-{
-	const char *from = end;
-	size_t n;
-
-	while (from > line && is_word(from[-1]))
-		from--;
-	n = (size_t)(end - from);
-	if (!n || n >= size)
-		return false;
-	memcpy(name, from, n);
-	name[n] = 0;
-	return !is_keyword(name);
-}
-
-bool source_base(const struct report_place *at, char *name, size_t size)
-{
-	const char *arrow = strstr(at->source, "->"), *star;
-	const char *last = NULL;
-
-	/* One dereference on the line: it is that one. Of several, the one whose column is nearest cannot be told for sure. */
-	for (const char *p = arrow; p; p = strstr(p + 2, "->")) {
-		char other[64];
-
-		if (!word_before(at->source, p, name, size))
-			return false;
-		if (last && (!word_before(at->source, last, other, sizeof(other)) || strcmp(other, name) != 0))
-			return false;
-		last = p;
-	}
-	if (last)
-		return word_before(at->source, last, name, size);
-	for (star = strchr(at->source, '*'); star; star = strchr(star + 1, '*')) {
-		const char *end = star + 1, *close;
-
-		/* "*(__u8 *)data": what stands behind the cast */
-		if (*end == '(' && (close = strstr(end, "*)")) && (star == at->source || !is_word(star[-1]))) {
-			const char *from = close + 2;
-
-			for (end = from; is_word(*end);)
-				end++;
-			if (end > from && *end != '(' && word_before(from, end, name, size))
-				return true;
-			continue;
-		}
-
-		while (is_word(*end))
-			end++;
-		if (end > star + 1 && (star == at->source || !is_word(star[-1])) &&
-		    word_before(star + 1, end, name, size))
-			return true;
-	}
-	return false;
-}
-
-bool source_target(const struct report_place *at, char *name, size_t size)
-{
-	const char *eq = strchr(at->source, '=');
-
-	if (!eq || eq == at->source || eq[1] == '=' || strchr("=!<>+-*/&|^%", eq[-1]))
-		return false;
-	while (eq > at->source && eq[-1] == ' ')
-		eq--;
-	return word_before(at->source, eq, name, size);
-}
 
 /* What leaves the program without harm. */
 static const char *leave(const struct refusal *f)
@@ -125,11 +39,6 @@ static void add_before(struct words *w, const struct report_place *at)
 		words_add(w, "before instruction %u", at->insn);
 }
 
-static bool says(const struct refusal *f, const char *text)
-{
-	return strstr(f->v->out->message, text);
-}
-
 static void add_at(struct words *w, const struct report_place *at)
 {
 	if (at->file)
@@ -146,7 +55,7 @@ static void ctx_name(const struct refusal *f, char *name, size_t size)
 	for (uint32_t i = 0; i < f->r->n_events; i++) {
 		const char *source = f->r->events[i].at.source, *at = strstr(source, "->data");
 
-		if (at && word_before(source, at, name, size))
+		if (at && source_word(source, at, name, size))
 			return;
 	}
 	snprintf(name, size, "ctx");
@@ -154,8 +63,7 @@ static void ctx_name(const struct refusal *f, char *name, size_t size)
 
 static void help_packet(struct words *w, const struct refusal *f)
 {
-	bool end_known = BPF_CLASS(f->insn->code) == BPF_LDX || BPF_CLASS(f->insn->code) == BPF_STX ||
-			 BPF_CLASS(f->insn->code) == BPF_ST;
+	bool end_known = is_access(f->insn);
 	char name[64];
 
 	if (!f->reg) {

@@ -195,6 +195,16 @@ void words_reg(struct words *w, const struct verifier *v, const struct reg *r)
 		words_add(w, ", or NULL");
 }
 
+bool words_helper(void *arg, uint32_t id, char *buf, size_t size)
+{
+	const struct helper_desc *h = helper_find(id);
+
+	(void)arg;
+	if (h)
+		snprintf(buf, size, "%s", h->name);
+	return h != NULL;
+}
+
 const char *words_callee(const struct verifier *v, uint32_t at)
 {
 	const struct bpf_insn *insn = &v->insns[at];
