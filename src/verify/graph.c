@@ -28,12 +28,32 @@ static bool is_locked(struct verifier *v, const struct reg *r)
 	return false;
 }
 
+/* The field of a kind that an argument points at; @rec: all those of its object. */
+static int field_at(struct verifier *v, uint32_t regno, enum btf_field_kind kind, const struct btf_record **rec,
+		    const struct btf_field **field)
+{
+	const struct reg *r = &cur_regs(v)[regno];
+	const char *name = btf_field_kind_name(kind);
+	int64_t off = r->off + (int64_t)r->var.bits.value;
+	int err;
+
+	if (!scalar_is_const(&r->var))
+		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE,
+			      "R%u doesn't have constant offset. %s has to be at the constant offset", regno, name);
+	err = object_record(v, r, rec);
+	if (err)
+		return err;
+	*field = *rec && off >= 0 ? btf_record_find(*rec, (uint32_t)off, kind) : NULL;
+	if (!*field)
+		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "%s not found at offset=%lld", name, (long long)off);
+	return 0;
+}
+
 int check_graph_root(struct verifier *v, struct kcall *kc, uint32_t regno, enum btf_field_kind kind)
 {
 	const struct reg *r = &cur_regs(v)[regno];
 	const char *name = btf_field_kind_name(kind);
 	const struct btf_record *rec;
-	int64_t off = r->off + (int64_t)r->var.bits.value;
 	int err;
 
 	if (r->type != REG_MAP_VALUE && r->type != (REG_BTF | MEM_ALLOC))
@@ -48,15 +68,9 @@ int check_graph_root(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 	if (kind == FIELD_LIST_HEAD ? !kfunc_is_list(kc->id) : !kfunc_is_rbtree(kc->id))
 		return refuse(v, -EFAULT, PROBLEM_NOT_SUPPORTED, "%s takes a %s, which skep does not know",
 			      kc->call.name, name);
-	if (!scalar_is_const(&r->var))
-		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE,
-			      "R%u doesn't have constant offset. %s has to be at the constant offset", regno, name);
-	err = object_record(v, r, &rec);
+	err = field_at(v, regno, kind, &rec, &kc->root);
 	if (err)
 		return err;
-	kc->root = rec && off >= 0 ? btf_record_find(rec, (uint32_t)off, kind) : NULL;
-	if (!kc->root)
-		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "%s not found at offset=%lld", name, (long long)off);
 	kc->root_btf = rec->btf;
 	if (!is_locked(v, r))
 		return refuse(v, -EINVAL, PROBLEM_LOCK, "bpf_spin_lock at off=%d must be held for %s",
@@ -74,6 +88,7 @@ int check_graph_node(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 	const struct reg *r = &cur_regs(v)[regno];
 	const char *name = btf_field_kind_name(kind);
 	const struct btf_record *rec;
+	const struct btf_field *node;
 	int64_t off = r->off + (int64_t)r->var.bits.value;
 	bool inserts = kind == FIELD_LIST_NODE || kc->id == KF_RBTREE_ADD;
 	int err;
@@ -98,15 +113,9 @@ int check_graph_node(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 	if (!kc->root)
 		return refuse(v, -EFAULT, PROBLEM_NOT_SUPPORTED, "%s takes a %s, which skep does not know",
 			      kc->call.name, name);
-	/* Not reached: check_arg_offset() has refused objects at offsets that vary */
-	if (!scalar_is_const(&r->var))
-		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE,
-			      "R%u doesn't have constant offset. %s has to be at the constant offset", regno, name);
-	err = object_record(v, r, &rec);
+	err = field_at(v, regno, kind, &rec, &node);
 	if (err)
 		return err;
-	if (!rec || off < 0 || !btf_record_find(rec, (uint32_t)off, kind))
-		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE, "%s not found at offset=%lld", name, (long long)off);
 	if (!btf_is_same_type(v, r->btf, r->btf_id, 0, kc->root_btf, kc->root->graph.value_btf_id, true))
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE,
 			      "operation on %s expects arg#1 %s at offset=%u in struct %s, but arg is at offset=%lld "

@@ -260,6 +260,7 @@ int slot_of_object(struct verifier *v, const struct reg *r, const char *what,
 		   uint32_t n_slots); /* slot number of a dynptr, iterator, irq flag; negative errno */
 
 /* mem.c */
+uint32_t access_size(const struct bpf_insn *insn); /* bytes that a load or store moves */
 enum { MEM_READ = 0, MEM_WRITE = 1 };
 int check_mem(struct verifier *v, uint32_t insn, uint32_t regno, int32_t off, uint32_t size, int rw, int32_t value_reg,
 	      bool strict_once, bool sign_extend);

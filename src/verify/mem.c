@@ -523,7 +523,7 @@ static int note_type(struct verifier *v, uint32_t type, bool load)
 	return refuse(v, -EINVAL, PROBLEM_CTX_ACCESS, "same insn cannot be used with different pointers");
 }
 
-static uint32_t insn_size(const struct bpf_insn *insn)
+uint32_t access_size(const struct bpf_insn *insn)
 {
 	static const uint8_t sizes[] = {4, 2, 1, 8};
 
@@ -540,7 +540,7 @@ static int load(struct verifier *v, const struct bpf_insn *insn, bool strict_onc
 	if (err)
 		return err;
 	type = cur_regs(v)[insn->src_reg].type;
-	err = check_mem(v, v->insn, insn->src_reg, insn->off, insn_size(insn), MEM_READ, insn->dst_reg, strict_once,
+	err = check_mem(v, v->insn, insn->src_reg, insn->off, access_size(insn), MEM_READ, insn->dst_reg, strict_once,
 			sign_extend);
 	return err ? err : note_type(v, type, true);
 }
@@ -556,7 +556,7 @@ static int store(struct verifier *v, const struct bpf_insn *insn, bool strict_on
 	if (err)
 		return err;
 	type = cur_regs(v)[insn->dst_reg].type;
-	err = check_mem(v, v->insn, insn->dst_reg, insn->off, insn_size(insn), MEM_WRITE, imm ? -1 : insn->src_reg,
+	err = check_mem(v, v->insn, insn->dst_reg, insn->off, access_size(insn), MEM_WRITE, imm ? -1 : insn->src_reg,
 			strict_once, false);
 	return err ? err : note_type(v, type, false);
 }
@@ -594,7 +594,7 @@ static int check_atomic_pointer(struct verifier *v, uint32_t regno)
 
 static int check_read_modify_write(struct verifier *v, const struct bpf_insn *insn)
 {
-	uint32_t size = insn_size(insn), type;
+	uint32_t size = access_size(insn), type;
 	int32_t load_reg = -1;
 	int err = check_reg_read(v, insn->src_reg);
 

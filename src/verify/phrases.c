@@ -39,13 +39,6 @@ bool says(const struct refusal *f, const char *text)
 	return strstr(f->v->out->message, text);
 }
 
-uint32_t access_size(const struct bpf_insn *insn)
-{
-	static const uint8_t sizes[] = {4, 2, 1, 8};
-
-	return sizes[BPF_SIZE(insn->code) >> 3];
-}
-
 void phrase_access(struct words *w, const struct refusal *f)
 {
 	bool write = BPF_CLASS(f->insn->code) != BPF_LDX;

@@ -80,7 +80,6 @@ const char *plural(uint32_t n); /* "" or "s" */
 /* The first reference, or lock, that is held; NULL: none. */
 const struct ref *held_ref(const struct state *s, bool locks);
 bool says(const struct refusal *f, const char *text); /* does the verifier's message? */
-uint32_t access_size(const struct bpf_insn *insn);
 void phrase_access(struct words *w, const struct refusal *f); /* "reads 4 bytes" */
 void phrase_arg(struct words *w, const struct refusal *f); /* "argument 2 of bpf_map_lookup_elem()" */
 void phrase_reg(struct words *w, const struct refusal *f); /* "r1 is a number from 0 to 255" */

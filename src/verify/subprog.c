@@ -475,14 +475,16 @@ struct depth {
 	uint32_t n;
 };
 
-static uint32_t callee_of(const struct verifier *v, uint32_t at, bool *direct)
+/* The function whose frame an instruction puts below its own: one that it calls, or a callback that runs before it is over. ~0u: none. */
+static uint32_t callee_of(const struct verifier *v, uint32_t at)
 {
-	uint32_t op = v->aux[at].desc->op;
+	const struct insn_desc *desc = v->aux[at].desc; /* NULL: the second half of a wide one */
+	uint32_t to;
 
-	*direct = op == INSN_CALL_SUBPROG;
-	if (op != INSN_CALL_SUBPROG && op != INSN_LD_FUNC)
+	if (!desc || (desc->op != INSN_CALL_SUBPROG && desc->op != INSN_LD_FUNC))
 		return ~0u;
-	return (uint32_t)subprog_find(v, (uint32_t)((int64_t)at + v->insns[at].imm + 1));
+	to = (uint32_t)subprog_find(v, (uint32_t)((int64_t)at + v->insns[at].imm + 1));
+	return to != ~0u && desc->op == INSN_LD_FUNC && v->subprogs[to].is_async_callback ? ~0u : to;
 }
 
 /* Depth first, at most MAX_FRAMES deep but for what then is refused. */
@@ -498,13 +500,9 @@ static int order_calls(struct verifier *v, struct depth *d, uint32_t subprog, ui
 			      v->subprogs[subprog].name, frames);
 	d->seen[subprog] = SEEN_OPEN;
 	for (uint32_t i = v->subprogs[subprog].start; i < v->subprogs[subprog].end; i++) {
-		bool direct;
-		uint32_t to;
+		uint32_t to = callee_of(v, i);
 
-		if (!v->aux[i].desc)
-			continue;
-		to = callee_of(v, i, &direct);
-		if (to == ~0u || (!direct && v->subprogs[to].is_async_callback))
+		if (to == ~0u)
 			continue;
 		err = order_calls(v, d, to, frames + 1);
 		if (err)
@@ -579,13 +577,9 @@ static int depth_from(struct verifier *v, uint32_t root, bool private_stack, str
 		if (depth[s] > v->out->stack_depth)
 			v->out->stack_depth = depth[s];
 		for (uint32_t i = v->subprogs[s].start; i < v->subprogs[s].end; i++) {
-			bool direct;
-			uint32_t to;
+			uint32_t to = callee_of(v, i);
 
-			if (!v->aux[i].desc)
-				continue;
-			to = callee_of(v, i, &direct);
-			if (to == ~0u || (!direct && v->subprogs[to].is_async_callback))
+			if (to == ~0u)
 				continue;
 			reached[to] = true;
 			if (depth[s] > depth[to])

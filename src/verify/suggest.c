@@ -79,10 +79,8 @@ static void help_packet(struct words *w, const struct refusal *f)
 	if (source_base(&f->r->at, name, sizeof(name))) {
 		words_add(w, "Add \"if ((void *)(%s + 1) > data_end) %s\" ", name, leave(f));
 	} else if (end_known && scalar_is_const(&f->reg->var)) {
-		static const uint8_t sizes[] = {4, 2, 1, 8};
-
 		words_add(w, "Add \"if (data + %" PRId64 " > data_end) %s\" ",
-			  (int64_t)f->reg->off + f->insn->off + sizes[BPF_SIZE(f->insn->code) >> 3], leave(f));
+			  (int64_t)f->reg->off + f->insn->off + access_size(f->insn), leave(f));
 	} else {
 		words_add(w, "Compare the pointer plus the size of the access with data_end, and leave when it is "
 			     "greater, ");

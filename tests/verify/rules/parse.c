@@ -171,8 +171,6 @@ struct rules_file *rules_read(const char *path, const struct rules_file *base)
 			r->only = true;
 		} else if (r && !strncmp(line, "nokernel ", 9)) {
 			r->no_kernel = true;
-		} else if (r && !strncmp(line, "todo ", 5)) {
-			snprintf(r->todo, sizeof(r->todo), "%s", line + 5);
 		} else if (r && !strncmp(line, "errno ", 6)) {
 			r->no_errno = true;
 		} else if (into) {

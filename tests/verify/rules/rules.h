@@ -31,7 +31,6 @@
  *	fact ...			what the engine gets with the accepted program (facts.c)
  *	log LEVELS			the log at these levels is the kernel's, line by line (runner.c)
  *	nokernel REASON			only skep is asked
- *	todo REASON			known to fail: TAP's TODO
  *	errno REASON			the kernel's errno is another
  *
  * Instructions are those of insn/text.h, and: "r1 = @map", "r1 = @map+8" (its value), "r1 = &label" (a function's address),
@@ -94,7 +93,6 @@ struct rule {
 	bool only; /* no accepted variant */
 	bool no_kernel;
 	bool no_errno; /* the kernel refuses it too, with another errno */
-	char todo[200]; /* why it is known to fail */
 	char *text; /* directives and instructions */
 };
 
