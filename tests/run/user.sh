@@ -2,12 +2,12 @@
 # For tests of skep run: source it first, with "$@" being SOURCE SKEP OBJECT_FOLDER. It makes root an ordinary user with a home and without a runtime
 # folder, who sees only copies; sets source, skep, objects and tmp; and leaves the test when the machine has no namespaces for it.
 # tests/run/servers.py runs for the test's time: $http, $udp, $dns are its ports on 127.0.0.1, $tmp/log what it saw.
-# Who sets as_root before sourcing it stays root.
+# Who sets as_root before sourcing it stays root. Who sets world=1 is on a network of its own besides (world.sh); then $world is its folder.
 if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 	new=$(mktemp -d) || exit 1
 	trap 'rm -rf "$new"' EXIT
 	mkdir -p "$new/tests/run" "$new/bin" "$new/objects" "$new/home"
-	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
+	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$1/tests/run/static.c" "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
 	find "$3" -name '*.o' -exec cp {} "$new/objects/" \; || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
 	cd / || exit 1
@@ -15,6 +15,10 @@ if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
 		bash "$new/tests/run/$(basename "$0")" "$new" "$new/bin/skep" "$new/objects"
 	exit
+fi
+if [ "${world:-}" = 1 ]; then
+	[ -n "${SKEP_WORLD:-}" ] || exec bash "$1/tests/run/world.sh" "$0" "$@"
+	world=$SKEP_WORLD
 fi
 source=$1
 skep=$2
@@ -32,9 +36,13 @@ fi
 : >"$tmp/log"
 python3 "$source/tests/run/servers.py" "$tmp/ports" "$tmp/log" &
 servers=$!
+if [ -n "${world:-}" ]; then
+	python3 "$source/tests/run/world.py" "$world" &
+	servers="$servers $!"
+fi
 trap 'kill $servers 2>/dev/null; wait $servers 2>/dev/null; rm -rf "$tmp"' EXIT
-for _ in $(seq 100); do
-	[ -s "$tmp/ports" ] && break
+for _ in $(seq 200); do
+	[ -s "$tmp/ports" ] && { [ -z "${world:-}" ] || [ -e "$world/ready" ]; } && break
 	sleep 0.05
 done
 . "$tmp/ports"
