@@ -11,7 +11,6 @@
 #include "rules.h"
 
 #include <bpf/btf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -32,6 +31,8 @@ static const char *const figures[N_FIGURES] = {"errno",
 					       "context",
 					       "facts for the engine",
 					       "claims"};
+
+static const char *shown; /* of the claims whose logs are wanted; NULL: none are */
 
 struct line {
 	char *program; /* file, claim, variant; with a number when there are several */
@@ -76,7 +77,7 @@ static void show(struct rule_prog *p, const char *program)
 	verify_result_free(&result);
 }
 
-static void run(struct rules_file *f, const struct rule *r, bool accepted, const char *shown)
+static void run(struct rules_file *f, const struct rule *r, bool accepted)
 {
 	char program[400], values[400];
 	struct verify_result result;
@@ -106,41 +107,6 @@ static void run(struct rules_file *f, const struct rule *r, bool accepted, const
 	now[n_now].kernel = p->needs_kernel;
 	now[n_now++].figures = text_of(values);
 	rule_prog_free(p);
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_rules(const struct dirent *d)
-{
-	const char *dot = strrchr(d->d_name, '.');
-
-	return dot && !strcmp(dot, ".rules") && strcmp(d->d_name, "all.rules") != 0;
-}
-
-static void run_all(const char *dir, const char *shown)
-{
-	struct rules_file *base, *f;
-	struct dirent **files;
-	char path[512];
-	int n = scandir(dir, &files, is_rules, by_name);
-
-	snprintf(path, sizeof(path), "%s/all.rules", dir);
-	base = rules_read(path, NULL);
-	for (int i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, files[i]->d_name);
-		f = rules_read(path, base);
-		for (uint32_t k = 0; k < f->n; k++) {
-			if (f->rules[k].message[0])
-				run(f, &f->rules[k], false, shown);
-			if (!f->rules[k].only)
-				run(f, &f->rules[k], true, shown);
-		}
-		free(files[i]);
-	}
-	free(files);
 }
 
 /* The record. A line: K or - (needs the kernel's types), the three fields of the program, the figures. */
@@ -259,8 +225,8 @@ static int compare(const char *dir)
 int main(int argc, char **argv)
 {
 	bool recording = argc > 1 && !strcmp(argv[1], "--record");
-	const char *shown = argc > 2 && !strcmp(argv[1], "--show") ? argv[2] : NULL;
 
+	shown = argc > 2 && !strcmp(argv[1], "--show") ? argv[2] : NULL;
 	argv += recording;
 	argc -= recording;
 	argv += shown ? 1 : 0;
@@ -282,6 +248,6 @@ int main(int argc, char **argv)
 	}
 	if (!recording && !shown)
 		read_record(argv[1]);
-	run_all(argv[3], shown);
+	rules_each(argv[3], NULL, run);
 	return shown ? 0 : recording ? write_record(argv[1]) : compare(argv[3]);
 }

@@ -2,6 +2,7 @@
 /* Reads *.rules files. */
 #include "rules.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,7 +121,8 @@ enum { MAX_FILES = 64 };
 static struct rules_file *files[MAX_FILES];
 static uint32_t n_files;
 
-struct rules_file *rules_read(const char *path, const struct rules_file *base)
+/* @base: all.rules, whose maps and macros the file has as well; NULL. */
+static struct rules_file *rules_read(const char *path, const struct rules_file *base)
 {
 	struct rules_file *f = calloc(1, sizeof(*f));
 	char *text = slurp(path), *line, *rest = text, **into = NULL;
@@ -184,4 +186,48 @@ struct rules_file *rules_read(const char *path, const struct rules_file *base)
 			die(path, f->rules[i].line, "no program");
 	free(text);
 	return f;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_rules(const struct dirent *d)
+{
+	const char *dot = strrchr(d->d_name, '.');
+
+	return dot && !strcmp(dot, ".rules") && strcmp(d->d_name, "all.rules") != 0;
+}
+
+static bool named(const char *file, char **names)
+{
+	for (; *names; names++)
+		if (!strncmp(file, *names, strlen(*names)))
+			return true;
+	return false;
+}
+
+void rules_each(const char *dir, char **names, void (*visit)(struct rules_file *f, const struct rule *r, bool accepted))
+{
+	struct rules_file *base, *f;
+	struct dirent **found;
+	char path[512];
+	int n = scandir(dir, &found, is_rules, by_name);
+
+	snprintf(path, sizeof(path), "%s/all.rules", dir);
+	base = rules_read(path, NULL);
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, found[i]->d_name);
+		f = names && !named(found[i]->d_name, names) ? NULL : rules_read(path, base);
+		for (uint32_t k = 0; f && k < f->n; k++) {
+			if (f->rules[k].message[0])
+				visit(f, &f->rules[k], false);
+			if (!f->rules[k].only)
+				visit(f, &f->rules[k], true);
+		}
+		free(found[i]);
+	}
+	if (n >= 0)
+		free(found);
 }

@@ -114,8 +114,13 @@ void rules_load_kernel(void);
 struct btf *rules_odd_kernel(void), *rules_odd_types(void); /* for "kernel=odd" */
 struct btf *rules_load_types(const char *path);
 
-/* parse.c: exits with a message when the file is none. @base: all.rules, whose maps and macros it has; NULL. */
-struct rules_file *rules_read(const char *path, const struct rules_file *base);
+/*
+ * rules_each - every case of the *.rules in a folder, in the order of the files' names, once for each variant that it has. What is visited stays until the
+ * process ends; a file that cannot be read ends it, with a message (parse.c).
+ * @names: the beginnings of the names of files, up to a NULL: only these; NULL: all
+ */
+void rules_each(const char *dir, char **names,
+		void (*visit)(struct rules_file *f, const struct rule *r, bool accepted));
 
 /* build.c */
 enum rule_build { RULE_BUILT, RULE_BROKEN, RULE_NEEDS_KERNEL };

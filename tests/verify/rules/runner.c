@@ -7,7 +7,6 @@
 #include "rules.h"
 
 #include <bpf/btf.h>
-#include <dirent.h>
 #include <stdlib.h>
 
 struct btf *rules_vmlinux, *rules_types;
@@ -177,33 +176,8 @@ static void run(struct rules_file *f, const struct rule *r, bool accepted)
 	rule_prog_free(p);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_rules(const struct dirent *d)
-{
-	const char *dot = strrchr(d->d_name, '.');
-
-	return dot && !strcmp(dot, ".rules") && strcmp(d->d_name, "all.rules") != 0;
-}
-
-static bool named(const char *file, char **names)
-{
-	for (; *names; names++)
-		if (!strncmp(file, *names, strlen(*names)))
-			return true;
-	return false;
-}
-
 int main(int argc, char **argv)
 {
-	struct dirent **files;
-	struct rules_file *base;
-	char path[512];
-	int n;
-
 	if (argc > 1 && !strcmp(argv[1], "-v")) {
 		verbose = true;
 		argv++;
@@ -220,26 +194,7 @@ int main(int argc, char **argv)
 	}
 	with_kernel = !getenv("RULES_NO_KERNEL") && oracle_there();
 	rules_load_kernel();
-	n = scandir(argv[2], &files, is_rules, by_name);
-	snprintf(path, sizeof(path), "%s/all.rules", argv[2]);
-	base = rules_read(path, NULL);
-	for (int i = 0; i < n; i++) {
-		struct rules_file *f;
-
-		if (argc > 3 && !named(files[i]->d_name, argv + 3))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", argv[2], files[i]->d_name);
-		f = rules_read(path, base);
-		for (uint32_t k = 0; k < f->n; k++) {
-			if (f->rules[k].message[0])
-				run(f, &f->rules[k], false);
-			if (!f->rules[k].only)
-				run(f, &f->rules[k], true);
-		}
-	}
-	for (int i = 0; i < n; i++)
-		free(files[i]);
-	free(files);
+	rules_each(argv[2], argc > 3 ? argv + 3 : NULL, run);
 	printf("1..%u\n# %u programs, %u refused, %u compared with the kernel, %u skipped, %u failed\n", tests, tests,
 	       refused, asked, skipped, failed);
 	return failed ? 1 : 0;

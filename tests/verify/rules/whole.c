@@ -8,7 +8,6 @@
 #include "rules.h"
 
 #include <bpf/btf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -185,13 +184,6 @@ static void test_memory(void)
 	tap(!leak[0], "out of memory leaks none", leak);
 }
 
-static bool is_rules(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-
-	return dot && !strcmp(dot, ".rules") && strcmp(name, "all.rules") != 0;
-}
-
 static void add(struct rules_file *f, const struct rule *rule, bool accepted)
 {
 	struct one *o = &all[n_all];
@@ -214,33 +206,13 @@ static void add(struct rules_file *f, const struct rule *rule, bool accepted)
 
 int main(int argc, char **argv)
 {
-	struct rules_file *base, *f;
-	struct dirent *d;
-	char path[512];
-	DIR *dir;
-
 	if (argc < 3)
 		return 2;
 	rules_types = rules_load_types(argv[1]);
-	dir = opendir(argv[2]);
-	if (!rules_types || !dir)
+	if (!rules_types)
 		return 99;
 	rules_load_kernel();
-	snprintf(path, sizeof(path), "%s/all.rules", argv[2]);
-	base = rules_read(path, NULL);
-	while ((d = readdir(dir))) {
-		if (!is_rules(d->d_name))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", argv[2], d->d_name);
-		f = rules_read(path, base);
-		for (uint32_t k = 0; k < f->n; k++) {
-			if (f->rules[k].message[0])
-				add(f, &f->rules[k], false);
-			if (!f->rules[k].only)
-				add(f, &f->rules[k], true);
-		}
-	}
-	closedir(dir);
+	rules_each(argv[2], NULL, add);
 	test_threads();
 	test_memory();
 	printf("1..%u\n# %u programs\n", tests, n_all);
