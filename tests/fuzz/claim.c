@@ -454,10 +454,7 @@ static bool transfer(struct machine *m, struct candidate *c, const struct bpf_in
 	const struct reg *ar = c->node->frames[f].regs;
 	bool x = BPF_SRC(insn->code) == BPF_X, dloose = e->loose_regs[f] >> dst & 1,
 	     sloose = src < 11 && e->loose_regs[f] >> src & 1;
-	uint32_t size = BPF_SIZE(insn->code) == BPF_DW  ? 8
-			: BPF_SIZE(insn->code) == BPF_W ? 4
-			: BPF_SIZE(insn->code) == BPF_H ? 2
-							: 1;
+	uint32_t size = machine_size(insn);
 	uint32_t id = (uint32_t)insn->imm;
 
 	switch (BPF_CLASS(insn->code)) {

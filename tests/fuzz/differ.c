@@ -20,11 +20,7 @@ enum { SKIPPED = 77 };
 
 uint32_t differ_below(struct differ *d, uint32_t n)
 {
-	uint64_t z = d->rng += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (uint32_t)(((z ^ z >> 31) >> 32) * n >> 32);
+	return below(&d->rng, n);
 }
 
 int differ_bpf(struct differ *d, int where, int cmd, union bpf_attr *attr)
@@ -86,22 +82,6 @@ static int load(struct differ *d, int where, uint32_t level)
 	if (ret >= 0)
 		close(ret);
 	return ret;
-}
-
-/* The refusal: the last line but the statistics. */
-static const char *why(char *log)
-{
-	size_t n = strlen(log);
-	char *p;
-
-	while (n && log[n - 1] == '\n')
-		log[--n] = 0;
-	p = strrchr(log, '\n');
-	if (p && !strncmp(p + 1, "processed", 9)) {
-		*p = 0;
-		p = strrchr(log, '\n');
-	}
-	return p ? p + 1 : log;
 }
 
 static void print(const struct differ *d)
@@ -181,7 +161,7 @@ int differ_main(int argc, char **argv, const char *name, uint32_t runs, int (*se
 	for (uint64_t i = 0; end > 0 ? now() < end : i < runs; i++) {
 		int skep, kernel;
 
-		d->rng = (seed + i) * 0xd1342543de82ef95ull;
+		d->rng.s = (seed + i) * 0xd1342543de82ef95ull;
 		d->n = d->flags = d->attach = 0;
 		d->note = "";
 		generate(d);
@@ -204,8 +184,8 @@ int differ_main(int argc, char **argv, const char *name, uint32_t runs, int (*se
 		strict += skep < 0;
 		printf("%s: seed %" PRIu64 " (type %u%s%s): skep: %d %.300s; kernel: %d %.300s\n",
 		       skep >= 0 ? "SKEP ACCEPTS, THE KERNEL REJECTS" : "skep rejects, the kernel accepts", seed + i,
-		       d->type, *d->note ? ", " : "", d->note, skep, skep < 0 ? why(d->log[0]) : "", kernel,
-		       kernel < 0 ? why(d->log[1]) : "");
+		       d->type, *d->note ? ", " : "", d->note, skep, skep < 0 ? last_line(d->log[0]) : "", kernel,
+		       kernel < 0 ? last_line(d->log[1]) : "");
 	}
 	printf("%s: %" PRIu64 " tried, %" PRIu64 " accepted, %" PRIu64 " accepted that the kernel rejects, %" PRIu64
 	       " rejected that it accepts; %.1f s\n",

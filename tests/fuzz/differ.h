@@ -7,8 +7,7 @@
 #define SKEP_TESTS_FUZZ_DIFFER_H
 
 #include "base/uapi.h"
-
-#include <stdbool.h>
+#include "fuzz.h"
 
 struct btf;
 struct skep_hive;
@@ -16,7 +15,7 @@ struct skep_hive;
 enum { DIFFER_INSNS = 1024, DIFFER_MAPS = 32 };
 
 struct differ {
-	uint64_t rng;
+	struct rng rng;
 	struct skep_hive *hive;
 	struct btf *btf; /* the kernel's */
 	int fd[2][DIFFER_MAPS]; /* [0]: skep's, [1]: the kernel's */

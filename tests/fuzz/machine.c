@@ -142,7 +142,7 @@ static uint64_t peek(uint64_t addr, uint32_t size)
 	return v;
 }
 
-static uint32_t size_of(const struct bpf_insn *insn)
+uint32_t machine_size(const struct bpf_insn *insn)
 {
 	switch (BPF_SIZE(insn->code)) {
 	case BPF_B:
@@ -798,7 +798,7 @@ static void do_helper(struct machine *m, const struct bpf_insn *insn)
 static void do_atomic(struct machine *m, const struct bpf_insn *insn)
 {
 	struct creg *r = m->f[m->depth - 1].r, *s = &r[insn->src_reg];
-	uint32_t size = size_of(insn), op = (uint32_t)insn->imm;
+	uint32_t size = machine_size(insn), op = (uint32_t)insn->imm;
 	uint64_t mask = size == 8 ? ~0ull : (1ull << (size * 8)) - 1, old, new;
 	bool odd;
 
@@ -929,7 +929,7 @@ static void load_packet(struct machine *m, const struct bpf_insn *insn)
 		violate(m, "a packet load without the context in r6");
 		return;
 	}
-	if (packet_load(&m->w->env, off, size_of(insn), &v)) {
+	if (packet_load(&m->w->env, off, machine_size(insn), &v)) {
 		forget(r);
 		r[0] = number(v, false);
 		m->pc++;
@@ -983,18 +983,18 @@ static void step(struct machine *m)
 		break;
 	case BPF_LDX:
 		r[insn->dst_reg] =
-			load(m, &r[insn->src_reg], insn->off, size_of(insn), BPF_MODE(insn->code) == BPF_MEMSX);
+			load(m, &r[insn->src_reg], insn->off, machine_size(insn), BPF_MODE(insn->code) == BPF_MEMSX);
 		m->pc++;
 		break;
 	case BPF_ST:
-		store(m, &r[insn->dst_reg], insn->off, size_of(insn), number((uint64_t)(int64_t)insn->imm, false));
+		store(m, &r[insn->dst_reg], insn->off, machine_size(insn), number((uint64_t)(int64_t)insn->imm, false));
 		m->pc++;
 		break;
 	case BPF_STX:
 		if (BPF_MODE(insn->code) == BPF_ATOMIC)
 			do_atomic(m, insn);
 		else
-			store(m, &r[insn->dst_reg], insn->off, size_of(insn), r[insn->src_reg]);
+			store(m, &r[insn->dst_reg], insn->off, machine_size(insn), r[insn->src_reg]);
 		m->pc++;
 		break;
 	case BPF_LD:

@@ -103,6 +103,7 @@ void machine_run(struct machine *m, struct world *w, const struct fuzz_prog *p, 
 /* For claim.c */
 void violate(struct machine *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint32_t obj_new(struct machine *m, struct obj o);
+uint32_t machine_size(const struct bpf_insn *insn); /* bytes that a load or store moves */
 
 /* claim.c */
 

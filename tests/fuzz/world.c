@@ -39,25 +39,6 @@ const struct world_map_desc world_maps[M_ALL] = {
 
 const char *const engine_names[ENGINES] = {"interpreter", "JIT", "kernel"};
 
-uint64_t rng_next(struct rng *r)
-{
-	uint64_t z = r->s += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
-uint32_t below(struct rng *r, uint32_t n)
-{
-	return (uint32_t)((rng_next(r) >> 32) * n >> 32);
-}
-
-bool chance(struct rng *r, uint32_t percent)
-{
-	return below(r, 100) < percent;
-}
-
 #define PTR(p)                 ((uint64_t)(uintptr_t)(p))
 #define DO(w, where, cmd, ...) world_bpf(w, where, cmd, &(union bpf_attr){__VA_ARGS__})
 
@@ -682,19 +663,4 @@ void world_run(struct world *w, enum engine engine, int fd, const struct fuzz_pr
 	}
 	if (prog)
 		hive_object_put(&prog->o);
-}
-
-const char *last_line(char *log)
-{
-	size_t n = strlen(log);
-	char *p;
-
-	while (n && log[n - 1] == '\n')
-		log[--n] = 0;
-	p = strrchr(log, '\n');
-	if (p && !strncmp(p + 1, "processed", 9)) {
-		*p = 0;
-		p = strrchr(log, '\n');
-	}
-	return p ? p + 1 : log;
 }

@@ -10,15 +10,8 @@
 #include "prog/packet.h"
 #include "verify/verify.h"
 
+#include "fuzz.h"
 #include "trace.h"
-
-/* Random numbers: splitmix64. */
-struct rng {
-	uint64_t s;
-};
-uint64_t rng_next(struct rng *r);
-uint32_t below(struct rng *r, uint32_t n);
-bool chance(struct rng *r, uint32_t percent);
 
 enum world_map {
 	M_ARRAY, /* 4 values of 48 bytes */
@@ -143,7 +136,5 @@ enum engine { ENGINE_VM, ENGINE_JIT, ENGINE_KERNEL, ENGINES };
 extern const char *const engine_names[ENGINES];
 void world_run(struct world *w, enum engine engine, int fd, const struct fuzz_prog *p, const struct input *in,
 	       struct outcome *out);
-
-const char *last_line(char *log); /* of a log: the refusal */
 
 #endif
