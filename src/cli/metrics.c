@@ -38,8 +38,9 @@ static void print_counts(FILE *f, const struct metrics_counts *c)
 		uint64_t n;
 		const char *where;
 	} losses[] = {{c->losses.to_tree, "interface_full"}, {c->losses.too_long, "too_long"},
-		      {c->losses.faults, "program_fault"},   {c->losses.no_flow, "no_memory"},
-		      {c->losses.dns, "dns_unanswered"},     {c->unknown, "process_unknown"}};
+		      {c->losses.fragments, "fragments"},    {c->losses.faults, "program_fault"},
+		      {c->losses.no_flow, "no_memory"},      {c->losses.dns, "dns_unanswered"},
+		      {c->unknown, "process_unknown"}};
 
 	head(f, "flows_total", "Flows that began.");
 	fprintf(f, "skep_flows_total %" PRIu64 "\n", c->flows);

@@ -200,6 +200,7 @@ static void print_losses(const struct net_losses *l)
 		uint64_t n;
 		const char *what;
 	} rows[] = {{l->to_tree, "frames for the command found its interface full"},
+		    {l->fragments, "fragments made no whole packet"},
 		    {l->too_long, "frames were longer than the interface takes, after a program had made them so"},
 		    {l->faults, "runs of a program ended early (SKEP_DEBUG=1 names the reason)"},
 		    {l->no_flow, "frames were not accounted for: no memory"},
@@ -269,6 +270,7 @@ static void print_json_lines(const struct run_report *r, const struct net_losses
 	add(o, "dropped_in", r->dropped[FLOW_IN]);
 	add(o, "lost_interface_full", l->to_tree);
 	add(o, "lost_too_long", l->too_long);
+	add(o, "lost_fragments", l->fragments);
 	add(o, "program_faults", l->faults);
 	add(o, "lost_no_memory", l->no_flow);
 	add(o, "dns_unanswered", l->dns);

@@ -41,6 +41,8 @@ for n in (1, 512, 1400, 9000, 60000):
     s.sendto(b"x" * n, ("10.0.2.2", int(sys.argv[1]))); print(len(s.recv(65536)))'
 echoes() { exits 0 -q --loopback "$udp" -- python3 -c "$udp_echo" "$udp" && prints "$(printf '1\n512\n1400\n9000\n60000')"; }
 ok "UDP of all sizes there and back" echoes
+fragments() { exits 0 -q --mtu 1500 --loopback "$udp" -- python3 -c "$udp_echo" "$udp" && prints "$(printf '1\n512\n1400\n9000\n60000')"; }
+ok "... in fragments" fragments
 lookup='import socket; print(socket.gethostbyname("alias.test"))'
 resolves() { exits 0 -q --dns "127.0.0.1:$dns" -- python3 -c "$lookup" && prints 192.0.2.1 && grep -q '^dns alias.test 1' "$tmp/log"; }
 ok "DNS goes to the server of --dns" resolves

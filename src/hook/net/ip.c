@@ -175,6 +175,11 @@ static uint16_t finish(uint32_t s)
 	return htons((uint16_t)~s);
 }
 
+uint16_t ip_checksum(const void *data, uint32_t len)
+{
+	return finish(sum(data, len, 0));
+}
+
 /* TCP's, UDP's and ICMPv6's pseudo header is the same sum for both families. */
 static uint32_t pseudo(const struct ip_view *v, uint8_t proto, uint32_t len)
 {
@@ -237,6 +242,8 @@ static uint32_t reset(uint8_t *to, const uint8_t *frame, const struct ip_view *v
 	if (v->tcp_flags & FLAG_RST || v->payload < v->l4 + sizeof(in))
 		return 0;
 	memcpy(&in, frame + v->l4, sizeof(in));
+	if (in.doff < 5 || in.doff * 4u > v->end - v->l4) /* a broken one is no TCP */
+		return 0;
 	out.source = in.dest;
 	out.dest = in.source;
 	if (v->tcp_flags & FLAG_ACK) {

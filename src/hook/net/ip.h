@@ -26,6 +26,9 @@ bool ip_parse(const uint8_t *frame, uint32_t len, struct ip_view *v);
 /* ip_v4 - an IPv4 address (network byte order) as IPv6 shows it. */
 struct in6_addr ip_v4(uint32_t addr);
 
+/* ip_checksum - the Internet checksum (RFC 1071), in network byte order. */
+uint16_t ip_checksum(const void *data, uint32_t len);
+
 enum { IP_HEADERS_MAX = 14 + 40 + 20 };
 
 /*

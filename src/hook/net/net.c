@@ -5,9 +5,11 @@
 #include "base/util.h"
 #include "hook/net/confine.h"
 #include "hook/net/names.h"
+#include "hook/net/reass.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -40,6 +42,7 @@ struct net {
 	struct flows *flows;
 	struct owners *owners;
 	struct names *names;
+	struct reass *reass;
 	struct net_losses losses;
 	struct in6_addr gateway4, gateway6, dns4, dns6;
 	uint64_t now; /* since 1970, of this round */
@@ -107,6 +110,37 @@ static const char *gate(const struct net *n, const struct ip_view *v)
 	return "the machine's loopback is closed";
 }
 
+static void drop(struct chain_result *r, const char *why)
+{
+	r->end = CHAIN_DROPPED;
+	r->why = why;
+	r->way = CHAIN_NOWHERE;
+}
+
+/* Only what is sound goes on to the gate and the uplink: whole packets of IP, and ARP. @v: of the frame as it is now, and comes to be. */
+static void make_sound(struct net *n, struct chain_result *r, struct ip_view *v)
+{
+	bool arp =
+		r->len >= sizeof(struct ethhdr) && r->data[12] == ETH_P_ARP >> 8 && r->data[13] == (ETH_P_ARP & 0xff);
+	const uint8_t *whole;
+	uint32_t len;
+
+	if (!v->family && !arp) {
+		drop(r, "it is neither sound IP nor ARP");
+	} else if (v->family && v->l3 != sizeof(struct ethhdr)) {
+		drop(r, "VLANs lead nowhere here");
+	} else if (v->family && reass_is_fragment(r->data, v)) {
+		len = reass_add(n->reass, r->data, v, n->now, &whole);
+		r->way = len ? CHAIN_TO_OUTSIDE : CHAIN_NOWHERE;
+		if (!len)
+			return;
+		r->data = whole;
+		r->len = len;
+		if (!ip_parse(whole, len, v))
+			drop(r, "its fragments make no sound packet");
+	}
+}
+
 /* Lets a frame out, unless the gate is closed to it: then it is answered, and dropped. @v: of the frame as it is now. */
 static void check_gate(struct net *n, struct chain_result *r, const struct ip_view *v)
 {
@@ -117,9 +151,7 @@ static void check_gate(struct net *n, struct chain_result *r, const struct ip_vi
 	if (!why)
 		return;
 	size = ip_refuse(answer, r->data, r->len, v);
-	r->end = CHAIN_DROPPED;
-	r->why = why;
-	r->way = CHAIN_NOWHERE;
+	drop(r, why);
 	if (size)
 		write_to_tree(n, answer, size);
 }
@@ -171,6 +203,9 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 	if (result.way == CHAIN_TO_OUTSIDE) {
 		/* A program may have written other addresses. */
 		ip_parse(result.data, result.len, &now);
+		make_sound(n, &result, &now);
+	}
+	if (result.way == CHAIN_TO_OUTSIDE) {
 		check_gate(n, &result, &now);
 	}
 	n->losses.faults += result.fault;
@@ -213,6 +248,7 @@ static int set_up(struct net *n)
 	err = err ? err : flows_new(flow_ended, n, &n->flows);
 	err = err ? err : owners_new(n->opts.tree->diag, n->opts.tree->proc, &n->owners);
 	err = err ? err : names_new(&n->names);
+	err = err ? err : reass_new(&n->reass);
 	err = err ? err : dns_new(&dns, &n->dns);
 	if (err) {
 		snprintf(n->why, sizeof(n->why), "the network cannot be set up: %s", strerror(-err));
@@ -342,6 +378,7 @@ static void *work(void *arg)
 	n->losses.no_flow = n->flows ? flows_lost(n->flows) : 0;
 	flows_free(n->flows);
 	TELL(n, tick);
+	n->losses.fragments = n->reass ? reass_lost(n->reass) : 0;
 	n->losses.dns = n->dns ? dns_lost(n->dns) : 0;
 	n->losses.unknown = n->owners ? owners_unknown(n->owners) : 0;
 	uplink_free(n->uplink);
@@ -404,6 +441,7 @@ void net_free(struct net *n)
 	if (n->wake >= 0)
 		close(n->wake);
 	names_free(n->names);
+	reass_free(n->reass);
 	owners_free(n->owners);
 	free(n->fds);
 	free(n);

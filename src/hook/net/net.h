@@ -3,7 +3,7 @@
  * The network of a tree: one thread that moves frames between the tree's interface and the uplink, through the programs of the attach
  * points (chain.h), and tells observers of each.
  *
- *     tree -> port -> flow -> cgroup_skb/tc egress programs -> gate -> dns or uplink -> outside
+ *     tree -> port -> flow -> cgroup_skb/tc egress programs -> fragments made whole -> gate -> dns or uplink -> outside
  *     tree <- port <- xdp, tc, cgroup_skb, socket programs <- flow <- dns or uplink <- outside
  *
  * The gate is skep's own and always there: the machine's loopback, which the gateway's address leads to, is closed but for the ports that
@@ -65,6 +65,7 @@ struct net_losses {
 	uint64_t too_long; /* longer than the interface takes, after a program had made them so */
 	uint64_t faults; /* a program's run ended early */
 	uint64_t no_flow; /* without memory for a flow */
+	uint64_t fragments; /* of packets that never became whole, or whose parts overlapped */
 	uint64_t dns; /* queries without an answer */
 	uint64_t unknown; /* sockets whose process was not found */
 };
