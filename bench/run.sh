@@ -6,6 +6,9 @@ set -euo pipefail
 build=$1
 seconds=${2:-3}
 skep=$build/skep
+for need in "$skep" "$build/bench/udp-rate"; do
+	[ -x "$need" ] || { echo "run.sh: $need is not built (./dev bench builds it)" >&2; exit 1; }
+done
 here=$(dirname "$0")
 tmp=$(mktemp -d)
 cleanup() {
