@@ -94,27 +94,55 @@ static __always_inline bool is_syn(const struct packet *p)
 	return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
+/*
+ * The messages of a segment of DNS over TCP, each behind its length (RFC 7766): one, or two, for the C library asks for both kinds of
+ * address at once. Return: the length of the first, 0 when the segment is anything else. @rest: of the second, 0 if there is none.
+ */
+static __always_inline __u32 messages(struct __sk_buff *skb, const struct packet *p, __u32 *rest)
+{
+	__be16 len;
+	__u32 first, left;
+
+	*rest = 0;
+	if (p->payload_len < 3 || bpf_skb_load_bytes(skb, p->payload, &len, 2))
+		return 0;
+	first = bpf_ntohs(len);
+	if (first > p->payload_len - 2)
+		return 0;
+	left = p->payload_len - 2 - first;
+	if (!left)
+		return first;
+	if (left < 3 || bpf_skb_load_bytes(skb, p->payload + 2 + first, &len, 2) || bpf_ntohs(len) != left - 2)
+		return 0;
+	*rest = left - 2;
+	return first;
+}
+
 /* A segment of a connection to the resolver. */
 static __always_inline int dns_segment(struct __sk_buff *skb, struct work *w, const struct egress_config *c,
 				       struct egress_flow *flow)
 {
 	const struct packet *p = &w->p;
-	__be16 len;
+	__u32 at = p->payload + 2, first, rest;
+	int verdict;
 
 	if (!p->payload_len)
 		return TC_ACT_UNSPEC;
 	if (!flow->confirmed || !(p->seq == flow->checked || (flow->is_cut && p->seq == flow->cut &&
 							      p->payload_len == (__u32)(flow->checked - flow->cut))))
 		return refuse_for(skb, w, c, EGRESS_SEGMENT, false);
-	if (p->payload_len < 2 || bpf_skb_load_bytes(skb, p->payload, &len, 2) ||
-	    bpf_ntohs(len) != p->payload_len - 2 || p->tcp_flags & TCP_URG) {
+	first = messages(skb, p, &rest);
+	if (!first || p->tcp_flags & TCP_URG) {
 		flow->refused = !c->audit;
 		return refuse_for(skb, w, c, EGRESS_QUERY_HIDDEN, true);
 	}
 	flow->is_cut = 1;
 	flow->cut = p->seq;
 	flow->checked = p->seq + p->payload_len;
-	return dns_query(skb, p->payload + 2, p->payload_len - 2);
+	verdict = dns_query(skb, at, first);
+	if (verdict == TC_ACT_UNSPEC && rest)
+		verdict = dns_query(skb, at + first + 2, rest);
+	return verdict;
 }
 
 static __always_inline int to_resolver(struct __sk_buff *skb, struct work *w, const struct egress_config *c)
@@ -268,7 +296,7 @@ int egress_out(struct __sk_buff *skb)
 static __always_inline int from_resolver(struct __sk_buff *skb, struct work *w, const struct egress_config *c)
 {
 	const struct packet *p = &w->p;
-	__be16 len;
+	__u32 first, rest;
 
 	if (p->proto == IPPROTO_UDP) {
 		if (p->fragment || dns_answer(skb, p->payload, p->payload_len) || c->audit)
@@ -276,8 +304,11 @@ static __always_inline int from_resolver(struct __sk_buff *skb, struct work *w, 
 		count_drop(EGRESS_UNASKED);
 		return TC_ACT_SHOT;
 	}
-	if (p->payload_len > 2 && !bpf_skb_load_bytes(skb, p->payload, &len, 2) && bpf_ntohs(len) == p->payload_len - 2)
-		dns_answer(skb, p->payload + 2, p->payload_len - 2);
+	first = messages(skb, p, &rest);
+	if (first)
+		dns_answer(skb, p->payload + 2, first);
+	if (rest)
+		dns_answer(skb, p->payload + 4 + first, rest);
 	return TC_ACT_UNSPEC;
 }
 

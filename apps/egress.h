@@ -45,7 +45,7 @@ enum egress_reason {
 	EGRESS_BY_ADDRESS_KIND, /* a rule below EGRESS_RULE_USER */
 	EGRESS_QUERY_NAME, /* the DNS query is for a name that no rule allows */
 	EGRESS_QUERY_MALFORMED,
-	EGRESS_QUERY_HIDDEN, /* a DNS query over TCP that is not one whole message in its segment */
+	EGRESS_QUERY_HIDDEN, /* a segment of DNS over TCP that is not one or two whole queries */
 	EGRESS_TLS_NAME, /* the ClientHello names a host that is not allowed */
 	EGRESS_HTTP_NAME, /* the request's Host is not allowed */
 	EGRESS_NO_NAME, /* the address is shared, and the client named no host */

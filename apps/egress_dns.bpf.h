@@ -7,7 +7,7 @@
  * the name that was asked for, however many CNAMEs lie between. Compression pointers are stepped over, never followed, so
  * they cannot loop; an answer that ends early teaches what came before its end.
  *
- * Over TCP (RFC 7766) each segment must be one whole query: what is not cannot be looked at. A segment must begin where the
+ * Over TCP (RFC 7766) each segment must be one or two whole queries: what is not cannot be looked at. A segment must begin where the
  * last ended, or repeat it, for else overlapping segments could put together a query that nobody saw.
  */
 #ifndef SKEP_APPS_EGRESS_DNS_BPF_H

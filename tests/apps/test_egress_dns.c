@@ -441,7 +441,7 @@ static uint32_t framed(uint8_t *to, uint16_t id, const char *name, bool answer, 
 	return n + 2;
 }
 
-static void over_tcp_each_segment_is_one_query_that_is_allowed(void **state)
+static void over_tcp_each_segment_is_queries_that_are_allowed(void **state)
 {
 	const struct answer_record a = {.type = 1, .ttl = 60, .data = "192.0.2.30"};
 	uint8_t message[1200];
@@ -478,16 +478,54 @@ static void over_tcp_each_segment_is_one_query_that_is_allowed(void **state)
 	assert_int_equal(tcp_to_resolver(ACK | PSH, 101 + 2 * n, message, n), TURNED);
 }
 
+static void two_queries_in_a_segment_are_both_judged(void **state)
+{
+	const struct answer_record a = {.type = 1, .ttl = 60, .data = "192.0.2.30"},
+				   b = {.type = 1, .ttl = 60, .data = "192.0.2.31"};
+	uint8_t message[1200];
+	uint32_t n, m;
+
+	with("allow example.org example.net\n");
+	dns_connect();
+	n = framed(message, 3, "example.org", false, NULL);
+	m = framed(message + n, 4, "example.net", false, NULL);
+	assert_int_equal(tcp_to_resolver(ACK | PSH, 101, message, n + m), LET_GO);
+	n = framed(message, 3, "example.org", true, &a);
+	m = framed(message + n, 4, "example.net", true, &b);
+	assert_int_equal(egress_get(e, &(struct spec){.from = RESOLVER,
+						      .to = TREE,
+						      .proto = TCP,
+						      .sport = 53,
+						      .dport = 4444,
+						      .tcp_flags = ACK,
+						      .data = message,
+						      .payload = n + m}),
+			 LET_GO);
+	assert_true(open_to("192.0.2.30"));
+	assert_true(open_to("192.0.2.31"));
+	for (int first = 0; first < 2; first++) {
+		dns_connect();
+		n = framed(message, 3, first ? "example.com" : "example.org", false, NULL);
+		m = framed(message + n, 4, first ? "example.org" : "example.com", false, NULL);
+		assert_int_equal(tcp_to_resolver(ACK | PSH, 101, message, n + m), TURNED);
+		assert_int_equal(last()->reason, EGRESS_QUERY_NAME);
+	}
+}
+
 static void over_tcp_what_cannot_be_seen_is_refused(void **state)
 {
 	uint8_t message[1200];
 	uint32_t n, m;
 
 	with("allow example.org\n");
-	/* Two queries in a segment, the second of which would not be seen. */
-	dns_connect();
+	/* Three queries in a segment, the last of which would not be seen; two of which one lacks a byte. */
 	n = framed(message, 3, "example.org", false, NULL);
-	m = framed(message + n, 4, "example.com", false, NULL);
+	m = framed(message + n, 4, "example.org", false, NULL);
+	dns_connect();
+	assert_int_equal(tcp_to_resolver(ACK | PSH, 101, message, n + m - 1), TURNED);
+	assert_int_equal(last()->reason, EGRESS_QUERY_HIDDEN);
+	m += framed(message + n + m, 5, "example.com", false, NULL);
+	dns_connect();
 	assert_int_equal(tcp_to_resolver(ACK | PSH, 101, message, n + m), TURNED);
 	assert_int_equal(last()->reason, EGRESS_QUERY_HIDDEN);
 	/* Half a query, a byte of one. */
@@ -567,7 +605,8 @@ int main(void)
 		TEST(what_was_learnt_ends_and_a_connection_outlives_it),
 		TEST(many_names_of_one_address_are_remembered_the_latest_first),
 		TEST(labels_of_services_belong_to_their_name),
-		TEST(over_tcp_each_segment_is_one_query_that_is_allowed),
+		TEST(over_tcp_each_segment_is_queries_that_are_allowed),
+		TEST(two_queries_in_a_segment_are_both_judged),
 		TEST(over_tcp_what_cannot_be_seen_is_refused),
 		TEST(fragments_go_where_the_first_went),
 	};
