@@ -19,7 +19,7 @@ enum { KINDS = 1024, CHAIN = 32, OWNERS = 4096, SHOWN = 50 };
 /* Events that are alike but for the time. */
 struct kind {
 	struct egress_event event;
-	const struct task *task;
+	struct task *task; /* held */
 	uint64_t times;
 };
 
@@ -38,7 +38,7 @@ struct run_policy {
 	/* Whose the sockets are that were seen last: direct-mapped by cookie. */
 	struct {
 		uint64_t cookie;
-		const struct task *task;
+		struct task *task; /* held */
 	} tasks[OWNERS];
 };
 
@@ -145,7 +145,7 @@ static int on_event(void *arg, void *data, size_t size)
 {
 	struct run_policy *p = arg;
 	struct egress_event e;
-	const struct task *task;
+	struct task *task;
 	struct kind *k = NULL;
 
 	if (egress_event(data, size, &e))
@@ -169,7 +169,7 @@ static int on_event(void *arg, void *data, size_t size)
 		return 0;
 	}
 	k = &p->kinds[p->n++];
-	*k = (struct kind){.event = e, .task = task, .times = 1};
+	*k = (struct kind){.event = e, .task = task_get(task), .times = 1};
 	if (p->live) {
 		fprintf(stderr, "skep: %s: ", e.verdict == EGRESS_REFUSED ? "refused" : "would be refused");
 		print_event(p, stderr, k);
@@ -189,7 +189,8 @@ static void on_flow(void *arg, struct flow *f)
 	if (!f->owner.cookie)
 		return;
 	p->tasks[f->owner.cookie % OWNERS].cookie = f->owner.cookie;
-	p->tasks[f->owner.cookie % OWNERS].task = f->owner.task;
+	task_put(p->tasks[f->owner.cookie % OWNERS].task);
+	p->tasks[f->owner.cookie % OWNERS].task = task_get(f->owner.task);
 	if (!p->args->policy.n_exes)
 		return;
 	for (const struct task *t = f->owner.task; t && n < CHAIN; t = t->parent) {
@@ -268,6 +269,10 @@ void run_policy_free(struct run_policy *p)
 	ring_buffer__free(p->ring);
 	seam_enter(before);
 	egress_advice_free(p->advice);
+	for (uint32_t i = 0; i < p->n; i++)
+		task_put(p->kinds[i].task);
+	for (int i = 0; i < OWNERS; i++)
+		task_put(p->tasks[i].task);
 	free(p);
 }
 

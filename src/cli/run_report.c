@@ -9,7 +9,7 @@
 #include <netdb.h>
 #include <string.h>
 
-enum { SHOWN = 20, ROWS = 65536 };
+enum { SHOWN = 20, ROWS = 16384, BUCKETS = 4096 };
 
 /* Flows with one host and port by processes of one name. */
 struct row {
@@ -17,16 +17,18 @@ struct row {
 	uint16_t port;
 	uint8_t proto, family;
 	bool from_tree;
-	const struct task *task; /* the first of them */
+	struct task *task; /* the first of them, held */
 	bool several;
 	char name[256];
 	uint64_t flows, frames, bytes[FLOW_DIRS], dropped;
 	char why[96]; /* of the last drop */
+	uint32_t next; /* in its bucket: index + 1; 0: the last */
 };
 
 struct run_report {
 	struct row *rows;
 	uint32_t n, room;
+	uint32_t buckets[BUCKETS]; /* by host and port: index + 1 */
 	uint64_t more; /* flows that found no row */
 	uint64_t flows, frames[FLOW_DIRS], bytes[FLOW_DIRS], dropped[FLOW_DIRS];
 };
@@ -39,6 +41,8 @@ int run_report_new(struct run_report **out)
 
 void run_report_free(struct run_report *r)
 {
+	for (uint32_t i = 0; r && i < r->n; i++)
+		task_put(r->rows[i].task);
 	if (r)
 		free(r->rows);
 	free(r);
@@ -49,16 +53,27 @@ static bool same_program(const struct task *a, const struct task *b)
 	return a == b || (a && b && !strcmp(a->comm, b->comm));
 }
 
+static uint32_t bucket_of(const struct in6_addr *far, uint16_t port)
+{
+	uint32_t h = port;
+
+	for (int i = 0; i < 16; i++)
+		h = h * 31 + far->s6_addr[i];
+	return (h ^ h >> 13) % BUCKETS;
+}
+
 static struct row *row_of(struct run_report *r, const struct flow *f)
 {
 	/* The well-known side's port; the other one is any. */
 	uint16_t port = f->from_tree ? f->key.far_port : f->key.tree_port;
 	struct row *more;
+	uint32_t *bucket;
 
 	if (f->key.proto != IPPROTO_TCP && f->key.proto != IPPROTO_UDP)
 		port = 0;
-	for (uint32_t i = 0; i < r->n; i++) {
-		struct row *x = &r->rows[i];
+	bucket = &r->buckets[bucket_of(&f->key.far, port)];
+	for (uint32_t i = *bucket; i; i = r->rows[i - 1].next) {
+		struct row *x = &r->rows[i - 1];
 
 		if (x->proto == f->key.proto && x->port == port && x->from_tree == f->from_tree &&
 		    same_program(x->task, f->owner.task) && !memcmp(&x->far, &f->key.far, sizeof(x->far)) &&
@@ -82,8 +97,10 @@ static struct row *row_of(struct run_report *r, const struct flow *f)
 			     .proto = f->key.proto,
 			     .family = f->key.family,
 			     .from_tree = f->from_tree,
-			     .task = f->owner.task};
+			     .task = task_get(f->owner.task)};
 	memcpy(more->name, f->name, sizeof(more->name));
+	more->next = *bucket;
+	*bucket = r->n;
 	return more;
 }
 

@@ -73,6 +73,7 @@ static void end(struct flows *t, struct flow *f)
 	t->n--;
 	if (t->ended)
 		t->ended(t->arg, f);
+	task_put(f->owner.task);
 	free(f);
 }
 

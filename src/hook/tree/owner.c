@@ -17,7 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-enum { BUCKETS = 256, DEPTH = 64, NO_COOKIE = -1, TCP_LISTEN_STATE = 10, TCP_TIME_WAIT_STATE = 6 };
+enum { BUCKETS = 256, IN_BUCKET = 16, DEPTH = 64, NO_COOKIE = -1, TCP_LISTEN_STATE = 10, TCP_TIME_WAIT_STATE = 6 };
 
 struct owners {
 	int diag, proc;
@@ -27,7 +27,7 @@ struct owners {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	const struct request *request; /* NULL: none, or answered */
-	struct task *tasks[BUCKETS]; /* by pid; kept to the end, for flows point at them */
+	struct task *tasks[BUCKETS]; /* held, by pid, the newest first: those that are likely to be asked for again */
 	uint32_t last; /* the pid that had the socket last: most likely it has the next one too */
 	uint64_t unknown;
 };
@@ -96,7 +96,7 @@ void owners_free(struct owners *o)
 			struct task *t = o->tasks[i];
 
 			o->tasks[i] = t->next;
-			free(t);
+			task_put(t);
 		}
 	free(o);
 }
@@ -110,14 +110,59 @@ static ssize_t read_text(int dir, const char *name, char *to, size_t size)
 	return n;
 }
 
-/* Control characters of a command line would do things to a terminal. */
+struct task *task_get(struct task *t)
+{
+	if (t)
+		atomic_fetch_add(&t->refs, 1);
+	return t;
+}
+
+void task_put(struct task *t)
+{
+	while (t && atomic_fetch_sub(&t->refs, 1) == 1) {
+		struct task *parent = t->parent;
+
+		free(t);
+		t = parent;
+	}
+}
+
+/* Bytes of the UTF-8 sequence that begins here and is a character above U+009F (RFC 3629); 0: it is none. */
+static size_t sequence(const unsigned char *s, size_t left)
+{
+	size_t n = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+
+	if (!n || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+		return 0;
+	return n;
+}
+
+/* Control characters of a command line would do things to a terminal, and what is no UTF-8 to a reader of JSON. */
 static void printable(char *text, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!text[i])
+	size_t step;
+
+	for (size_t i = 0; i < n; i += step) {
+		unsigned char c = (unsigned char)text[i];
+
+		step = 1;
+		if (!c)
 			text[i] = ' ';
-		else if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+		else if (c < ' ' || c == 0x7f)
 			text[i] = '?';
+		else if (c >= 0x80)
+			step = sequence((const unsigned char *)text + i, n - i);
+		if (!step) {
+			text[i] = '?';
+			step = 1;
+		}
+	}
 	while (n && text[n - 1] == ' ')
 		text[--n] = 0;
 }
@@ -141,10 +186,26 @@ static bool read_stat(int dir, char *comm, uint32_t *parent, uint64_t *start)
 	return true;
 }
 
-/* A process and its ancestors. What it executes may change; that it does is seen by looking again. */
+/* Into the cache; the one that was there longest goes. */
+static void remember(struct owners *o, struct task *t)
+{
+	struct task **at = &o->tasks[t->pid % BUCKETS];
+
+	t->next = *at;
+	*at = task_get(t);
+	for (int i = 0; *at; i++)
+		if (i < IN_BUCKET) {
+			at = &(*at)->next;
+		} else {
+			task_put(*at); /* the last one */
+			*at = NULL;
+		}
+}
+
+/* A process and its ancestors, held. What it executes may change; that it does is seen by looking again. */
 static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 {
-	struct task **bucket = &o->tasks[pid % BUCKETS], *t;
+	struct task *t;
 	char name[16], comm[TASK_COMM], exe[TASK_TEXT];
 	uint32_t parent;
 	uint64_t start;
@@ -158,12 +219,13 @@ static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 	n = readlinkat(dir, "exe", exe, sizeof(exe) - 1);
 	exe[MAX(n, (ssize_t)0)] = 0;
 	printable(exe, strlen(exe));
-	for (t = *bucket; t; t = t->next)
+	for (t = o->tasks[pid % BUCKETS]; t; t = t->next)
 		if (t->pid == pid && t->start == start && !strcmp(t->exe, exe) && !strcmp(t->comm, comm))
-			return t;
+			return task_get(t);
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
+	atomic_init(&t->refs, 1);
 	t->pid = pid;
 	t->start = start;
 	memcpy(t->comm, comm, sizeof(comm));
@@ -171,8 +233,7 @@ static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 	n = read_text(dir, "cmdline", t->cmdline, sizeof(t->cmdline));
 	printable(t->cmdline, (size_t)MAX(n, (ssize_t)0));
 	t->parent = task_of(o, parent, depth - 1);
-	t->next = *bucket;
-	*bucket = t;
+	remember(o, t);
 	return t;
 }
 
@@ -292,9 +353,7 @@ static void look(struct owners *o, const struct request *r)
 	}
 	pid = found ? pid_of_socket(o, out->inode) : 0;
 	out->task = pid ? task_of(o, pid, DEPTH) : NULL;
-	if (out->task)
-		out->task->uid = out->uid;
-	else
+	if (!out->task)
 		o->unknown += r->proto == IPPROTO_TCP || r->proto == IPPROTO_UDP;
 }
 

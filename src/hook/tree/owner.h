@@ -15,26 +15,30 @@
 #include "hook/tree/tree.h"
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 
 enum { TASK_COMM = 16, TASK_TEXT = 512 };
 
 struct task {
-	uint32_t pid, uid;
+	atomic_uint refs; /* task_get(), task_put() */
+	uint32_t pid;
 	uint64_t start; /* clock ticks since boot: with the pid, it names the process for good */
 	char comm[TASK_COMM];
 	char exe[TASK_TEXT]; /* the executable's path; "" when it could not be read */
 	char cmdline[TASK_TEXT]; /* arguments with spaces between them, cut at the end */
-	struct task *parent; /* NULL: the command itself, or one whose parents are gone */
-	/* The cache's. */
-	uint64_t used;
-	struct task *next;
+	struct task *parent; /* held; NULL: the command itself, or one whose parents are gone */
+	struct task *next; /* the cache's */
 };
+
+/* task_get, task_put - hold a task, and let it go; NULL is fine. From any thread. */
+struct task *task_get(struct task *t);
+void task_put(struct task *t);
 
 struct owner {
 	bool known; /* the socket; its process may still be unknown */
 	uint64_t cookie;
 	uint32_t uid, inode;
-	struct task *task; /* NULL: unknown; stays good as long as the finder */
+	struct task *task; /* held; NULL: unknown */
 };
 
 struct owners;
@@ -46,6 +50,7 @@ void owners_free(struct owners *o);
 /*
  * owners_find - the owner of the socket with these ends.
  * @proto: IPPROTO_TCP or IPPROTO_UDP; of anything else nothing is known
+ * @out:   its task is the caller's to put
  * @tree, @far: addresses, IPv4 as ::ffff:a.b.c.d, and ports in host byte order
  */
 void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
