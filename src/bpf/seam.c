@@ -2,6 +2,7 @@
 /* The functions that libbpf calls in place of the system's. seam.h has the theory; each follows its own man page. */
 #include "bpf/seam.h"
 
+#include "base/sysargs.h"
 #include "base/util.h"
 #include "bpf/hive.h"
 #include "bpf/fd.h"
@@ -90,13 +91,8 @@ static int open_perf(const struct perf_event_attr *attr, int cpu)
 long skep_seam_syscall(long nr, ...)
 {
 	long a[6];
-	va_list ap;
 
-	/* A system call takes up to six longs, whatever was passed (man 2 syscall). */
-	va_start(ap, nr);
-	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
+	SYSARGS_READ(a, nr);
 	if (current && nr == SYS_bpf)
 		return result(skep_bpf(current, (int)a[0], (union bpf_attr *)a[1], (unsigned int)a[2]));
 	if (current && nr == SYS_perf_event_open)

@@ -8,6 +8,8 @@
  * With --jobs several threads do so at the same time, each a worker of the hive with a CPU number of its own. Each reads the whole capture and runs
  * its share of the flows (steer.h), as the queues of a network card have it: so a flow's frames keep their order, nobody waits for
  * anybody, and maps are shared as they are in the kernel.
+ *
+ * What came of it is told by replay_report.c.
  */
 #include "base/clock.h"
 #include "base/util.h"
@@ -15,9 +17,8 @@
 #include "bpf/seam.h"
 #include "cli/cli.h"
 #include "cli/events.h"
-#include "cli/mapio.h"
+#include "cli/replay.h"
 #include "cli/state.h"
-#include "cli/value.h"
 #include "hook/net/capture.h"
 #include "hook/net/pcapng.h"
 #include "hook/net/replay.h"
@@ -33,7 +34,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { BATCH = 512, TIMED = 64, WHY = 320, SHOWN_ELEMENTS = 10, MAX_VERDICTS = 64, LINE = 120, MAX_JOBS = 256 };
+enum { BATCH = 512, TIMED = REPLAY_TIMED, WHY = 320, MAX_JOBS = 256 };
 
 static const char help[] =
 	"usage: skep replay OBJ|NAME CAPTURE [options]\n"
@@ -57,20 +58,6 @@ static const char help[] =
 	"  skep replay xdp-firewall capture.pcapng --state fw.state -o verdicts.pcapng\n"
 	"  tcpdump -w - -c 1000 | skep replay xdp-flows - --json\n";
 
-struct verdict {
-	uint32_t value;
-	uint64_t frames, bytes;
-};
-
-/* What came out. */
-struct tally {
-	struct verdict verdicts[MAX_VERDICTS];
-	uint32_t n_verdicts;
-	uint64_t other_verdicts; /* beyond MAX_VERDICTS different ones */
-	uint64_t total, run, bytes, skipped, cut, changed, faults;
-	uint64_t ns, best_ns; /* of all frames; of the fastest TIMED in a row, 0: there were fewer */
-};
-
 struct replay;
 
 /* One thread's part. */
@@ -81,7 +68,7 @@ struct job {
 	struct capture *cap;
 	struct replay_frame batch[BATCH];
 	struct frame frames[BATCH];
-	struct tally t;
+	struct replay_tally t;
 	uint64_t seen; /* frames of the capture that have gone by, those of other jobs too */
 	int ret; /* EXIT_OK, or EXIT_FAILED and why */
 	char why[WHY];
@@ -100,7 +87,7 @@ struct replay {
 	struct events *events;
 	struct job *jobs;
 	pthread_mutex_t draining; /* of events: one thread at a time */
-	struct tally t; /* of all jobs */
+	struct replay_tally t; /* of all jobs */
 	uint64_t started, shown; /* ns, for the progress line */
 };
 
@@ -111,16 +98,6 @@ static void on_interrupt(int sig)
 	stop = 1;
 }
 
-static const char *verdict_text(const struct replay *r, uint32_t v, char buf[32])
-{
-	const char *name = prog_verdict_name(r->prog->type, v);
-
-	if (name)
-		return name;
-	snprintf(buf, 32, "%" PRIu32, v);
-	return buf;
-}
-
 /* A socket filter's verdict is how many bytes to keep: what matters is none or some. */
 static uint32_t verdict_of(const struct replay *r, uint32_t v)
 {
@@ -129,23 +106,23 @@ static uint32_t verdict_of(const struct replay *r, uint32_t v)
 							    : v;
 }
 
-static void count(struct tally *t, uint32_t v, uint64_t frames, uint64_t bytes)
+static void count(struct replay_tally *t, uint32_t v, uint64_t frames, uint64_t bytes)
 {
 	uint32_t i = 0;
 
 	while (i < t->n_verdicts && t->verdicts[i].value != v)
 		i++;
-	if (i == MAX_VERDICTS) {
+	if (i == REPLAY_VERDICTS) {
 		t->other_verdicts += frames;
 		return;
 	}
 	if (i == t->n_verdicts)
-		t->verdicts[t->n_verdicts++] = (struct verdict){.value = v};
+		t->verdicts[t->n_verdicts++] = (struct replay_verdict){.value = v};
 	t->verdicts[i].frames += frames;
 	t->verdicts[i].bytes += bytes;
 }
 
-static void add_up(struct tally *all, const struct tally *t)
+static void add_up(struct replay_tally *all, const struct replay_tally *t)
 {
 	for (uint32_t i = 0; i < t->n_verdicts; i++)
 		count(all, t->verdicts[i].value, t->verdicts[i].frames, t->verdicts[i].bytes);
@@ -169,10 +146,10 @@ static void write_out(struct replay *r, const struct frame *f, const struct repl
 	if (done->skipped)
 		snprintf(comment, sizeof(comment), "skep: not run");
 	else if (done->changed)
-		snprintf(comment, sizeof(comment), "skep: %s, length %u -> %u", verdict_text(r, done->verdict, buf),
-			 done->len, done->new_len);
+		snprintf(comment, sizeof(comment), "skep: %s, length %u -> %u",
+			 replay_verdict_text(r->prog->type, done->verdict, buf), done->len, done->new_len);
 	else
-		snprintf(comment, sizeof(comment), "skep: %s", verdict_text(r, done->verdict, buf));
+		snprintf(comment, sizeof(comment), "skep: %s", replay_verdict_text(r->prog->type, done->verdict, buf));
 	pcapng_add(r->out, f, comment);
 }
 
@@ -188,7 +165,7 @@ static void drain(struct replay *r)
 static int run_batch(struct job *j, uint32_t n)
 {
 	struct replay *r = j->r;
-	struct tally *t = &j->t;
+	struct replay_tally *t = &j->t;
 	uint64_t ns;
 	int err;
 
@@ -316,228 +293,6 @@ static int run_frames(struct replay *r)
 	return ret;
 }
 
-static int by_frames(const void *a, const void *b)
-{
-	const struct verdict *x = a, *y = b;
-
-	return x->frames < y->frames ? 1 : x->frames > y->frames ? -1 : 0;
-}
-
-static double ns_per_frame(const struct replay *r)
-{
-	if (r->t.best_ns)
-		return (double)r->t.best_ns / TIMED;
-	return r->t.run ? (double)r->t.ns / (double)r->t.run : 0;
-}
-
-/* A bar of up to 20 cells for a share of the whole. */
-static void bar(double share)
-{
-	for (int i = 0; i < 20; i++)
-		fputs((double)i + 0.5 < share * 20 ? "#" : ".", stdout);
-}
-
-static enum paint verdict_paint(const char *name)
-{
-	if (strstr(name, "DROP") || strstr(name, "SHOT") || strstr(name, "DENY"))
-		return PAINT_RED;
-	if (strstr(name, "ABORTED"))
-		return PAINT_YELLOW;
-	return PAINT_GREEN;
-}
-
-static void print_verdicts(struct replay *r)
-{
-	char buf[32], a[32], b[32];
-
-	printf("%s%s%s over %s: %s frames, %s bytes\n\n", paint(stdout, PAINT_BOLD), r->object,
-	       paint(stdout, PAINT_OFF), r->capture, number(a, r->t.total), number(b, r->t.bytes));
-	for (uint32_t i = 0; i < r->t.n_verdicts; i++) {
-		const struct verdict *v = &r->t.verdicts[i];
-		const char *name = verdict_text(r, v->value, buf);
-		double share = (double)v->frames / (double)r->t.run;
-
-		printf("  %s%-16s%s %10s  %5.1f %%  ", paint(stdout, verdict_paint(name)), name,
-		       paint(stdout, PAINT_OFF), number(a, v->frames), share * 100);
-		bar(share);
-		printf("  %s bytes\n", number(b, v->bytes));
-	}
-	if (r->t.run)
-		printf("\n  %.1f ns per frame (%s; %s)\n", ns_per_frame(r), r->prog->target.jit ? "JIT" : "interpreter",
-		       r->t.best_ns ? "the fastest 64 in a row" : "the mean");
-}
-
-static void print_losses(struct replay *r)
-{
-	char a[32];
-
-	if (r->t.other_verdicts)
-		printf("  %s frames with other return values\n", number(a, r->t.other_verdicts));
-	if (r->t.changed)
-		printf("  %s frames were made longer or shorter\n", number(a, r->t.changed));
-	if (r->t.cut)
-		printf("  %s frames are cut off in the capture; the program saw what there is of them\n",
-		       number(a, r->t.cut));
-	if (r->t.skipped)
-		printf("  %s frames were not run: shorter than an Ethernet header, or longer than %d bytes\n",
-		       number(a, r->t.skipped), PACKET_MAX);
-	if (r->t.faults)
-		printf("  %s%s runs ended early: the program reached a helper, or a field that CO-RE looked for, which "
-		       "do not exist here (SKEP_DEBUG=1 names them)%s\n",
-		       paint(stdout, PAINT_RED), number(a, r->t.faults), paint(stdout, PAINT_OFF));
-}
-
-struct shower {
-	const struct replay *r;
-	const struct map_view *v;
-	uint32_t shown;
-	uint64_t n;
-};
-
-/* Adds up what stands at the same place of two values: numbers; anything else stays as it is. */
-static struct json_object *add(struct json_object *a, struct json_object *b)
-{
-	if (json_object_is_type(a, json_type_int) && json_object_is_type(b, json_type_int))
-		return json_object_new_uint64(json_object_get_uint64(a) + json_object_get_uint64(b));
-	if (json_object_is_type(a, json_type_object) && json_object_is_type(b, json_type_object)) {
-		struct json_object *sum = json_object_new_object();
-
-		json_object_object_foreach(a, key, x)
-		{
-			json_object_object_add(sum, key, add(x, json_object_object_get(b, key)));
-		}
-		return sum;
-	}
-	return json_object_get(a);
-}
-
-static const char *json_text(struct json_object *o)
-{
-	return json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-}
-
-/* A value as text; of a list that is too long for a line, its beginning ('skep map dump' has all of it). */
-static void print_value(struct json_object *v)
-{
-	size_t n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0, i, used = 0;
-	char more[32];
-
-	if (!n || strlen(json_text(v)) < LINE) {
-		printf("%s\n", json_text(v));
-		return;
-	}
-	for (i = 0; i < n; i++) {
-		const char *text = json_text(json_object_array_get_idx(v, i));
-
-		used += strlen(text) + 2;
-		if (i && used > LINE / 2)
-			break;
-		printf("%s%s", i ? ", " : "[ ", text);
-	}
-	if (i < n)
-		printf(", ... and %s more ]\n", number(more, n - i));
-	else
-		printf(" ]\n");
-}
-
-/* One line; a struct that is too wide for one gets a line for each member. */
-static void print_pair(struct json_object *key, struct json_object *value)
-{
-	int width = 0;
-
-	if (!json_object_is_type(value, json_type_object) || strlen(json_text(key)) + strlen(json_text(value)) < LINE) {
-		printf("  %s  ", json_text(key));
-		print_value(value);
-		return;
-	}
-	printf("  %s\n", json_text(key));
-	json_object_object_foreach(value, name, unused)
-	{
-		(void)unused;
-		width = MAX(width, (int)strlen(name));
-	}
-	json_object_object_foreach(value, member, v)
-	{
-		printf("    %-*s  ", width, member);
-		print_value(v);
-	}
-}
-
-static int show_element(void *arg, const void *key, const void *value)
-{
-	struct shower *s = arg;
-	struct json_object *o, *list, *k, *sum;
-
-	s->n++;
-	if (!s->r->json && s->shown >= SHOWN_ELEMENTS)
-		return 0;
-	o = map_element(s->v, key, value);
-	if (s->r->json) {
-		print_json(o);
-		return 0;
-	}
-	if (!s->shown++)
-		printf("\n%s%s%s\n", paint(stdout, PAINT_BOLD), s->v->name, paint(stdout, PAINT_OFF));
-	k = json_object_object_get(o, "key");
-	if (json_object_object_get_ex(o, "values", &list)) {
-		sum = json_object_get(json_object_array_get_idx(list, 0));
-		for (size_t i = 1; i < json_object_array_length(list); i++) {
-			struct json_object *next = add(sum, json_object_array_get_idx(list, i));
-
-			json_object_put(sum);
-			sum = next;
-		}
-	} else {
-		sum = json_object_get(json_object_object_get(o, "value"));
-	}
-	print_pair(k, sum);
-	json_object_put(sum);
-	json_object_put(o);
-	return 0;
-}
-
-static void show_maps(struct replay *r)
-{
-	struct bpf_map *map;
-	char a[32];
-
-	bpf_object__for_each_map(map, object_libbpf(r->src.obj))
-	{
-		struct map_view v;
-		struct shower s = {.r = r, .v = &v};
-
-		map_view(object_libbpf(r->src.obj), map, &v);
-		if (!map_has_elements(&v) || v.objects || (v.flags & BPF_F_RDONLY_PROG))
-			continue;
-		map_each(&v, show_element, &s);
-		if (s.n > s.shown && !r->json)
-			printf("  ... and %s more\n", number(a, s.n - s.shown));
-	}
-}
-
-static void print_result_json(struct replay *r)
-{
-	struct json_object *o = json_object_new_object();
-	struct json_object *verdicts = json_object_new_object();
-	char buf[32];
-
-	for (uint32_t i = 0; i < r->t.n_verdicts; i++)
-		json_object_object_add(verdicts, verdict_text(r, r->t.verdicts[i].value, buf),
-				       json_object_new_uint64(r->t.verdicts[i].frames));
-	json_object_object_add(o, "frames", json_object_new_uint64(r->t.total));
-	json_object_object_add(o, "bytes", json_object_new_uint64(r->t.bytes));
-	json_object_object_add(o, "verdicts", verdicts);
-	json_object_object_add(o, "ns_per_frame", json_figure(ns_per_frame(r)));
-	json_object_object_add(o, "engine", json_object_new_string(r->prog->target.jit ? "jit" : "interpreter"));
-	json_object_object_add(o, "changed", json_object_new_uint64(r->t.changed));
-	json_object_object_add(o, "cut", json_object_new_uint64(r->t.cut));
-	json_object_object_add(o, "skipped", json_object_new_uint64(r->t.skipped));
-	json_object_object_add(o, "faults", json_object_new_uint64(r->t.faults));
-	json_object_object_add(o, "other_verdicts", json_object_new_uint64(r->t.other_verdicts));
-	events_json(r->events, o);
-	print_json(o);
-}
-
 static int read_routes(struct replay *r)
 {
 	AUTO_FREE void *text = NULL;
@@ -604,16 +359,14 @@ static int replay_all(struct replay *r)
 
 	if (ret == EXIT_OK) {
 		ret = run_frames(r);
-		qsort(r->t.verdicts, r->t.n_verdicts, sizeof(r->t.verdicts[0]), by_frames);
-		if (r->json) {
-			show_maps(r);
-			print_result_json(r);
-		} else {
-			print_verdicts(r);
-			print_losses(r);
-			events_print(r->events);
-			show_maps(r);
-		}
+		replay_report(&(struct replay_report){.object = r->object,
+						      .capture = r->capture,
+						      .prog_type = r->prog->type,
+						      .jit = r->prog->target.jit,
+						      .obj = object_libbpf(r->src.obj),
+						      .events = r->events,
+						      .t = &r->t,
+						      .json = r->json});
 		if (r->save && ret == EXIT_OK)
 			ret = state_save(&r->src, r->save);
 	}

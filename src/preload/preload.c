@@ -17,8 +17,9 @@
  * fds of the hive's objects are memory files here (bpf/hive.h); readlink() of /proc/self/fd and open() of /proc/self/fdinfo show
  * them as the kernel shows its own, for that is how tools tell a map from a program.
  */
-#include "bpf/present.h"
+#include "base/sysargs.h"
 #include "base/util.h"
+#include "bpf/present.h"
 #include "hive/client.h"
 #include "preload/hive.h"
 #include "preload/next.h"
@@ -81,12 +82,8 @@ EXPORT long syscall(long nr, ...)
 {
 	char why[256] = "";
 	long a[6];
-	va_list ap;
 
-	va_start(ap, nr);
-	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
+	SYSARGS_READ(a, nr);
 	if (nr != SYS_bpf)
 		return NEXT(syscall)(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	return result(client_bpf(&hive, (int)a[0], (uint64_t)a[1], (uint32_t)a[2], why, sizeof(why)), why);
