@@ -5,6 +5,7 @@
  */
 #include "base/util.h"
 #include "cli/cli.h"
+#include "hook/net/confine.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -230,6 +231,42 @@ static void check_seccomp(struct finding *f)
 	say(f->remedy, "a kernel with CONFIG_SECCOMP_FILTER");
 }
 
+/* What the guard of a tree's sockets lives on (hook/tree/guard.h). */
+static void check_guard(struct finding *f)
+{
+	uint32_t action = SECCOMP_RET_USER_NOTIF;
+	char scope = '0';
+	AUTO_CLOSE int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, &scope, 1) != 1)
+		scope = '0';
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) ||
+	    (syscall(SYS_pidfd_getfd, -1, -1, 0) && errno != EBADF)) {
+		f->state = STATE_MISSING;
+		say(f->what, "no seccomp notifications, or no pidfd_getfd(2)");
+		say(f->remedy, "Linux 5.6 or newer; in a container: a seccomp profile that allows pidfd_getfd");
+	} else if (scope == '3') {
+		f->state = STATE_MISSING;
+		say(f->what, "kernel.yama.ptrace_scope is 3: nobody may take a file of another process");
+		say(f->remedy, "kernel.yama.ptrace_scope=2 in /etc/sysctl.d, and a reboot: 3 cannot be taken back");
+	} else {
+		say(f->what, "seccomp notifications and pidfd_getfd(2) are there");
+	}
+}
+
+static void check_landlock(struct finding *f)
+{
+	int abi = confine_landlock();
+
+	if (abi) {
+		say(f->what, "version %d of its interface", abi);
+		return;
+	}
+	f->state = STATE_LESS;
+	say(f->what, "not there; the network's thread has seccomp alone, and could read files");
+	say(f->remedy, "Linux 5.13 or newer with 'landlock' in the boot parameter lsm=");
+}
+
 static void check_diag(struct finding *f)
 {
 	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -303,6 +340,8 @@ static const struct check {
 	{"own /proc", "skep run", check_proc},
 	{"libslirp", "skep run: the network stack", check_slirp},
 	{"seccomp", "skep run: the filter of the tree", check_seccomp},
+	{"guard", "skep run: Unix sockets of the tree's own, and no others", check_guard},
+	{"landlock", "skep run: the network's thread", check_landlock},
 	{"tap", "skep run: the tree's interface", check_tun},
 	{"packet sockets", "skep run: the tree's interface without a TAP device", check_packet},
 	{"sock_diag", "skep run: whose a socket is", check_diag},

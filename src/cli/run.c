@@ -371,6 +371,17 @@ static void clean_up(struct run *r)
 		close(r->signals);
 }
 
+/* Each connection of the tree's is an open file here, for some seconds after its end too. The command's own limit stays: it has been made already. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	static struct run r = {.signals = -1, .tty = -1};
@@ -390,6 +401,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 		fail("%s", why);
 		err = EXIT_FAILED;
 	}
+	raise_files();
 	if (!err)
 		err = load_objects(&r);
 	err = err ? EXIT_OWN : run_command(&r, &status);

@@ -20,6 +20,7 @@ ok "the group is the same" same id -g
 ok "HOME is the same" same sh -c 'echo "$HOME"'
 ok "the working directory is the same" same pwd
 ok "files are the same" same cat /etc/passwd
+ok "the limit of open files is the same" same sh -c 'ulimit -Sn; ulimit -Hn'
 printf 'a\nb\n' >"$tmp/in"
 stdin() { "$skep" run -q -- sort -r <"$tmp/in" >"$tmp/out" && prints "$(printf 'b\na')"; }
 ok "stdin is the command's" stdin

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <slirp/libslirp.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,16 @@ static void nothing(void *arg)
 {
 }
 
+/*
+ * libslirp gives each connection two buffers of 128 KiB and holds them for some seconds after its end. As mappings of their own they cost only what
+ * was used of them; its frames, of 64 KiB, come from the heap as ever.
+ */
+static void size_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 100 << 10);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
 int uplink_new(const struct uplink_opts *opts, struct uplink **out, char *why, size_t size)
 {
 	static const SlirpCb callbacks = {.send_packet = send_packet,
@@ -149,6 +160,7 @@ int uplink_new(const struct uplink_opts *opts, struct uplink **out, char *why, s
 
 	if (u)
 		u->opts = *opts;
+	size_memory();
 	inet_pton(AF_INET, "10.0.2.0", &c.vnetwork);
 	inet_pton(AF_INET, "255.255.255.0", &c.vnetmask);
 	inet_pton(AF_INET, PORT_GATEWAY4, &c.vhost);

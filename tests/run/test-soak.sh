@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Mixed traffic for SOAK seconds (default: 60): what is sent arrives, memory and files of skep stay as many as they were, and no frame is lost uncounted.
+. "$(dirname "$0")/user.sh"
+
+seconds=${SOAK:-60}
+report=$tmp/report
+"$skep" run --name soak$$ --json "$objects/run-switch.bpf.o" --loopback "$http,$udp" --dns "127.0.0.1:$dns" --flows "$tmp/flows" \
+	--metrics "$tmp/metrics" -- python3 "$source/tests/run/soak.py" "$seconds" "$http" "$udp" >"$tmp/sent" 2>"$report" &
+pid=$!
+memory() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/$pid/status; }
+files() { ls /proc/$pid/fd | wc -l; }
+rss=() fds=()
+updates=0
+while kill -0 $pid 2>/dev/null; do
+	# The other terminal: the verdict of a program that lets all pass, again and again.
+	"$skep" map update verdict 0 2 --run soak$$ >/dev/null 2>"$tmp/update" && updates=$((updates + 1))
+	rss+=("$(memory)") fds+=("$(files 2>/dev/null)")
+	sleep 0.5
+done
+wait $pid
+code=$?
+
+ended() { [ $code = 0 ] || { echo "exit code $code"; tail -5 "$report"; return 1; }; }
+ok "the soak of $seconds s runs to its end" ended
+all_right() { grep -v '^{' "$report" | head -20; python3 -c '
+import json, sys
+n = json.load(open(sys.argv[1])); print(n)
+sys.exit(n["wrong"] > 0 or min(n[k] for k in ("small", "large", "up", "short", "refused", "udp_got", "dns")) < 3)' "$tmp/sent"; }
+ok "every transfer is whole, every refusal at once" all_right
+updated() { [ $updates -gt $((seconds / 4)) ] || { echo "$updates updates"; cat "$tmp/update"; return 1; }; }
+ok "maps are updated from outside meanwhile" updated
+# After a third of the time everything has been used once: from there on it does not grow.
+flat() { # LIMIT VALUES: the most of the last third is at most LIMIT and a tenth over the most of the second; how busy it is changes
+	# how many connections linger
+	python3 -c '
+import sys
+limit, v = int(sys.argv[1]), [int(x) for x in sys.argv[2:] if x]
+n = len(v) // 3
+print(max(v[n:2 * n]), max(v[2 * n:]))
+sys.exit(n < 2 or max(v[2 * n:]) > 1.1 * max(v[n:2 * n]) + limit)' "$@"
+}
+ok "memory stays flat (kB)" flat 4096 "${rss[@]}"
+ok "open files stay flat" flat 64 "${fds[@]}"
+counted() { python3 - "$report" "$tmp/metrics" "$tmp/flows" "$tmp/sent" "$tmp/log" <<'PY'
+import json, re, sys
+run = next(r for r in (json.loads(l) for l in open(sys.argv[1]) if l.startswith("{")) if r["kind"] == "run")
+metrics = {}
+for line in open(sys.argv[2]):
+    m = re.match(r"(\w+)(?:{(.*)})? (\d+)", line)
+    if m and not line.startswith("#"):
+        metrics[m[1] + (m[2] or "")] = int(m[3])
+ways = ("egress", "ingress")
+frames = {w: sum(v for k, v in metrics.items() if k.startswith("skep_frames_total") and w in k) for w in ways}
+sent, log = json.load(open(sys.argv[4])), open(sys.argv[5]).read().split("\n")
+lost = {k: v for k, v in run.items() if k.startswith("lost_") or k == "program_faults"}
+print(run, frames, sent)
+for way, name in (("egress", "frames_out"), ("ingress", "frames_in")): # ARP is in no flow
+    assert 0 <= frames[way] - run[name] < 1000, "the metrics and the summary differ"
+# Datagrams: each that the tree sent was seen by the server, or is counted as lost.
+seen = sum(l.startswith("udp ") for l in log)
+assert seen <= sent["udp_sent"] and sent["udp_sent"] - seen <= sum(lost.values()), f"{sent['udp_sent']} datagrams, {seen} seen, lost {lost}"
+assert sent["udp_got"] <= seen
+gets = sum(l.startswith("http GET / ") for l in log)
+assert gets == sent["small"], f"{gets} requests seen, {sent['small']} answered"
+# Each flow that began has ended, in the log.
+events = {}
+for line in open(sys.argv[3]):
+    e = json.loads(line)["flow"]["event"]
+    events[e] = events.get(e, 0) + 1
+assert events["begin"] == events["end"] == run["flows"], f"{events}, {run['flows']} flows"
+assert not run["program_faults"]
+PY
+}
+ok "frames, flows and datagrams are counted alike by all who count; none is lost uncounted" counted
+tap_end
