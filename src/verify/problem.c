@@ -41,7 +41,7 @@ static const struct {
 	[PROBLEM_SLEEP] = {"sleep", "sleeping where it is not allowed"},
 	[PROBLEM_GPL] = {"licence", "needs a GPL-compatible licence"},
 	[PROBLEM_ATTACH] = {"attach", "no such place to attach to"},
-	[PROBLEM_NOT_SUPPORTED] = {"not_supported", "skep cannot judge this yet"},
+	[PROBLEM_NOT_SUPPORTED] = {"not_supported", "skep cannot judge this"},
 	[PROBLEM_MEMORY] = {"memory", "out of memory"},
 };
 

@@ -17,7 +17,7 @@
 #ifdef __x86_64__
 enum { PHASES = 2 };
 #else
-enum { PHASES = 1 }; /* no JIT yet */
+enum { PHASES = 1 }; /* the JIT is for x86-64 alone */
 #endif
 enum { KEYS = 16, UPDATES = 20000 };
 
