@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "btf/check.h"
 #include "btf/kernel.h"
+#include "../random.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -18,15 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -63,16 +55,16 @@ static void run_one(const uint8_t *seed, size_t len, uint32_t n, uint32_t counts
 {
 	uint64_t rng = n;
 	enum btf_origin origin = n & 1 ? BTF_LOADED : BTF_OF_OBJECT;
-	size_t cut = random_next(&rng) % 16 ? len : random_next(&rng) % (len + 1);
+	size_t cut = splitmix64(&rng) % 16 ? len : splitmix64(&rng) % (len + 1);
 	uint8_t *copy = malloc(cut ? cut : 1);
 	struct btf_fault why;
 	int err;
 
 	memcpy(copy, seed, cut);
-	for (uint64_t i = random_next(&rng) % 4; i && cut; i--) {
-		size_t at = random_next(&rng) % cut;
+	for (uint64_t i = splitmix64(&rng) % 4; i && cut; i--) {
+		size_t at = splitmix64(&rng) % cut;
 
-		copy[at] = random_next(&rng) & 1 ? (uint8_t)random_next(&rng) : (uint8_t)(copy[at] ^ 1u << (rng & 7));
+		copy[at] = splitmix64(&rng) & 1 ? (uint8_t)splitmix64(&rng) : (uint8_t)(copy[at] ^ 1u << (rng & 7));
 	}
 	err = btf_check(copy, cut, origin, &why);
 	if (err && !why.reason) {

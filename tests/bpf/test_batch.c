@@ -5,6 +5,7 @@
  * as sets; the kernel may ask for more room (ENOSPC), the hive never does. Where bpf(2) is refused, the kernel's part is left out. Argument: [seed].
  */
 #include "util.h"
+#include "../random.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -21,11 +22,7 @@ static void *hole; /* a page that nobody may touch */
 
 static uint32_t below(uint32_t n)
 {
-	uint64_t z = (rng += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (uint32_t)((z ^ z >> 31) % n);
+	return (uint32_t)(splitmix64(&rng) % n);
 }
 
 struct pair {

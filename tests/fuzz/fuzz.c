@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fuzz.h"
+#include "../random.h"
 
 #include <string.h>
 
 uint64_t rng_next(struct rng *r)
 {
-	uint64_t z = r->s += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
+	return splitmix64(&r->s);
 }
 
 uint32_t below(struct rng *r, uint32_t n)

@@ -103,7 +103,7 @@ static void compare_creation(struct map_attr a)
 	map_destroy(map);
 }
 
-#define PICK(array) array[test_random(&r) % ARRAY_SIZE(array)]
+#define PICK(array) array[splitmix64(&r) % ARRAY_SIZE(array)]
 
 static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
 {
@@ -113,7 +113,7 @@ static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
 	uint64_t r = seed;
 
 	for (uint32_t i = 0; i < steps; i++) {
-		struct map_attr a = {.type = 1 + (uint32_t)(test_random(&r) % map_types_n), .key_size = PICK(sizes)};
+		struct map_attr a = {.type = 1 + (uint32_t)(splitmix64(&r) % map_types_n), .key_size = PICK(sizes)};
 
 		if (!map_type_find(a.type)->ops)
 			continue;
@@ -123,24 +123,24 @@ static void creation_succeeds_and_fails_as_in_the_kernel(void **state)
 			continue;
 		if ((a.type == BPF_MAP_TYPE_QUEUE || a.type == BPF_MAP_TYPE_STACK ||
 		     a.type == BPF_MAP_TYPE_BLOOM_FILTER) &&
-		    test_random(&r) % 2)
+		    splitmix64(&r) % 2)
 			a.key_size = 0;
-		if (a.type == BPF_MAP_TYPE_STACK_TRACE && test_random(&r) % 2)
-			a.value_size = 8 * (uint32_t)(test_random(&r) % (test_random(&r) % 2 ? 130 : 520));
-		if (a.type == BPF_MAP_TYPE_RINGBUF && test_random(&r) % 2)
+		if (a.type == BPF_MAP_TYPE_STACK_TRACE && splitmix64(&r) % 2)
+			a.value_size = 8 * (uint32_t)(splitmix64(&r) % (splitmix64(&r) % 2 ? 130 : 520));
+		if (a.type == BPF_MAP_TYPE_RINGBUF && splitmix64(&r) % 2)
 			a.key_size = a.value_size = 0;
-		if (test_random(&r) % 2)
-			a.flags = 1u << test_random(&r) % 14;
-		if (test_random(&r) % 4 == 0)
-			a.flags |= 1u << test_random(&r) % 14;
-		if (a.type == BPF_MAP_TYPE_LPM_TRIE && test_random(&r) % 4)
+		if (splitmix64(&r) % 2)
+			a.flags = 1u << splitmix64(&r) % 14;
+		if (splitmix64(&r) % 4 == 0)
+			a.flags |= 1u << splitmix64(&r) % 14;
+		if (a.type == BPF_MAP_TYPE_LPM_TRIE && splitmix64(&r) % 4)
 			a.flags |= BPF_F_NO_PREALLOC;
-		if (test_random(&r) % 50 == 0)
+		if (splitmix64(&r) % 50 == 0)
 			a.extra = 1;
-		if (a.type == BPF_MAP_TYPE_BLOOM_FILTER && test_random(&r) % 2)
-			a.extra = test_random(&r) % 20;
-		if (test_random(&r) % 50 == 0)
-			strcpy(a.name, test_random(&r) % 2 ? "a_name.2" : "not/a/name");
+		if (a.type == BPF_MAP_TYPE_BLOOM_FILTER && splitmix64(&r) % 2)
+			a.extra = splitmix64(&r) % 20;
+		if (splitmix64(&r) % 50 == 0)
+			strcpy(a.name, splitmix64(&r) % 2 ? "a_name.2" : "not/a/name");
 		/* In the kernel this one asks for an fd or BTF that is not given here. */
 		if (a.type == BPF_MAP_TYPE_CPUMAP && a.max_entries > 100)
 			continue; /* the limit is the kernel's CONFIG_NR_CPUS */
@@ -286,16 +286,16 @@ static void pair_close(struct pair *p)
 
 static void random_key(const struct pair *p, uint64_t *r, uint8_t *key)
 {
-	uint32_t k = (uint32_t)(test_random(r) % p->keys);
+	uint32_t k = (uint32_t)(splitmix64(r) % p->keys);
 
 	memset(key, 0, p->key_size);
 	if (p->lpm) {
 		/* Few bits differ, so prefixes nest; now and then one is longer than the key. */
-		uint32_t len = (uint32_t)(test_random(r) % ((p->key_size - 4) * 8 + 3));
+		uint32_t len = (uint32_t)(splitmix64(r) % ((p->key_size - 4) * 8 + 3));
 
 		memcpy(key, &len, 4);
 		for (uint32_t i = 4; i < p->key_size; i++)
-			key[i] = (uint8_t)(test_random(r) & test_random(r) & test_random(r) & 0x91);
+			key[i] = (uint8_t)(splitmix64(r) & splitmix64(r) & splitmix64(r) & 0x91);
 		return;
 	}
 	if (p->key_size < 4) {
@@ -311,13 +311,13 @@ static uint64_t random_flags(uint64_t *r)
 {
 	static const uint64_t odd[] = {3, 4, 5, 6, 8, 16, 1ull << 32, 1ull << 63, ~0ull};
 
-	switch (test_random(r) % 8) {
+	switch (splitmix64(r) % 8) {
 	case 0:
 		return BPF_NOEXIST;
 	case 1:
 		return BPF_EXIST;
 	case 2:
-		return odd[test_random(r) % ARRAY_SIZE(odd)];
+		return odd[splitmix64(r) % ARRAY_SIZE(odd)];
 	default:
 		return BPF_ANY;
 	}
@@ -379,7 +379,7 @@ static void random_value(const struct pair *p, uint64_t *r, uint8_t *value, uint
 	int32_t second = 0;
 
 	for (uint32_t i = 0; i < p->value_bytes; i++)
-		value[i] = (uint8_t)test_random(r);
+		value[i] = (uint8_t)splitmix64(r);
 	if (!p->skep->type->objects)
 		return;
 	if (p->n_objects) {
@@ -387,10 +387,10 @@ static void random_value(const struct pair *p, uint64_t *r, uint8_t *value, uint
 		return;
 	}
 	if (type == BPF_MAP_TYPE_CPUMAP)
-		first = (uint32_t[]){0, 1, 64, 16384, 16385}[test_random(r) % 5];
+		first = (uint32_t[]){0, 1, 64, 16384, 16385}[splitmix64(r) % 5];
 	else
-		first = test_random(r) % 4 != 0; /* the loopback interface, or none */
-	if (!first && type != BPF_MAP_TYPE_CPUMAP && test_random(r) % 4 == 0)
+		first = splitmix64(r) % 4 != 0; /* the loopback interface, or none */
+	if (!first && type != BPF_MAP_TYPE_CPUMAP && splitmix64(r) % 4 == 0)
 		second = 1;
 	memcpy(value, &first, 4);
 	if (p->value_bytes == 8)
@@ -410,8 +410,8 @@ static void run(struct pair *p)
 
 	for (uint32_t i = 0; i < (of_maps ? steps / 4 : steps); i++) {
 		uint8_t key[MAX_KEY], value[2][MAX_VALUE], next[2][MAX_KEY];
-		uint32_t op = (uint32_t)(test_random(&r) % 6);
-		uint32_t object = p->n_objects ? (uint32_t)(test_random(&r) % p->n_objects) : 0;
+		uint32_t op = (uint32_t)(splitmix64(&r) % 6);
+		uint32_t object = p->n_objects ? (uint32_t)(splitmix64(&r) % p->n_objects) : 0;
 		uint64_t flags = random_flags(&r);
 		int err[2] = {0, 0}, cmp = 0;
 		void *old;
@@ -421,7 +421,7 @@ static void run(struct pair *p)
 		memset(next, 0xee, sizeof(next));
 		switch (op) {
 		case 0:
-			flags = test_random(&r) % 4 ? 0 : flags;
+			flags = splitmix64(&r) % 4 ? 0 : flags;
 			err[0] = kernel_elem(BPF_MAP_LOOKUP_ELEM, p->kernel, key, value[0], flags);
 			err[1] = map_user_lookup(p->skep, key, value[1], flags);
 			break;
@@ -437,9 +437,9 @@ static void run(struct pair *p)
 			err[1] = map_user_delete(p->skep, key, &old);
 			break;
 		case 4:
-			if (test_random(&r) % 2)
+			if (splitmix64(&r) % 2)
 				continue;
-			flags = test_random(&r) % 4 ? 0 : flags;
+			flags = splitmix64(&r) % 4 ? 0 : flags;
 			err[0] = kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p->kernel, key, value[0], flags);
 			err[1] = map_user_lookup_and_delete(p->skep, key, value[1], flags);
 			break;
@@ -712,23 +712,23 @@ static void queues_and_stacks_agree(void **state)
 			for (uint32_t i = 0; i < steps; i++) {
 				uint8_t value[2][MAX_VALUE];
 				uint64_t flags = random_flags(&r);
-				uint32_t op = (uint32_t)(test_random(&r) % 8);
+				uint32_t op = (uint32_t)(splitmix64(&r) % 8);
 				int err[2];
 				void *old;
 
 				memset(value, 0xee, sizeof(value));
 				if (op < 4) {
 					for (uint32_t b = 0; b < p.value_bytes; b++)
-						value[0][b] = value[1][b] = (uint8_t)test_random(&r);
+						value[0][b] = value[1][b] = (uint8_t)splitmix64(&r);
 					err[0] = kernel_elem(BPF_MAP_UPDATE_ELEM, p.kernel, NULL, value[0], flags);
 					err[1] = map_user_update(p.skep, NULL, value[1], flags);
 				} else if (op < 6) {
-					flags = test_random(&r) % 8 ? 0 : flags;
+					flags = splitmix64(&r) % 8 ? 0 : flags;
 					err[0] = kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, p.kernel, NULL, value[0],
 							     flags);
 					err[1] = map_user_lookup_and_delete(p.skep, NULL, value[1], flags);
 				} else if (op == 6) {
-					flags = test_random(&r) % 8 ? 0 : flags;
+					flags = splitmix64(&r) % 8 ? 0 : flags;
 					err[0] = kernel_elem(BPF_MAP_LOOKUP_ELEM, p.kernel, NULL, value[0], flags);
 					err[1] = map_user_lookup(p.skep, NULL, value[1], flags);
 				} else if (i % 2) {
@@ -862,9 +862,9 @@ static void stack_traces_agree(void **state)
 
 	assert_true(prog >= 0);
 	for (uint32_t i = 0; i < steps; i++) {
-		uint32_t which = (uint32_t)(test_random(&r) % ARRAY_SIZE(ids)), key[2], next[2] = {7, 7};
-		uint64_t flags = test_random(&r) % 4 ? 0 : random_flags(&r), value[2][5], ips[5] = {0};
-		int err[2] = {0, 0}, op = (int)(test_random(&r) % 6);
+		uint32_t which = (uint32_t)(splitmix64(&r) % ARRAY_SIZE(ids)), key[2], next[2] = {7, 7};
+		uint64_t flags = splitmix64(&r) % 4 ? 0 : random_flags(&r), value[2][5], ips[5] = {0};
+		int err[2] = {0, 0}, op = (int)(splitmix64(&r) % 6);
 		void *old;
 
 		/* Two frames at least stay, so that the kernel has a stack to give. */
@@ -872,8 +872,8 @@ static void stack_traces_agree(void **state)
 		assert_true(ids[which][0] >= 0 && ids[which][1] >= 0);
 		key[0] = (uint32_t)ids[which][0];
 		key[1] = (uint32_t)ids[which][1];
-		if (test_random(&r) % 3 == 0) /* no id */
-			key[0] = key[1] = 4096 + (uint32_t)test_random(&r) % 2 * 12345;
+		if (splitmix64(&r) % 3 == 0) /* no id */
+			key[0] = key[1] = 4096 + (uint32_t)splitmix64(&r) % 2 * 12345;
 		memset(value, 0xee, sizeof(value));
 		switch (op) {
 		case 0:

@@ -99,10 +99,10 @@ static void a_deleted_key_is_gone_however_often_it_was_evicted(void **state)
 	uint64_t r = 4, value = 1;
 
 	for (uint32_t i = 0; i < 50000; i++) {
-		uint32_t key = (uint32_t)(test_random(&r) % 40);
+		uint32_t key = (uint32_t)(splitmix64(&r) % 40);
 		bool present = map_lookup(map, &key, 0);
 
-		if (test_random(&r) % 3) {
+		if (splitmix64(&r) % 3) {
 			assert_int_equal(map_update(map, &key, &value, BPF_ANY, 0), 0);
 			continue;
 		}

@@ -207,16 +207,16 @@ static void nonsense_in_the_shared_pages_does_no_harm(void **state)
 		void *sample;
 
 		/* Both positions, any data byte, any control word but the lock. */
-		((uint64_t *)(map->mem))[0] = test_random(&r) >> test_random(&r) % 64;
+		((uint64_t *)(map->mem))[0] = splitmix64(&r) >> splitmix64(&r) % 64;
 		if (i % 3)
-			((uint64_t *)(map->mem + page))[0] = test_random(&r) >> test_random(&r) % 64;
-		((uint64_t *)(map->mem + 2 * page))[test_random(&r) % (page / 8)] = test_random(&r);
-		sample = ringbuf_reserve(map, test_random(&r) % 600);
+			((uint64_t *)(map->mem + page))[0] = splitmix64(&r) >> splitmix64(&r) % 64;
+		((uint64_t *)(map->mem + 2 * page))[splitmix64(&r) % (page / 8)] = splitmix64(&r);
+		sample = ringbuf_reserve(map, splitmix64(&r) % 600);
 		if (sample) {
 			memset(sample, 0xff, 1);
 			ringbuf_submit(sample, 0);
 		}
-		ringbuf_query(map, test_random(&r) % 5);
+		ringbuf_query(map, splitmix64(&r) % 5);
 	}
 	map_destroy(map);
 }

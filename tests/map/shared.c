@@ -149,14 +149,14 @@ static void use_all(struct skep_map *map, uint64_t *r)
 	uint64_t sum = 0;
 
 	for (int i = 0; i < 8; i++) {
-		uint32_t k = (uint32_t)(test_random(r) % 80);
+		uint32_t k = (uint32_t)(splitmix64(r) % 80);
 		uint8_t *at;
 
 		memcpy(key, &k, 4);
 		if (map->type->type == BPF_MAP_TYPE_LPM_TRIE) {
-			k = (uint32_t)(test_random(r) % 33);
+			k = (uint32_t)(splitmix64(r) % 33);
 			memcpy(key, &k, 4);
-			k = (uint32_t)test_random(r) & 0x0103070f;
+			k = (uint32_t)splitmix64(r) & 0x0103070f;
 			memcpy(key + 4, &k, 4);
 		}
 		at = map_lookup(map, key, 1);
@@ -179,7 +179,7 @@ static struct skep_map *filled(uint32_t type, uint64_t *r)
 	uint64_t values[2] = {1, 2};
 
 	for (uint32_t k = 0; k < 64; k++) {
-		uint32_t key[2] = {lpm ? k % 33 : k, (uint32_t)test_random(r) & 0x0103070f};
+		uint32_t key[2] = {lpm ? k % 33 : k, (uint32_t)splitmix64(r) & 0x0103070f};
 
 		map_user_update(map, key, values, BPF_ANY);
 	}
@@ -189,18 +189,18 @@ static struct skep_map *filled(uint32_t type, uint64_t *r)
 /* corrupt - change a few bytes, often such as look like indices and lengths. */
 static void corrupt(uint8_t *mem, size_t from, size_t to, uint64_t *r)
 {
-	for (uint64_t n = 1 + test_random(r) % 40; n--;) {
-		size_t at = from + test_random(r) % (to - from);
+	for (uint64_t n = 1 + splitmix64(r) % 40; n--;) {
+		size_t at = from + splitmix64(r) % (to - from);
 
-		if (!from && test_random(r) % 4 == 0) /* the chain of one of a hash's eight buckets */
-			at = test_random(r) % 8 * 64 + 12;
-		else if (test_random(r) % 2) {
-			mem[at] = (uint8_t)test_random(r);
+		if (!from && splitmix64(r) % 4 == 0) /* the chain of one of a hash's eight buckets */
+			at = splitmix64(r) % 8 * 64 + 12;
+		else if (splitmix64(r) % 2) {
+			mem[at] = (uint8_t)splitmix64(r);
 			continue;
 		}
 		at &= ~(size_t)3;
 		*(uint32_t *)(void *)(mem + at) =
-			test_random(r) % 3 ? (uint32_t)(test_random(r) % 70) : (uint32_t)test_random(r);
+			splitmix64(r) % 3 ? (uint32_t)(splitmix64(r) % 70) : (uint32_t)splitmix64(r);
 	}
 }
 
@@ -216,14 +216,14 @@ static void corrupt_headers_are_refused_or_harmless(void **state)
 
 		for (int i = 0; i < 3000; i++) {
 			struct skep_map *view = NULL;
-			size_t at = test_random(&r) % 20 * 4;
+			size_t at = splitmix64(&r) % 20 * 4;
 
 			memcpy(mem, map->mem, map->mem_size);
 			if (i % 2)
-				mem[header + test_random(&r) % 96] ^= (uint8_t)(1 << test_random(&r) % 8);
+				mem[header + splitmix64(&r) % 96] ^= (uint8_t)(1 << splitmix64(&r) % 8);
 			else
 				*(uint32_t *)(void *)(mem + header + at) =
-					(uint32_t)test_random(&r) >> test_random(&r) % 32;
+					(uint32_t)splitmix64(&r) >> splitmix64(&r) % 32;
 			if (map_attach(fd, &view))
 				continue;
 			attached++;
@@ -307,15 +307,15 @@ static void corrupt_tables_never_lead_a_writer_astray(void **state)
 			corrupt(map->mem, 0, map->mem_size - 4096, &r);
 			corrupt((uint8_t *)map->ctl, 4, 64, &r); /* all but the lock, which would only be waited for */
 			for (int n = 0; n < 60; n++) {
-				uint32_t key[2] = {(uint32_t)(test_random(&r) % 80),
-						   (uint32_t)test_random(&r) & 0x0103070f};
+				uint32_t key[2] = {(uint32_t)(splitmix64(&r) % 80),
+						   (uint32_t)splitmix64(&r) & 0x0103070f};
 
 				if (fuzzed[t] == BPF_MAP_TYPE_LPM_TRIE)
 					key[0] %= 34;
 				if (n % 3 == 0)
 					map_delete(map, key);
 				else if (n % 3 == 1)
-					map_update(map, key, value, test_random(&r) % 3, 1);
+					map_update(map, key, value, splitmix64(&r) % 3, 1);
 				else
 					map_user_lookup_and_delete(map, key, value, 0);
 				if (n == 30 && map->ops->recover)
@@ -363,7 +363,7 @@ static int look(int fd, struct signals *sig)
 	if (map_attach(fd, &view))
 		return 2;
 	while (!atomic_load(&sig->stop)) {
-		uint32_t key[2] = {(uint32_t)(test_random(&r) % SHARED_KEYS), 0};
+		uint32_t key[2] = {(uint32_t)(splitmix64(&r) % SHARED_KEYS), 0};
 		uint64_t value, *at;
 
 		if (view->type->type == BPF_MAP_TYPE_LPM_TRIE) {
@@ -413,8 +413,8 @@ static void another_process_reads_whole_values_while_this_one_writes(void **stat
 			_exit(look(map->memfd, sig));
 		/* On a busy machine the reader may get its turn late: write until it has had one, or is gone. */
 		for (int i = 0; i < 1500000 || (!atomic_load(&sig->seen) && !gone); i++) {
-			uint32_t key[2] = {(uint32_t)(test_random(&r) % SHARED_KEYS), 0};
-			uint64_t low = key[0] + SHARED_KEYS * (uint32_t)(test_random(&r) % 1000000),
+			uint32_t key[2] = {(uint32_t)(splitmix64(&r) % SHARED_KEYS), 0};
+			uint64_t low = key[0] + SHARED_KEYS * (uint32_t)(splitmix64(&r) % 1000000),
 				 value = low << 32 | low;
 
 			if (i % 65536 == 65535 && !gone)
@@ -423,7 +423,7 @@ static void another_process_reads_whole_values_while_this_one_writes(void **stat
 				key[1] = __builtin_bswap32(key[0] << 16 | 1);
 				key[0] = 32;
 			}
-			if (types[t] != BPF_MAP_TYPE_ARRAY && test_random(&r) % 3 == 0)
+			if (types[t] != BPF_MAP_TYPE_ARRAY && splitmix64(&r) % 3 == 0)
 				map_delete(map, key);
 			else
 				map_update(map, key, &value, BPF_ANY, 0);
@@ -455,7 +455,7 @@ static void *update_own_keys(void *arg)
 	uint64_t value[BIG / 8], r = w->base;
 
 	for (uint64_t i = 0; i < TURNS; i++) {
-		uint32_t key = w->base + 2 * (uint32_t)(test_random(&r) % 50), common = 1000;
+		uint32_t key = w->base + 2 * (uint32_t)(splitmix64(&r) % 50), common = 1000;
 
 		for (int n = 0; n < BIG / 8; n++)
 			value[n] = i;
@@ -482,12 +482,12 @@ static void *read_all(void *arg)
 	uint64_t r = 3;
 
 	while (!atomic_load(w->stop)) {
-		uint32_t key = test_random(&r) % 2 ? 1000 : (uint32_t)(test_random(&r) % 100);
+		uint32_t key = splitmix64(&r) % 2 ? 1000 : (uint32_t)(splitmix64(&r) % 100);
 		uint64_t value[4][BIG / 8];
-		uint32_t keys[4], at = (uint32_t)(test_random(&r) % 90), found = 1;
+		uint32_t keys[4], at = (uint32_t)(splitmix64(&r) % 90), found = 1;
 
 		/* One element, or several as a batch. */
-		if (test_random(&r) % 2)
+		if (splitmix64(&r) % 2)
 			found = map_user_batch(w->map, &at, 4, keys, value, 0, NULL);
 		else if (map_user_lookup(w->map, &key, value, 0))
 			continue;
@@ -587,17 +587,17 @@ static void a_writer_that_is_killed_leaves_a_whole_map(void **state)
 				uint64_t own = (uint64_t)getpid();
 
 				for (;;) {
-					uint32_t k[2] = {(uint32_t)(test_random(&own) % 250), 0};
+					uint32_t k[2] = {(uint32_t)(splitmix64(&own) % 250), 0};
 
 					if (lpm)
-						k[0] %= 33, k[1] = (uint32_t)test_random(&own) & 0x0f0f;
-					if (test_random(&own) % 2)
+						k[0] %= 33, k[1] = (uint32_t)splitmix64(&own) & 0x0f0f;
+					if (splitmix64(&own) % 2)
 						map_update(map, k, &value, BPF_ANY, 0);
 					else
 						map_delete(map, k);
 				}
 			}
-			usleep((useconds_t)(500 + test_random(&r) % 2000));
+			usleep((useconds_t)(500 + splitmix64(&r) % 2000));
 			kill(pid, SIGKILL);
 			/* Sometimes before it is reaped: a zombie's lock is taken over too. */
 			if (round % 2)
@@ -677,7 +677,7 @@ static void a_killed_writer_leaves_no_mixed_value(void **state)
 
 			if (!pid)
 				write_wide_values(map, (uint64_t)round << 32);
-			usleep((useconds_t)(200 + test_random(&r) % 1000));
+			usleep((useconds_t)(200 + splitmix64(&r) % 1000));
 			kill(pid, SIGKILL);
 			assert_int_equal(waitpid(pid, &status, 0), pid);
 			held += atomic_load(&map->ctl->lock) != 0;
@@ -710,7 +710,7 @@ static void write_anything(struct skep_map *map, uint64_t r)
 	uint64_t value[8], ips[4];
 
 	for (uint64_t turn = 1;; turn++) {
-		uint32_t key[2] = {(uint32_t)(test_random(&r) % 60), 0}, at = 0;
+		uint32_t key[2] = {(uint32_t)(splitmix64(&r) % 60), 0}, at = 0;
 		uint8_t keys[8 * 20];
 		uint64_t values[8 * 2 * 20];
 		void *old[20];
@@ -720,7 +720,7 @@ static void write_anything(struct skep_map *map, uint64_t r)
 		switch (map->type->type) {
 		case BPF_MAP_TYPE_QUEUE:
 		case BPF_MAP_TYPE_STACK:
-			if (test_random(&r) % 2)
+			if (splitmix64(&r) % 2)
 				map_push(map, value, turn % 2 ? BPF_EXIST : BPF_ANY);
 			else
 				map_pop(map, value);
@@ -737,9 +737,9 @@ static void write_anything(struct skep_map *map, uint64_t r)
 				map_delete(map, key);
 			break;
 		default:
-			if (test_random(&r) % 50 == 0)
+			if (splitmix64(&r) % 50 == 0)
 				map_user_batch(map, &at, 20, keys, values, 0, old);
-			else if (test_random(&r) % 3 == 0)
+			else if (splitmix64(&r) % 3 == 0)
 				map_delete(map, key);
 			else if (turn & 64)
 				map_user_update(map, key, value, BPF_ANY);
@@ -795,7 +795,7 @@ static void every_map_is_usable_after_a_killed_writer(void **state)
 
 			if (!pid)
 				write_anything(map, (uint64_t)getpid() << 20);
-			usleep((useconds_t)(200 + test_random(&r) % 1500));
+			usleep((useconds_t)(200 + splitmix64(&r) % 1500));
 			kill(pid, SIGKILL);
 			assert_int_equal(waitpid(pid, &status, 0), pid);
 			held += atomic_load(&map->ctl->lock) != 0;

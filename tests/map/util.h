@@ -16,15 +16,7 @@
 
 #include "base/util.h"
 #include "map/map.h"
-
-static inline uint64_t test_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
+#include "../random.h"
 
 /* make - a map that must come about; two CPUs unless it is said otherwise. */
 static inline struct skep_map *make_cpus(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t max_entries,

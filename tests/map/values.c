@@ -71,11 +71,11 @@ static long count_and_check(void *arg, void *key, void *value)
 
 static void random_hash_key(uint64_t *r, uint8_t *key, uint32_t size)
 {
-	uint32_t k = (uint32_t)(test_random(r) % (model.max_entries * 5 / 4));
+	uint32_t k = (uint32_t)(splitmix64(r) % (model.max_entries * 5 / 4));
 
 	/* Scattered: a product hash would spread keys that count up so evenly that no two ever met. */
 	if (size >= 4)
-		k = (uint32_t)test_random(&(uint64_t){k});
+		k = (uint32_t)splitmix64(&(uint64_t){k});
 	memset(key, 0x5a, 32);
 	memcpy(key, &k, MIN(size, 4u));
 	if (size > 8) /* let some keys differ only at their end */
@@ -92,11 +92,11 @@ static void hash_against_model(uint32_t type, uint32_t key_size, uint32_t max_en
 	model.max_entries = max_entries;
 	for (uint32_t step = 0; step < 20000; step++) {
 		uint8_t key[32];
-		uint64_t value = test_random(&r), flags = test_random(&r) % 3, *at;
+		uint64_t value = splitmix64(&r), flags = splitmix64(&r) % 3, *at;
 		uint32_t i;
 
 		random_hash_key(&r, key, key_size);
-		switch (test_random(&r) % 4) {
+		switch (splitmix64(&r) % 4) {
 		case 0:
 			at = map_lookup(map, key, 1);
 			i = model_find(key);
@@ -304,13 +304,13 @@ static void lpm_against_model(uint32_t data_size, uint32_t max_entries)
 	model.max_entries = max_entries;
 	for (uint32_t step = 0; step < 20000; step++) {
 		uint8_t key[32] = {0};
-		uint32_t len = (uint32_t)(test_random(&r) % (data_size * 8 + 1)), longest = 0, best = UINT32_MAX;
-		uint64_t value = test_random(&r), *at;
+		uint32_t len = (uint32_t)(splitmix64(&r) % (data_size * 8 + 1)), longest = 0, best = UINT32_MAX;
+		uint64_t value = splitmix64(&r), *at;
 		int err;
 
 		memcpy(key, &len, 4);
 		for (uint32_t i = 0; i < data_size; i++)
-			key[4 + i] = (uint8_t)(test_random(&r) & test_random(&r) & 0xc3);
+			key[4 + i] = (uint8_t)(splitmix64(&r) & splitmix64(&r) & 0xc3);
 		if (step % 2) { /* a lookup; of short keys too */
 			for (uint32_t i = 0; i < model.n; i++) {
 				uint32_t l;
@@ -331,14 +331,14 @@ static void lpm_against_model(uint32_t data_size, uint32_t max_entries)
 		/* The bits behind a prefix make no other prefix of it; the model knows none. */
 		for (uint32_t b = len; b < data_size * 8; b++)
 			key[4 + b / 8] &= (uint8_t) ~(0x80 >> b % 8);
-		if (test_random(&r) % 3) {
+		if (splitmix64(&r) % 3) {
 			err = model_update(key, value, BPF_ANY);
-			if (len < data_size * 8 && test_random(&r) % 2)
+			if (len < data_size * 8 && splitmix64(&r) % 2)
 				key[4 + data_size - 1] |= 1;
 			assert_int_equal(map_update(map, key, &value, BPF_ANY, 0), err == -E2BIG ? -ENOSPC : err);
 		} else {
 			err = model_delete(key);
-			if (len < data_size * 8 && test_random(&r) % 2)
+			if (len < data_size * 8 && splitmix64(&r) % 2)
 				key[4 + data_size - 1] |= 1;
 			assert_int_equal(map_delete(map, key), err);
 		}

@@ -11,6 +11,7 @@
  */
 #include "base/util.h"
 #include "skep/skep.h"
+#include "../random.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -61,15 +62,6 @@ __attribute__((visibility("default"), used)) const char *__lsan_default_suppress
 	return "leak:hashmap__new";
 }
 
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
 static void log_line(void *arg, enum skep_log_level level, const char *line)
 {
 	if (level != SKEP_LOG_ERROR)
@@ -86,13 +78,13 @@ static bool choose_part(const struct object *o, enum kind kind, uint64_t *rng, s
 	uint32_t start;
 
 	memcpy(&h, o->bytes, sizeof(h));
-	if (kind == TABLES && random_next(rng) % 8 == 0) {
+	if (kind == TABLES && splitmix64(rng) % 8 == 0) {
 		*off = h.e_shoff;
 		*len = (size_t)h.e_shnum * sizeof(s);
 		return true;
 	}
 	memcpy(&names, o->bytes + h.e_shoff + h.e_shstrndx * sizeof(s), sizeof(s));
-	start = (uint32_t)(random_next(rng) % h.e_shnum);
+	start = (uint32_t)(splitmix64(rng) % h.e_shnum);
 	for (uint32_t i = 0; i < h.e_shnum; i++) {
 		const char *name;
 		bool table, debug;
@@ -116,7 +108,7 @@ static bool choose_part(const struct object *o, enum kind kind, uint64_t *rng, s
 static void change(uint8_t *p, size_t room, uint64_t *rng)
 {
 	static const uint32_t edges[] = {0, 1, 0xff, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x10000, 0xffff};
-	uint64_t how = random_next(rng);
+	uint64_t how = splitmix64(rng);
 	uint32_t word = 0;
 	size_t n = MIN((size_t)1 << how % 3, room);
 
@@ -152,15 +144,15 @@ static size_t mutate(const struct object *o, enum kind kind, uint32_t n, uint8_t
 		memcpy(copy, o->bytes, len);
 		return len + !len;
 	}
-	random_next(&rng);
+	splitmix64(&rng);
 	memcpy(copy, o->bytes, o->len);
 	if (kind != ANYWHERE && !choose_part(o, kind, &rng, &off, &len))
 		return 0;
-	for (uint64_t i = 1 + random_next(&rng) % 4; i; i--) {
-		size_t at = random_next(&rng) % len;
+	for (uint64_t i = 1 + splitmix64(&rng) % 4; i; i--) {
+		size_t at = splitmix64(&rng) % len;
 
 		/* Tables are made of words: most changes hit one. */
-		if (random_next(&rng) & 3)
+		if (splitmix64(&rng) & 3)
 			at &= ~(size_t)3;
 		change(copy + off + at, len - at, &rng);
 	}

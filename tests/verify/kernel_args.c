@@ -7,6 +7,7 @@
 #include "../prog/oracle.h"
 #include "btf/types.h"
 #include "verify/verify.h"
+#include "insn.h"
 
 #include <bpf/btf.h>
 #include <stdlib.h>
@@ -14,18 +15,6 @@
 static struct btf *vmlinux;
 static struct kernel_types *types;
 static uint32_t asked, accepted, wrong, stricter, no_btf;
-
-static struct bpf_insn insn(int code, int dst, int src, int off, int imm)
-{
-	return (struct bpf_insn){.code = (uint8_t)code,
-				 .dst_reg = (uint8_t)dst & 15,
-				 .src_reg = (uint8_t)src & 15,
-				 .off = (int16_t)off,
-				 .imm = imm};
-}
-
-#define MOV_IMM(dst, v) insn(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, v)
-#define EXIT            insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 /* What the main function hands over, in r1. */
 enum { GIVE_CTX, GIVE_STACK, GIVE_STACK_NEAR, GIVE_ZERO, GIVE_NUMBER, GIVE_TASK, GIVES };

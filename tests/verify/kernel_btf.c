@@ -7,6 +7,7 @@
 #include "../prog/oracle.h"
 #include "btf/types.h"
 #include "verify/verify.h"
+#include "insn.h"
 
 #include <bpf/btf.h>
 #include <stdlib.h>
@@ -20,15 +21,6 @@ static uint8_t size_code(uint32_t size)
 	return size == 8 ? BPF_DW : size == 4 ? BPF_W : size == 2 ? BPF_H : BPF_B;
 }
 
-static struct bpf_insn insn(int code, int dst, int src, int off, int imm)
-{
-	return (struct bpf_insn){.code = (uint8_t)code,
-				 .dst_reg = (uint8_t)dst & 15,
-				 .src_reg = (uint8_t)src & 15,
-				 .off = (int16_t)off,
-				 .imm = imm};
-}
-
 static struct bpf_insn load(int dst, int src, int32_t off, uint32_t size)
 {
 	return insn(BPF_LDX | BPF_MEM | size_code(size), dst, src, off, 0);
@@ -39,11 +31,9 @@ static struct bpf_insn store(int dst, int src, int32_t off, uint32_t size)
 	return insn(BPF_STX | BPF_MEM | size_code(size), dst, src, off, 0);
 }
 
-#define MOV_IMM(dst, v) insn(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, v)
-#define MOV(dst, src)   insn(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
-#define MUL(dst)        insn(BPF_ALU64 | BPF_MUL | BPF_K, dst, 0, 0, 3)
-#define CALL(id)        insn(BPF_JMP | BPF_CALL, 0, 0, 0, id)
-#define EXIT            insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define MOV(dst, src) insn(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
+#define MUL(dst)      insn(BPF_ALU64 | BPF_MUL | BPF_K, dst, 0, 0, 3)
+#define CALL(id)      insn(BPF_JMP | BPF_CALL, 0, 0, 0, id)
 
 /* What one side's log says of a register, the last time: "trusted_ptr_task_struct()". */
 static char our_log[1 << 16];

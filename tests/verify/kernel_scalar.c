@@ -23,6 +23,7 @@
 
 #include "base/uapi.h"
 #include "verify/scalar.h"
+#include "../random.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -43,11 +44,7 @@ static uint64_t state;
 
 static uint64_t rnd(void)
 {
-	uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
+	return splitmix64(&state);
 }
 
 static uint32_t below(uint32_t n)

@@ -7,6 +7,7 @@
 #include "btf/types.h"
 #include "verify/internal.h"
 #include "verify/verify.h"
+#include "insn.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -22,19 +23,8 @@
 static struct btf *kernel;
 static struct kernel_types *types;
 
-static struct bpf_insn insn(int code, int dst, int src, int off, int imm)
-{
-	return (struct bpf_insn){.code = (uint8_t)code,
-				 .dst_reg = (uint8_t)dst & 15,
-				 .src_reg = (uint8_t)src & 15,
-				 .off = (int16_t)off,
-				 .imm = imm};
-}
-
-#define MOV_IMM(dst, v)      insn(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, v)
 #define LOAD(dst, src, off_) insn(BPF_LDX | BPF_MEM | BPF_DW, dst, src, off_, 0)
 #define STORE_IMM(dst, off_) insn(BPF_ST | BPF_MEM | BPF_DW, dst, 0, off_, 0)
-#define EXIT                 insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 enum { INT = 1, LONG, CHAR };
 

@@ -44,6 +44,15 @@ static void judge(const char *text, bool explain, size_t memory, struct verify_r
 	free(insns);
 }
 
+/* The same of one that is refused at an instruction. */
+static void refused(const char *text, enum verify_problem problem, uint32_t insn, struct verify_result *out)
+{
+	judge(text, true, 0, out);
+	assert_non_null(out->report);
+	assert_int_equal(out->report->problem, problem);
+	assert_int_equal(out->report->at.insn, insn);
+}
+
 static const struct report_event *event_at(const struct verify_report *r, uint32_t insn)
 {
 	for (uint32_t i = 0; i < r->n_events; i++)
@@ -74,9 +83,8 @@ static void without_line_information_places_are_instructions(void **state)
 {
 	struct verify_result out;
 
-	judge("r0 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r0 + 0)\nr0 = *(u8 *)(r0 + 0)\nexit\n", true, 0, &out);
-	assert_int_equal(out.report->problem, PROBLEM_PACKET_RANGE);
-	assert_int_equal(out.report->at.insn, 1);
+	refused("r0 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r0 + 0)\nr0 = *(u8 *)(r0 + 0)\nexit\n", PROBLEM_PACKET_RANGE, 1,
+		&out);
 	assert_null(out.report->at.file);
 	assert_string_equal(out.report->insn, "r0 = *(u8 *)(r0 +0)");
 	assert_int_equal(out.report->reg, 0);
@@ -99,9 +107,7 @@ static void a_value_is_followed_through_moves_spills_and_functions(void **state)
 				   "exit\n";
 	struct verify_result out;
 
-	judge(text, true, 0, &out);
-	assert_int_equal(out.report->problem, PROBLEM_SCALAR_ACCESS);
-	assert_int_equal(out.report->at.insn, 5);
+	refused(text, PROBLEM_SCALAR_ACCESS, 5, &out);
 	says(out.report, 0, "read from the context");
 	says(out.report, 8, "a number from 1 to ");
 	assert_int_equal(out.report->n_events, 2);
@@ -119,8 +125,7 @@ static void an_argument_is_followed_to_the_caller(void **state)
 				   "exit\n";
 	struct verify_result out;
 
-	judge(text, true, 0, &out);
-	assert_int_equal(out.report->at.insn, 5);
+	refused(text, PROBLEM_SCALAR_ACCESS, 5, &out);
 	says(out.report, 0, "read from the context");
 	says(out.report, 2, "calls");
 	verify_result_free(&out);
@@ -138,8 +143,7 @@ static void what_a_call_makes_invalid_is_told(void **state)
 				   "exit\n";
 	struct verify_result out;
 
-	judge(text, true, 0, &out);
-	assert_int_equal(out.report->at.insn, 5);
+	refused(text, PROBLEM_SCALAR_ACCESS, 5, &out);
 	says(out.report, 4, "makes the pointer invalid");
 	assert_non_null(strstr(out.report->suggestion, "again"));
 	verify_result_free(&out);
@@ -175,8 +179,7 @@ static void the_path_goes_back_through_loops(void **state)
 				   "exit\n";
 	struct verify_result out;
 
-	judge(text, true, 0, &out);
-	assert_int_equal(out.report->at.insn, 7);
+	refused(text, PROBLEM_SCALAR_ACCESS, 7, &out);
 	says(out.report, 0, "read from the context");
 	assert_int_equal(out.report->n_events, 1);
 	verify_result_free(&out);
