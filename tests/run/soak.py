@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tree's side of the soak: mixed traffic until a time is over. Prints what it sent and got, as JSON, for the outside to compare.
+"""The tree's side of the soak: mixed traffic, silence in which all connections end, more traffic, silence again. "quiet 1" and "quiet 2" say
+when to look at what skep has left. At the end what was sent and got, as JSON, for the outside to compare.
 arguments: SECONDS HTTP UDP"""
 import hashlib
 import json
@@ -12,7 +13,10 @@ import time
 
 seconds, http, udp = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 HOST = "10.0.2.2"
-end = time.time() + seconds
+QUIET = 14  # libslirp remembers a connection for 12 s after its end
+begin = time.time()
+busy = max(seconds - 2 * QUIET, 4)
+end = 0
 n = {"small": 0, "large": 0, "up": 0, "short": 0, "refused": 0, "udp_sent": 0, "udp_got": 0, "dns": 0, "wrong": 0}
 lock = threading.Lock()
 piece = bytes(i % 251 for i in range(251 * 1024))
@@ -66,8 +70,12 @@ def refused():
         count("refused")
 
 
+own = threading.local()
+
+
 def datagrams():
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    # libslirp remembers a port for four minutes: each thread has one.
+    s = own.__dict__.setdefault("udp", socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     s.settimeout(1)
     for _ in range(20):
         data = random.randbytes(random.choice([1, 100, 1200, 20000]))
@@ -94,9 +102,15 @@ def work(kinds):
             print(repr(e), file=sys.stderr)
 
 
-threads = [threading.Thread(target=work, args=(k,)) for k in ([small, short, refused], [large, up], [datagrams, names], [short, small, datagrams])]
-for t in threads:
-    t.start()
-for t in threads:
-    t.join()
+for turn, share in ((1, 0.4), (2, 0.6)):
+    end = time.time() + busy * share
+    threads = [threading.Thread(target=work, args=(k,))
+               for k in ([small, short, refused], [large, up], [datagrams, names], [short, small, datagrams])]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    time.sleep(QUIET)
+    print(f"quiet {turn}", flush=True)
+    time.sleep(1.5)
 print(json.dumps(n))
