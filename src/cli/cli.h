@@ -23,7 +23,8 @@ struct verb {
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 
-extern const struct verb verb_run, verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_hive, verb_doctor, verb_version;
+extern const struct verb verb_run, verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_hive,
+	verb_doctor, verb_version;
 
 /* main_ignored_pipe - was SIGPIPE ignored when skep was started? It is while skep runs; a command that it starts gets it as it was. */
 bool main_ignored_pipe(void);

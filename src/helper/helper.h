@@ -85,7 +85,8 @@ enum helper_flags {
 	HELPER_RET_RDONLY = 1 << 13, /* the memory that is returned may only be read */
 	/* The function or hook that a BTF-typed program is attached to decides too (the kernel's bpf_func_proto.allowed). */
 	HELPER_BY_HOOK = 1 << 12,
-	HELPER_CALL_STACK = 1 << 14, /* looks at env->stack, which is noted for a run only where some program calls such a helper */
+	HELPER_CALL_STACK =
+		1 << 14, /* looks at env->stack, which is noted for a run only where some program calls such a helper */
 };
 
 struct helper_desc {

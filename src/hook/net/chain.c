@@ -119,7 +119,7 @@ static int change(struct chain *c, enum chain_point p, struct hive_link *add, st
 
 	if (add && n == CHAIN_LINKS)
 		return -E2BIG;
-	new = calloc(1, sizeof(*new) + (n + 1) * sizeof(new->links[0]));
+	new = calloc(1, sizeof(*new) + (n + 1) * sizeof(struct hive_link *));
 	if (!new)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
