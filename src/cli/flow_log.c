@@ -162,9 +162,9 @@ static void add_totals(struct json_object *o, const struct flow *f)
 	json_object_object_add(o, "totals", totals);
 }
 
-static const char *verdict_name(const struct chain_result *r)
+static const char *verdict_name(const struct chain_result *r, bool refused)
 {
-	return r->end == CHAIN_DROPPED ? "DROPPED" : r->end == CHAIN_TURNED ? "REDIRECTED" : "FORWARDED";
+	return refused || r->end == CHAIN_DROPPED ? "DROPPED" : r->end == CHAIN_TURNED ? "REDIRECTED" : "FORWARDED";
 }
 
 struct json_object *flow_log_line(const char *event, const struct flow *f, const struct net_frame *frame,
@@ -175,14 +175,15 @@ struct json_object *flow_log_line(const char *event, const struct flow *f, const
 	struct json_object *line = json_object_new_object(), *o = json_object_new_object(),
 			   *ip = json_object_new_object();
 	uint64_t now = frame ? frame->time_ns : f->last_ns;
+	bool refused = f->refused && run_policy_refused(r);
 	bool out = dir == FLOW_OUT;
 	char a[INET6_ADDRSTRLEN], host[64] = "";
 
 	gethostname(host, sizeof(host) - 1);
 	add_time(o, "time", now);
 	add_text(o, "event", event);
-	add_text(o, "verdict", verdict_name(r));
-	if (r->end == CHAIN_DROPPED)
+	add_text(o, "verdict", verdict_name(r, refused));
+	if (refused || r->end == CHAIN_DROPPED)
 		add_text(o, "drop_reason_desc", r->point < CHAIN_POINTS ? "POLICY_DENIED" : "DROP_REASON_UNKNOWN");
 	if (frame)
 		add_ethernet(o, frame);

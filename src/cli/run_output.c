@@ -78,8 +78,10 @@ static void write_frame(struct run_output *o, const struct net_frame *f)
 	const struct frame out = {.data = f->data, .len = f->len, .wire_len = f->len, .time_ns = f->time_ns};
 	const struct task *t = f->flow ? f->flow->owner.task : NULL;
 	char comment[320];
+	bool refused = o->policy && run_policy_refused(r);
 	int n = snprintf(comment, sizeof(comment), "skep: %s, %s", f->dir == FLOW_OUT ? "out" : "in",
-			 r->end == CHAIN_PASSED    ? "passed"
+			 refused                   ? "refused by the policy"
+			 : r->end == CHAIN_PASSED  ? "passed"
 			 : r->end == CHAIN_DROPPED ? "dropped"
 						   : "sent back");
 
@@ -110,7 +112,8 @@ static void on_frame(void *arg, const struct net_frame *f)
 	/* The flow's account has this frame already. */
 	if (f->flow->dir[FLOW_OUT].frames + f->flow->dir[FLOW_IN].frames == 1)
 		write_line(o, "begin", f->flow, f);
-	else if (dropped && f->flow->dir[FLOW_OUT].dropped + f->flow->dir[FLOW_IN].dropped == 1)
+	else if ((dropped && f->flow->dir[FLOW_OUT].dropped + f->flow->dir[FLOW_IN].dropped == 1) ||
+		 (f->flow->refused == 1 && run_policy_refused(f->result)))
 		write_line(o, "drop", f->flow, f);
 }
 

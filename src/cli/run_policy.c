@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { KINDS = 1024, CHAIN = 32, OWNERS = 4096, SHOWN = 50 };
+enum { KINDS = 1024, CHAIN = 32, OWNERS = 4096, SHOWN = 50, COMMAND_SHOWN = 120 /* characters of a command line */ };
 
 /* Events that are alike but for the time. */
 struct kind {
@@ -63,22 +63,55 @@ static const char *proto_text(uint8_t proto)
 	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_ICMP ? "icmp" : "icmpv6";
 }
 
-/* "curl (12) < sh (10) < make (3)": who it was, and who made it. */
+/* "curl -d x (12) < sh (10) < make (3)": who it was, and who made it. A long command line is cut; the flow log has more of it. */
 static void print_task(FILE *f, const struct task *t)
 {
+	const char *text;
+
 	if (!t) {
 		fputs("an unknown process", f);
 		return;
 	}
-	fprintf(f, "%s (%u)", *t->cmdline ? t->cmdline : t->comm, t->pid);
-	for (t = t->parent; t; t = t->parent)
-		fprintf(f, " < %s (%u)", t->comm, t->pid);
+	text = *t->cmdline ? t->cmdline : t->comm;
+	fprintf(f, "%.*s%s (%u)", COMMAND_SHOWN, text, strlen(text) > COMMAND_SHOWN ? "..." : "", t->pid);
+	for (const struct task *up = t->parent; up; up = up->parent)
+		fprintf(f, " < %s (%u)", up->comm, up->pid);
+	if (*t->folder)
+		fprintf(f, ", in %s", t->folder);
+}
+
+/* The address that a name under in-addr.arpa or ip6.arpa stands for (RFC 1035 3.5, RFC 3596 2.5). */
+static bool reverse_name(const char *name, char *to, size_t size)
+{
+	unsigned int a, b, c, d;
+	struct in6_addr six = {0};
+	char rest;
+
+	if (sscanf(name, "%3u.%3u.%3u.%3u.in-addr.arp%c", &a, &b, &c, &d, &rest) == 5)
+		return snprintf(to, size, "%u.%u.%u.%u", d, c, b, a) < (int)size;
+	if (strlen(name) != 64 + strlen("ip6.arpa") || strcmp(name + 64, "ip6.arpa"))
+		return false;
+	for (int i = 0; i < 32; i++) {
+		const char digit[2] = {name[2 * i]};
+		char *end;
+		unsigned long n = strtoul(digit, &end, 16);
+
+		if (*end || end == digit || name[2 * i + 1] != '.')
+			return false;
+		six.s6_addr[15 - i / 2] |= (uint8_t)(n << 4 * (i % 2));
+	}
+	return inet_ntop(AF_INET6, &six, to, (socklen_t)size) != NULL;
 }
 
 /* What decided: a rule of the user's, what the program has of its own, or that nothing allowed it. */
 static void print_reason(const struct run_policy *p, FILE *f, const struct egress_event *e)
 {
-	if (e->policy_rule >= 0) {
+	if (e->policy_rule >= 0 && e->verdict != EGRESS_ALLOWED && e->reason > EGRESS_QUERY_NAME) {
+		/* The rule would have let it pass: something else stood against it. */
+		fprintf(f, "%s (", e->why);
+		policy_print_rule(&p->args->policy, &p->args->policy.rules[e->policy_rule], f);
+		fputc(')', f);
+	} else if (e->policy_rule >= 0) {
 		fputs("by ", f);
 		policy_print_rule(&p->args->policy, &p->args->policy.rules[e->policy_rule], f);
 	} else if (e->rule == EGRESS_RULE_DEFAULT && (e->query || e->reason == EGRESS_BY_RULE)) {
@@ -114,7 +147,9 @@ static void print_event(const struct run_policy *p, FILE *f, const struct kind *
 	const struct egress_event *e = &k->event;
 	char addr[INET6_ADDRSTRLEN];
 
-	if (e->query) {
+	if (e->query && reverse_name(e->name, addr, sizeof(addr))) {
+		fprintf(f, "look-up of the name of %s", addr);
+	} else if (e->query) {
 		fprintf(f, "look-up of %s", e->name);
 	} else {
 		fprintf(f, "%s %s", proto_text(e->proto), address(e->remote, addr));
@@ -211,9 +246,20 @@ static void drain(void *arg)
 	seam_enter(before);
 }
 
+bool run_policy_refused(const struct chain_result *r)
+{
+	return r->end != CHAIN_PASSED && r->point == CHAIN_TC_EGRESS && !strcmp(r->prog, "egress_out");
+}
+
+static void on_frame(void *arg, const struct net_frame *f)
+{
+	if (f->flow && run_policy_refused(f->result))
+		f->flow->refused++;
+}
+
 struct net_observer run_policy_observer(struct run_policy *p)
 {
-	return (struct net_observer){.flow = on_flow, .tick = drain, .arg = p};
+	return (struct net_observer){.flow = on_flow, .frame = on_frame, .tick = drain, .arg = p};
 }
 
 void run_policy_open(const struct policy_args *args, struct net_opts *net)

@@ -34,6 +34,12 @@ struct net_observer run_policy_observer(struct run_policy *p);
 /* run_policy_open - the ports of the machine's loopback that the gate need not close: the program does. */
 void run_policy_open(const struct policy_args *args, struct net_opts *net);
 
+/*
+ * run_policy_refused - is that what became of a frame of a run with a policy? A refusal is an answer most of the time, which the frame is turned into.
+ * The flow's count of them has it already.
+ */
+bool run_policy_refused(const struct chain_result *r);
+
 /* run_policy_rule - what decided on the frame of this flow that has just passed: a rule, a reason; "" when it told nothing. */
 void run_policy_rule(struct run_policy *p, const struct flow *f, char *to, size_t size);
 

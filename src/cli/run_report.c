@@ -2,6 +2,7 @@
 /* The summary of a run: by host and process, what went each way and what was dropped. */
 #include "base/util.h"
 #include "cli/run.h"
+#include "hook/net/port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +21,7 @@ struct row {
 	struct task *task; /* the first of them, held */
 	bool several;
 	char name[256];
-	uint64_t flows, frames, bytes[FLOW_DIRS], dropped;
+	uint64_t flows, frames, bytes[FLOW_DIRS], dropped, refused;
 	char why[96]; /* of the last drop */
 	uint32_t next; /* in its bucket: index + 1; 0: the last */
 };
@@ -53,13 +54,43 @@ static bool same_program(const struct task *a, const struct task *b)
 	return a == b || (a && b && !strcmp(a->comm, b->comm));
 }
 
-static uint32_t bucket_of(const struct in6_addr *far, uint16_t port)
+/* Look-ups of the tree's resolver, whichever of its addresses they went to. */
+static bool is_lookup(uint8_t proto, uint16_t port, bool from_tree, const struct in6_addr *far)
+{
+	static struct in6_addr four, six;
+
+	if (!six.s6_addr[0]) {
+		struct in_addr a;
+
+		inet_pton(AF_INET, PORT_DNS4, &a);
+		four = ip_v4(a.s_addr);
+		inet_pton(AF_INET6, PORT_DNS6, &six);
+	}
+	return from_tree && port == 53 && (proto == IPPROTO_UDP || proto == IPPROTO_TCP) &&
+	       (!memcmp(far, &four, sizeof(four)) || !memcmp(far, &six, sizeof(six)));
+}
+
+/* By what makes a host: same_host() holds for no two flows of different buckets. */
+static uint32_t bucket_of(const struct flow *f, uint16_t port)
 {
 	uint32_t h = port;
 
-	for (int i = 0; i < 16; i++)
-		h = h * 31 + far->s6_addr[i];
+	if (is_lookup(f->key.proto, port, f->from_tree, &f->key.far))
+		return 0;
+	for (const char *c = f->name; *c; c++)
+		h = h * 31 + (uint8_t)*c;
+	for (int i = 0; i < 16 && !*f->name; i++)
+		h = h * 31 + f->key.far.s6_addr[i];
 	return (h ^ h >> 13) % BUCKETS;
+}
+
+/* A host is one row under its name, however many addresses it has. */
+static bool same_host(const struct row *x, const struct flow *f, uint16_t port)
+{
+	if (is_lookup(x->proto, x->port, x->from_tree, &x->far) &&
+	    is_lookup(f->key.proto, port, f->from_tree, &f->key.far))
+		return true;
+	return !strcmp(x->name, f->name) && (*x->name || !memcmp(&x->far, &f->key.far, sizeof(x->far)));
 }
 
 static struct row *row_of(struct run_report *r, const struct flow *f)
@@ -71,13 +102,12 @@ static struct row *row_of(struct run_report *r, const struct flow *f)
 
 	if (f->key.proto != IPPROTO_TCP && f->key.proto != IPPROTO_UDP)
 		port = 0;
-	bucket = &r->buckets[bucket_of(&f->key.far, port)];
+	bucket = &r->buckets[bucket_of(f, port)];
 	for (uint32_t i = *bucket; i; i = r->rows[i - 1].next) {
 		struct row *x = &r->rows[i - 1];
 
 		if (x->proto == f->key.proto && x->port == port && x->from_tree == f->from_tree &&
-		    same_program(x->task, f->owner.task) && !memcmp(&x->far, &f->key.far, sizeof(x->far)) &&
-		    !strcmp(x->name, f->name)) {
+		    same_program(x->task, f->owner.task) && same_host(x, f, port)) {
 			x->several |= x->task && x->task->pid != f->owner.task->pid;
 			return x;
 		}
@@ -120,6 +150,7 @@ static void ended(void *arg, const struct flow *f)
 		return;
 	}
 	row->flows++;
+	row->refused += f->refused;
 	for (int d = 0; d < FLOW_DIRS; d++) {
 		row->frames += f->dir[d].frames;
 		row->bytes[d] += f->dir[d].bytes;
@@ -140,8 +171,10 @@ static int by_bytes(const void *a, const void *b)
 	const struct row *x = a, *y = b;
 	uint64_t n = x->bytes[0] + x->bytes[1], m = y->bytes[0] + y->bytes[1];
 
-	if (!x->dropped != !y->dropped)
-		return x->dropped ? -1 : 1;
+	bool bad_x = x->dropped || x->refused, bad_y = y->dropped || y->refused;
+
+	if (bad_x != bad_y)
+		return bad_x ? -1 : 1;
 	return n < m ? 1 : n > m ? -1 : 0;
 }
 
@@ -190,17 +223,22 @@ static const char *host_text(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN
 static void print_row(const struct row *x)
 {
 	char addr[INET6_ADDRSTRLEN], host[400], proto[32], out[32], in[32], n[32];
+	bool lookup = is_lookup(x->proto, x->port, x->from_tree, &x->far), bad = x->dropped || x->refused;
 
 	host_text(&x->far, addr);
-	snprintf(host, sizeof(host), x->port ? "%s:%u" : "%s", *x->name ? x->name : addr, x->port);
-	fprintf(stderr, "  %s%-4s %s %-40s%s %6s out %6s in %5s %-5s  %s", x->dropped ? paint(stderr, PAINT_RED) : "",
-		proto_name(x->proto, proto), x->from_tree ? "->" : "<-", host,
-		x->dropped ? paint(stderr, PAINT_OFF) : "", amount(out, x->bytes[FLOW_OUT]),
-		amount(in, x->bytes[FLOW_IN]), amount(n, x->flows), x->flows == 1 ? "flow" : "flows",
-		x->task ? x->task->comm : "?");
+	if (lookup)
+		snprintf(host, sizeof(host), "DNS");
+	else
+		snprintf(host, sizeof(host), x->port ? "%s:%u" : "%s", *x->name ? x->name : addr, x->port);
+	fprintf(stderr, "  %s%-6s %s %-38s%s %6s out %6s in %5s %-5s  %s", bad ? paint(stderr, PAINT_RED) : "",
+		proto_name(x->proto, proto), x->from_tree ? "->" : "<-", host, bad ? paint(stderr, PAINT_OFF) : "",
+		amount(out, x->bytes[FLOW_OUT]), amount(in, x->bytes[FLOW_IN]), amount(n, x->flows),
+		x->flows == 1 ? "flow" : "flows", x->task ? x->task->comm : "?");
 	if (x->task && !x->several)
 		fprintf(stderr, " (%u)", x->task->pid);
-	if (x->dropped)
+	if (x->refused)
+		fprintf(stderr, "  %s refused", amount(n, x->refused));
+	if (x->dropped > x->refused)
 		fprintf(stderr, "  %s dropped: %s", amount(n, x->dropped), x->why);
 	fputc('\n', stderr);
 }
@@ -258,6 +296,7 @@ static void print_row_json(const struct row *x)
 	add(o, "bytes_out", x->bytes[FLOW_OUT]);
 	add(o, "bytes_in", x->bytes[FLOW_IN]);
 	add(o, "dropped", x->dropped);
+	add(o, "refused", x->refused);
 	json_object_object_add(o, "why", *x->why ? json_object_new_string(x->why) : NULL);
 	if (x->task) {
 		task = json_object_new_object();

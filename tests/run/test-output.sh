@@ -49,6 +49,41 @@ endpoint() {
 	return $ret
 }
 ok "metrics: an HTTP endpoint" endpoint
+whose() { # among many processes: sockets that connect, sockets that do not, sockets that a child was given
+	exits 0 --loopback "$http,$udp" --flows "$tmp/whose" -- python3 -c '
+import os, socket, sys, time
+http, udp = int(sys.argv[1]), int(sys.argv[2])
+given = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def child():
+    for kind in range(4):
+        if kind == 3: s = given
+        else: s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == 0 else socket.SOCK_DGRAM)
+        if kind == 0: s.connect(("10.0.2.2", http))
+        elif kind == 1: s.connect(("10.0.2.2", udp)); s.send(b"x"); s.recv(1)
+        else: s.sendto(b"x", ("10.0.2.2", udp)); s.recv(1)
+        print(kind, os.getpid(), s.getsockname()[1], flush=True)
+for _ in range(300):
+    if not os.fork(): time.sleep(60); os._exit(0)
+for i in range(10):
+    pid = os.fork()
+    if not pid:
+        try: child()
+        finally: os._exit(0)
+    os.waitpid(pid, 0)
+    given = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)' "$http" "$udp" || return 1
+	python3 -c 'import json, sys
+seen = {}
+for line in open(sys.argv[1]):
+    f = json.loads(line)["flow"]
+    if f["event"] == "begin":
+        seen[next(iter(f["l4"].values())).get("source_port")] = (f["process"] or {}).get("pid")
+own = [l.split() for l in open(sys.argv[2])]
+assert len(own) == 40, own
+wrong = [(k, p, q, seen.get(int(q))) for k, p, q in own if k != "3" and seen.get(int(q)) != int(p)]
+assert not wrong, wrong
+assert all(seen.get(int(q)) for k, p, q in own), own' "$tmp/whose" "$tmp/out"
+}
+ok "a socket's process is found among hundreds" whose
 full() { exits 0 --flows /dev/full --loopback "$http" -- curl -sS -o /dev/null "http://10.0.2.2:$http/" && complains 'flows /dev/full: No space left'; }
 ok "a full disk is told, and the command is not disturbed" full
 full_pcapng() { exits 0 --pcapng /dev/full --loopback "$http" -- curl -sS -o /dev/null "http://10.0.2.2:$http/" && complains 'pcapng /dev/full: No space left'; }

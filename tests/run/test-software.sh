@@ -156,7 +156,7 @@ if command -v npm >/dev/null; then
 	ok "npm install under its profile" npm_installs --profile npm
 	telemetry() {
 		! grep -q telemetry "$world/log" && complains 'look-up of telemetry.test: no rule allows it' &&
-			complains 'curl .*telemetry.test.* < sh .* < npm'
+			complains 'curl .*telemetry.test.* < sh .* < npm.*, in node_modules/skep-p5'
 	}
 	ok "... the script of one package is refused, and named" telemetry
 	rm -rf node_modules package-lock.json "$HOME/.npm"

@@ -66,7 +66,7 @@ s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); print(s.recv(100)
 }
 ok "a published port lets connections in" published
 owner() {
-	exits 0 --loopback "$http" -- sh -c "curl -sS http://host:$http/ >/dev/null" && complains "tcp +-> host:$http .* 1 flow +curl"
+	exits 0 --loopback "$http" -- sh -c "curl -sS http://host:$http/ >/dev/null" && complains "tcp +-> host:$http .* flows? +curl"
 }
 ok "the summary names the process" owner
 last_words() { # what is still in the socket when the command ends

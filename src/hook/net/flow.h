@@ -32,6 +32,7 @@ struct flow {
 	} dir[FLOW_DIRS];
 	struct chain_result verdict; /* the last one that dropped; else the last one */
 	enum flow_dir verdict_dir;
+	uint64_t refused; /* frames that the policy refused, whether answered or not; who watches the policy counts them */
 	char name[256]; /* the far side's, as the tree's DNS gave it; "" */
 	/* The table's. */
 	struct flow *next, *newer, *older;

@@ -246,7 +246,7 @@ static int set_up(struct net *n)
 	inet_pton(AF_INET6, PORT_DNS6, &n->dns6);
 	err = chain_new(n->opts.hive, n->opts.tree->port.ifindex, &n->chain);
 	err = err ? err : flows_new(flow_ended, n, &n->flows);
-	err = err ? err : owners_new(n->opts.tree->diag, n->opts.tree->proc, &n->owners);
+	err = err ? err : owners_new(n->opts.tree->diag, n->opts.tree->proc, n->opts.tree->notes, &n->owners);
 	err = err ? err : names_new(&n->names);
 	err = err ? err : reass_new(&n->reass);
 	err = err ? err : dns_new(&dns, &n->dns);

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -43,6 +44,7 @@ enum {
 	LATE = 64, /* results that nobody waited for */
 	LATE_NS = 1000000000,
 	GROUPS = 256,
+	NOTES = 4096,
 	I386_BIND = 361,
 	I386_CONNECT = 362,
 };
@@ -53,7 +55,14 @@ enum {
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 #endif
 
+struct guard_notes {
+	struct noted {
+		_Atomic uint32_t inode, pid, fd;
+	} at[NOTES]; /* by inode */
+};
+
 static struct {
+	struct guard_notes *notes;
 	int listener, home, proc; /* home: the root that the guard has itself */
 	const char *const *keep;
 	uint32_t n_keep;
@@ -382,6 +391,39 @@ static bool is_bind(const struct seccomp_data *d)
 	return d->arch == AUDIT_ARCH_I386 ? d->nr == I386_BIND : d->nr == SYS_bind;
 }
 
+struct guard_notes *guard_notes_new(void)
+{
+	void *n = mmap(NULL, sizeof(struct guard_notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return n == MAP_FAILED ? NULL : n;
+}
+
+void guard_notes_free(struct guard_notes *n)
+{
+	if (n)
+		munmap(n, sizeof(*n));
+}
+
+uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd)
+{
+	const struct noted *x = &n->at[inode % NOTES];
+
+	*fd = (int)atomic_load(&x->fd);
+	return atomic_load(&x->inode) == inode ? atomic_load(&x->pid) : 0;
+}
+
+static void note_caller(const struct caller *c, const struct stat *sock, int fd)
+{
+	struct noted *x;
+
+	if (!g.notes)
+		return;
+	x = &g.notes->at[(uint32_t)sock->st_ino % NOTES];
+	atomic_store(&x->pid, (uint32_t)c->tgid);
+	atomic_store(&x->fd, (uint32_t)fd);
+	atomic_store(&x->inode, (uint32_t)sock->st_ino);
+}
+
 /* Carries a call out. *flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE when the caller is to do it. Return: its result. */
 static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t *key)
 {
@@ -415,6 +457,8 @@ static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t 
 		goto out;
 	if (domain == AF_UNIX)
 		find_path(&c, &a);
+	else
+		note_caller(&c, &st, (int)d->args[0]);
 	if (is_bind(d))
 		result = *a.path ? bind_path(&c, sock, &a) : bind(sock, (struct sockaddr *)&a.any, a.len) ? -errno : 0;
 	else if (*a.path)
@@ -539,7 +583,7 @@ int guard_hand_over(int to, int listener)
 	return sendmsg(to, &h, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
-void guard_main(int from, const char *const *keep, uint32_t n_keep)
+void guard_main(int from, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
 {
 	struct rlimit files;
 
@@ -556,6 +600,7 @@ void guard_main(int from, const char *const *keep, uint32_t n_keep)
 	for (int i = 0; i < 3; i++)
 		if (open("/dev/null", O_RDWR) < 0)
 			_exit(1);
+	g.notes = notes;
 	g.keep = keep;
 	g.n_keep = n_keep;
 	g.root = !geteuid();

@@ -34,11 +34,26 @@
 enum { GUARD_PID = 2 };
 
 /*
+ * guard_notes - whose the sockets are that the guard connected last: memory that the tree's init and guard share with skep, and nobody else.
+ * It is a hint: the slot of a socket may be another's by the time it is read, or half written, so what it says wants a look at the process.
+ */
+struct guard_notes;
+
+/* guard_notes_new - before the tree is made. Return: NULL without memory. */
+struct guard_notes *guard_notes_new(void);
+void guard_notes_free(struct guard_notes *n);
+
+/* guard_noted - who connected the socket with this inode. @fd: its number there. Return: the pid in the tree; 0: none is known. */
+uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd);
+
+/*
  * guard_main - be the guard.
  * @from: a socket on which the listener of the seccomp filter comes (guard_hand_over()); EOF: there is none, and nothing to do
  * @keep: paths of sockets outside that may be connected to
+ * @notes: where it says whose the sockets are; NULL
  */
-void guard_main(int from, const char *const *keep, uint32_t n_keep) __attribute__((noreturn));
+void guard_main(int from, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
+	__attribute__((noreturn));
 
 /* guard_hand_over - send the listener. Return: 0 or a negative errno. */
 int guard_hand_over(int to, int listener);

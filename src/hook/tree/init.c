@@ -230,7 +230,7 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 }
 
 /* The first process after this one. Return: a socket to it. */
-static int start_guard(const struct tree_opts *opts)
+static int start_guard(const struct tree_opts *opts, struct guard_notes *notes)
 {
 	int pair[2];
 	pid_t pid;
@@ -240,7 +240,7 @@ static int start_guard(const struct tree_opts *opts)
 	pid = fork();
 	if (!pid) {
 		close(pair[0]);
-		guard_main(pair[1], opts->sockets, opts->n_sockets);
+		guard_main(pair[1], opts->sockets, opts->n_sockets, notes);
 	}
 	close(pair[1]);
 	if (pid != GUARD_PID) {
@@ -251,7 +251,7 @@ static int start_guard(const struct tree_opts *opts)
 }
 
 /* Starts the command. Return: its pid; does not return when it cannot be started. */
-static pid_t start(const struct tree_opts *opts, int ctl)
+static pid_t start(const struct tree_opts *opts, int ctl, struct guard_notes *notes)
 {
 	struct note started = {.kind = NOTE_STARTED};
 	int said[2], mapped[2], pidfd, err;
@@ -259,7 +259,7 @@ static pid_t start(const struct tree_opts *opts, int ctl)
 	struct failure f;
 	pid_t pid;
 
-	int guard = start_guard(opts);
+	int guard = start_guard(opts, notes);
 
 	if (guard < 0)
 		give_up(ctl, guard, "the guard of the tree's sockets cannot be started");
@@ -315,7 +315,7 @@ static int reap(pid_t command)
 	}
 }
 
-void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ctl)
+void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ctl, struct guard_notes *notes)
 {
 	struct note ended = {.kind = NOTE_ENDED};
 	sigset_t none;
@@ -328,7 +328,7 @@ void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ct
 	await(ctl, NOTE_MAPPED);
 	set_up(opts, ways, ctl);
 	await(ctl, NOTE_GO);
-	ended.value = reap(start(opts, ctl));
+	ended.value = reap(start(opts, ctl, notes));
 	note_send(ctl, &ended, NULL, 0);
 	/* The kernel kills who is left. */
 	_exit(0);

@@ -3,6 +3,7 @@
 #ifndef SKEP_HOOK_TREE_INIT_H
 #define SKEP_HOOK_TREE_INIT_H
 
+#include "hook/tree/guard.h"
 #include "hook/tree/tree.h"
 #include "hook/tree/ways_out.h"
 
@@ -22,7 +23,8 @@ int note_receive(int sock, struct note *n, int *fds, uint32_t n_fds);
 /* tree_map_users - write the maps of a process that is in a new user namespace below this process's. Return: 0 or a negative errno. */
 int tree_map_users(pid_t pid);
 
-/* init_main - be init. @ctl: the socket to skep; it is closed in everything else. */
-void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ctl) __attribute__((noreturn));
+/* init_main - be init. @ctl: the socket to skep; it is closed in everything else. @notes: the guard's */
+void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ctl, struct guard_notes *notes)
+	__attribute__((noreturn));
 
 #endif

@@ -17,10 +17,26 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-enum { BUCKETS = 256, IN_BUCKET = 16, DEPTH = 64, NO_COOKIE = -1, TCP_LISTEN_STATE = 10, TCP_TIME_WAIT_STATE = 6 };
+enum {
+	SEEN = 4096,
+	BUCKETS = 256,
+	IN_BUCKET = 16,
+	DEPTH = 64,
+	NO_COOKIE = -1,
+	TCP_LISTEN_STATE = 10,
+	TCP_TIME_WAIT_STATE = 6
+};
+
+/* Where a socket was found. */
+struct place {
+	uint32_t inode, pid;
+	int fd;
+};
 
 struct owners {
 	int diag, proc;
+	const struct guard_notes *notes;
+	char here[TASK_TEXT]; /* skep's working folder */
 	/* The thread that looks, and what it is asked. */
 	pthread_t thread;
 	bool started, end;
@@ -29,6 +45,9 @@ struct owners {
 	const struct request *request; /* NULL: none, or answered */
 	struct task *tasks[BUCKETS]; /* held, by pid, the newest first: those that are likely to be asked for again */
 	uint32_t last; /* the pid that had the socket last: most likely it has the next one too */
+	struct place seen[SEEN]; /* by inode: where sockets were that had to be searched for */
+	uint32_t *pids; /* of a search */
+	size_t room;
 	uint64_t unknown;
 };
 
@@ -60,7 +79,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-int owners_new(int diag, int proc, struct owners **out)
+int owners_new(int diag, int proc, const struct guard_notes *notes, struct owners **out)
 {
 	struct timeval patience = {.tv_sec = 1};
 	struct owners *o = calloc(1, sizeof(*o));
@@ -70,6 +89,9 @@ int owners_new(int diag, int proc, struct owners **out)
 		return -ENOMEM;
 	o->diag = diag;
 	o->proc = proc;
+	o->notes = notes;
+	if (!getcwd(o->here, sizeof(o->here)))
+		*o->here = 0;
 	setsockopt(diag, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_cond_init(&o->changed, NULL);
@@ -98,6 +120,8 @@ void owners_free(struct owners *o)
 			o->tasks[i] = t->next;
 			task_put(t);
 		}
+	if (o)
+		free(o->pids);
 	free(o);
 }
 
@@ -202,11 +226,25 @@ static void remember(struct owners *o, struct task *t)
 		}
 }
 
+/* Where it works: "" for where skep does, seen from there when it is below. */
+static void folder_of(const struct owners *o, int dir, char to[TASK_TEXT])
+{
+	size_t here = strlen(o->here);
+	ssize_t n = readlinkat(dir, "cwd", to, TASK_TEXT - 1);
+
+	to[MAX(n, (ssize_t)0)] = 0;
+	printable(to, strlen(to));
+	if (here && !strcmp(to, o->here))
+		*to = 0;
+	else if (here && !strncmp(to, o->here, here) && to[here] == '/')
+		memmove(to, to + here + 1, strlen(to + here + 1) + 1);
+}
+
 /* A process and its ancestors, held. What it executes may change; that it does is seen by looking again. */
 static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 {
 	struct task *t;
-	char name[16], comm[TASK_COMM], exe[TASK_TEXT];
+	char name[16], comm[TASK_COMM], exe[TASK_TEXT], folder[TASK_TEXT];
 	uint32_t parent;
 	uint64_t start;
 	ssize_t n;
@@ -219,8 +257,10 @@ static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 	n = readlinkat(dir, "exe", exe, sizeof(exe) - 1);
 	exe[MAX(n, (ssize_t)0)] = 0;
 	printable(exe, strlen(exe));
+	folder_of(o, dir, folder);
 	for (t = o->tasks[pid % BUCKETS]; t; t = t->next)
-		if (t->pid == pid && t->start == start && !strcmp(t->exe, exe) && !strcmp(t->comm, comm))
+		if (t->pid == pid && t->start == start && !strcmp(t->exe, exe) && !strcmp(t->comm, comm) &&
+		    !strcmp(t->folder, folder))
 			return task_get(t);
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -230,6 +270,7 @@ static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 	t->start = start;
 	memcpy(t->comm, comm, sizeof(comm));
 	memcpy(t->exe, exe, sizeof(exe));
+	memcpy(t->folder, folder, sizeof(folder));
 	n = read_text(dir, "cmdline", t->cmdline, sizeof(t->cmdline));
 	printable(t->cmdline, (size_t)MAX(n, (ssize_t)0));
 	t->parent = task_of(o, parent, depth - 1);
@@ -237,7 +278,21 @@ static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 	return t;
 }
 
-static bool has_socket(const struct owners *o, uint32_t pid, uint32_t inode)
+/* Is this file of a process the socket? */
+static bool is_socket(const struct owners *o, const struct place *p, uint32_t inode)
+{
+	char path[48], want[32], link[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%u/fd/%d", p->pid, p->fd);
+	snprintf(want, sizeof(want), "socket:[%u]", inode);
+	n = readlinkat(o->proc, path, link, sizeof(link) - 1);
+	link[MAX(n, (ssize_t)0)] = 0;
+	return n > 0 && !strcmp(link, want);
+}
+
+/* has_socket - does a process have the socket? Return: p->fd is its number there. */
+static bool has_socket(const struct owners *o, struct place *p, uint32_t inode)
 {
 	char path[32], want[32], link[64];
 	struct dirent *e;
@@ -245,7 +300,7 @@ static bool has_socket(const struct owners *o, uint32_t pid, uint32_t inode)
 	DIR *d;
 	int fd;
 
-	snprintf(path, sizeof(path), "%u/fd", pid);
+	snprintf(path, sizeof(path), "%u/fd", p->pid);
 	snprintf(want, sizeof(want), "socket:[%u]", inode);
 	fd = openat(o->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	d = fd < 0 ? NULL : fdopendir(fd);
@@ -256,36 +311,96 @@ static bool has_socket(const struct owners *o, uint32_t pid, uint32_t inode)
 
 		link[MAX(n, (ssize_t)0)] = 0;
 		found = n > 0 && !strcmp(link, want);
+		p->fd = atoi(e->d_name);
 	}
 	if (d)
 		closedir(d);
 	return found;
 }
 
-static uint32_t pid_of_socket(struct owners *o, uint32_t inode)
+/* The processes of the tree, from the oldest number on. Return: how many of them are in o->pids. */
+static size_t list_pids(struct owners *o)
 {
+	int fd = openat(o->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
-	uint32_t found = 0;
-	DIR *d;
-	int fd;
+	size_t n = 0;
 
-	if (o->last && has_socket(o, o->last, inode))
-		return o->last;
-	fd = openat(o->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d && fd >= 0)
 		close(fd);
-	while (d && !found && (e = readdir(d))) {
+	while (d && (e = readdir(d))) {
 		uint32_t pid = (uint32_t)strtoul(e->d_name, NULL, 10);
 
 		/* The guard has sockets of others for the moment in which it connects them. */
-		if (pid > GUARD_PID && pid != o->last && has_socket(o, pid, inode))
-			found = pid;
+		if (pid <= GUARD_PID)
+			continue;
+		if (n == o->room) {
+			size_t room = MAX(2 * o->room, (size_t)256);
+			uint32_t *more = realloc(o->pids, room * sizeof(*more));
+
+			if (!more)
+				break;
+			o->pids = more;
+			o->room = room;
+		}
+		o->pids[n++] = pid;
 	}
 	if (d)
 		closedir(d);
+	return n;
+}
+
+/* Looks through all processes; the youngest first, for those that have just begun connect most. */
+static bool search(struct owners *o, struct place *p, uint32_t inode)
+{
+	p->pid = o->last;
+	if (o->last && has_socket(o, p, inode))
+		return true;
+	for (size_t n = list_pids(o); n--;) {
+		p->pid = o->pids[n];
+		if (p->pid != o->last && has_socket(o, p, inode))
+			return true;
+	}
+	return false;
+}
+
+static uint32_t pid_of_socket(struct owners *o, uint32_t inode)
+{
+	struct place *seen = &o->seen[inode % SEEN], p = {.inode = inode};
+
+	p.pid = guard_noted(o->notes, inode, &p.fd);
+	if (p.pid && is_socket(o, &p, inode))
+		return p.pid;
+	if (seen->inode == inode && is_socket(o, seen, inode))
+		return seen->pid;
+	if (!search(o, &p, inode))
+		return 0;
+	o->last = p.pid;
+	*seen = p;
+	return p.pid;
+}
+
+/*
+ * A ping socket: /proc/net/icmp and icmp6 have a line each, with the identifier as the local port (net/ipv4/ping.c), the user in the
+ * eighth column and the inode in the tenth.
+ */
+static bool find_ping(const struct owners *o, uint8_t proto, uint16_t id, struct owner *out)
+{
+	int fd = openat(o->proc, proto == IPPROTO_ICMP ? "1/net/icmp" : "1/net/icmp6", O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	unsigned int port, uid, inode;
+	char line[512];
+	bool found = false;
+
+	if (!f && fd >= 0)
+		close(fd);
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, " %*u: %*[0-9A-F]:%x %*s %*s %*s %*s %*s %u %*u %u", &port, &uid, &inode) == 3 &&
+			port == id;
+	if (f)
+		fclose(f);
 	if (found)
-		o->last = found;
+		*out = (struct owner){.known = true, .cookie = OWNER_PING | inode, .uid = uid, .inode = inode};
 	return found;
 }
 
@@ -350,6 +465,8 @@ static void look(struct owners *o, const struct request *r)
 		/* IPv4 through an IPv6 socket is found by the mapped addresses. */
 		if (!found)
 			found = find_socket(o, AF_INET6, r->proto, r->tree, r->tree_port, r->far, r->far_port, out);
+	} else if ((r->proto == IPPROTO_ICMP || r->proto == IPPROTO_ICMPV6) && r->tree_port) {
+		found = find_ping(o, r->proto, r->tree_port, out);
 	}
 	pid = found ? pid_of_socket(o, out->inode) : 0;
 	out->task = pid ? task_of(o, pid, DEPTH) : NULL;

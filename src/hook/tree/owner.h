@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whose a socket of the tree is. The kernel is asked for the socket by its addresses (man 7 sock_diag), which gives its cookie, its
- * user and its inode; the process that has that inode open is looked for in the tree's /proc. Process ids are those of
+ * user and its inode; the process that has that inode open is looked for in the tree's /proc. The guard says who connected it (guard.h), so
+ * that a look at that process is enough; only sockets that were never connected are searched for. Process ids are those of
  * the tree's namespace, as its own ps shows them.
+ *
+ * A ping socket (man 7 icmp) is found in /proc/PID/net, without its cookie: it gets one of its own, OWNER_PING and its inode.
  *
  * A thread of its own looks, and who asks waits for it: the network's thread asks, and may not look at files itself (confine.h).
  *
@@ -26,6 +29,7 @@ struct task {
 	char comm[TASK_COMM];
 	char exe[TASK_TEXT]; /* the executable's path; "" when it could not be read */
 	char cmdline[TASK_TEXT]; /* arguments with spaces between them, cut at the end */
+	char folder[TASK_TEXT]; /* it works in, when that is another than skep's; seen from there if below it; "" else */
 	struct task *parent; /* held; NULL: the command itself, or one whose parents are gone */
 	struct task *next; /* the cache's */
 };
@@ -41,15 +45,18 @@ struct owner {
 	struct task *task; /* held; NULL: unknown */
 };
 
+#define OWNER_PING (1ULL << 63) /* in cookies that the kernel did not give */
+
 struct owners;
 
-/* owners_new - @diag, @proc: as in struct tree; they stay the caller's and must outlive this. */
-int owners_new(int diag, int proc, struct owners **out);
+/* owners_new - @diag, @proc, @notes: as in struct tree; they stay the caller's and must outlive this. */
+int owners_new(int diag, int proc, const struct guard_notes *notes, struct owners **out);
 void owners_free(struct owners *o);
 
 /*
  * owners_find - the owner of the socket with these ends.
- * @proto: IPPROTO_TCP or IPPROTO_UDP; of anything else nothing is known
+ * @proto: IPPROTO_TCP, IPPROTO_UDP, or IPPROTO_ICMP and IPPROTO_ICMPV6, whose port is the echo's identifier; of anything else nothing is
+ *         known
  * @out:   its task is the caller's to put
  * @tree, @far: addresses, IPv4 as ::ffff:a.b.c.d, and ports in host byte order
  */

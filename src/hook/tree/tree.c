@@ -11,6 +11,7 @@
 #include "hook/tree/tree.h"
 
 #include "base/util.h"
+#include "hook/tree/guard.h"
 #include "hook/tree/init.h"
 
 #include <errno.h>
@@ -174,6 +175,11 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 	pid_t pid;
 
 	*t = (struct tree){.init = -1, .pidfd = -1, .command = -1, .ctl = -1, .diag = -1, .proc = -1, .port.fd = -1};
+	t->notes = guard_notes_new();
+	if (!t->notes) {
+		snprintf(why, TREE_WHY, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	err = ways_out_find(&ways, opts->sockets, opts->n_sockets);
 	if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		err = -errno;
@@ -186,7 +192,7 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 	pid = (pid_t)syscall(SYS_clone, (unsigned long)NAMESPACES | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
 	if (!pid) {
 		close(pair[0]);
-		init_main(opts, &ways, pair[1]);
+		init_main(opts, &ways, pair[1], t->notes);
 	}
 	err = pid < 0 ? -errno : 0;
 	close(pair[1]);
@@ -287,5 +293,7 @@ void tree_free(struct tree *t)
 	close_fd(&t->ctl);
 	close_fd(&t->diag);
 	close_fd(&t->proc);
+	guard_notes_free(t->notes);
+	t->notes = NULL;
 	close_port(t);
 }

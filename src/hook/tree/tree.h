@@ -43,6 +43,7 @@ struct tree {
 	int ctl; /* readable: the command has ended, or init has */
 	int diag; /* a NETLINK_SOCK_DIAG socket of the tree's network namespace */
 	int proc; /* the tree's /proc */
+	struct guard_notes *notes; /* whose sockets were connected (guard.h) */
 	struct port port;
 };
 
