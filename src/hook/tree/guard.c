@@ -16,6 +16,7 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <limits.h>
@@ -64,7 +65,6 @@ struct guard_notes {
 static struct {
 	struct guard_notes *notes;
 	int listener, home, proc; /* home: the root that the guard has itself */
-	const char *const *keep;
 	uint32_t n_keep;
 	bool root;
 	atomic_int waiting, threads;
@@ -73,7 +73,7 @@ static struct {
 		dev_t dev;
 		ino_t ino;
 		int fd;
-	} * bound;
+	} * bound, *keep;
 	size_t n, room;
 	struct late {
 		uint64_t sock; /* its inode; what was asked for in the lowest bit */
@@ -99,6 +99,7 @@ struct address {
 	};
 	socklen_t len;
 	char path[sizeof(struct sockaddr_un) + 1]; /* "": no pathname */
+	size_t own; /* how long its /proc/PID/ is in front, where that is the caller's own; else 0 */
 };
 
 static int bound_find(const struct stat *st)
@@ -276,6 +277,14 @@ static int read_address(const struct caller *c, uint64_t from, int64_t len, stru
 	return 0;
 }
 
+/* How long "/proc/PID/" is. */
+static size_t skip_proc(const char *path)
+{
+	size_t n = sizeof("/proc/") - 1;
+
+	return n + strcspn(path + n, "/") + 1;
+}
+
 /* /proc/self is whoever looks: here it shall be the caller. */
 static void own_self(const struct caller *c, struct address *a)
 {
@@ -292,6 +301,7 @@ static void own_self(const struct caller *c, struct address *a)
 	memcpy(a->path, with, (size_t)n + 1);
 	memcpy(a->un.sun_path, with, (size_t)n + 1);
 	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1);
+	a->own = (size_t)n - strlen(a->path + skip_proc(a->path));
 }
 
 static void find_path(const struct caller *c, struct address *a)
@@ -327,15 +337,59 @@ static int leave(void)
 	return fchdir(g.home) || chroot(".") ? -errno : 0;
 }
 
-/* The path of a socket that was left open, as it is now. */
+/*
+ * A socket that was left open: the one that had the path when the tree began. Under its name the tree may have put another one since.
+ */
 static bool kept(const struct stat *st)
 {
-	struct stat other;
-
 	for (uint32_t i = 0; i < g.n_keep; i++)
-		if (!stat(g.keep[i], &other) && other.st_ino == st->st_ino && other.st_dev == st->st_dev)
+		if (g.keep[i].fd >= 0 && g.keep[i].ino == st->st_ino && g.keep[i].dev == st->st_dev)
 			return true;
 	return false;
+}
+
+static void pin_kept(const char *const *paths, uint32_t n)
+{
+	struct stat st;
+
+	g.keep = calloc(n + 1, sizeof(*g.keep));
+	if (!g.keep)
+		_exit(1);
+	for (uint32_t i = 0; i < n; i++) {
+		int fd = open(paths[i], O_PATH | O_CLOEXEC);
+
+		g.keep[i].fd = -1;
+		if (fd >= 0 && !fstat(fd, &st))
+			g.keep[i] = (struct bound){.dev = st.st_dev, .ino = st.st_ino, .fd = fd};
+	}
+	g.n_keep = n;
+}
+
+/*
+ * What a path leads to, without the links of /proc that the guard may follow and the caller may not (another process's root, say). Its
+ * own ones it may: "/proc/self/fd/3/name" is how long names are spelled.
+ */
+static int open_path(const struct address *a)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+	char link[sizeof(a->path)];
+	const char *rest = a->path;
+	AUTO_CLOSE int base = -1;
+	long fd;
+
+	if (a->own) {
+		rest += a->own;
+		rest += strncmp(rest, "fd/", 3) ? strcspn(rest, "/") : 3 + strspn(rest + 3, "0123456789");
+		snprintf(link, sizeof(link), "%.*s", (int)(rest - a->path), a->path);
+		base = open(link, O_PATH | O_CLOEXEC);
+		if (base < 0)
+			return -errno;
+		rest += strspn(rest, "/");
+		if (!*rest)
+			return STEAL_FD(base);
+	}
+	fd = syscall(SYS_openat2, base < 0 ? AT_FDCWD : base, rest, &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
 }
 
 static int connect_path(struct caller *c, int sock, const struct address *a)
@@ -346,8 +400,8 @@ static int connect_path(struct caller *c, int sock, const struct address *a)
 	int err = enter(c);
 
 	if (!err) {
-		fd = open(a->path, O_PATH | O_CLOEXEC);
-		err = fd < 0 ? -errno : 0;
+		fd = open_path(a);
+		err = fd < 0 ? fd : 0;
 	}
 	if (leave())
 		_exit(1); /* not fit to go on */
@@ -601,8 +655,7 @@ void guard_main(int from, const char *const *keep, uint32_t n_keep, struct guard
 		if (open("/dev/null", O_RDWR) < 0)
 			_exit(1);
 	g.notes = notes;
-	g.keep = keep;
-	g.n_keep = n_keep;
+	pin_kept(keep, n_keep);
 	g.root = !geteuid();
 	g.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	g.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -7,7 +7,7 @@
  * bind(2) of the tree to the guard, which carries it out itself, or refuses it. It may connect to
  *
  *   - sockets that were bound in the tree: the guard bound them, so it knows;
- *   - sockets that the command line left open (--allow unix:PATH);
+ *   - sockets that the command line left open (--allow unix:PATH): those that had these paths when the tree began;
  *   - whatever is no pathname: abstract names and IP addresses belong to the tree's network namespace.
  *
  * Nothing that the tree can change between the look and the deed is used twice (seccomp_unotify(2): "time of check, time of use"):
@@ -49,7 +49,7 @@ uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd);
 /*
  * guard_main - be the guard.
  * @from: a socket on which the listener of the seccomp filter comes (guard_hand_over()); EOF: there is none, and nothing to do
- * @keep: paths of sockets outside that may be connected to
+ * @keep: paths of sockets outside that may be connected to, as they are now
  * @notes: where it says whose the sockets are; NULL
  */
 void guard_main(int from, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)

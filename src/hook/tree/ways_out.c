@@ -20,6 +20,8 @@ enum {
 /* Folders that are for sockets and nothing else: what will be in them is hidden too. %u: the user. */
 static const char *const folders[] = {"/tmp/.X11-unix", "/tmp/.ICE-unix",  "/tmp/tmux-%u",
 				      "/tmp/skep-%u",   "/var/run/docker", "/var/lib/docker/run"};
+/* Devices behind which another end of the machine's sockets is: a guest of one's own speaks vsock to it. */
+static const char *const devices[] = {"/dev/vhost-vsock", "/dev/vhost-net"};
 /* Environment variables that name a socket, or a folder of them. */
 static const char *const named[] = {
 	"SSH_AUTH_SOCK",  "TMUX",           "DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "DOCKER_HOST",
@@ -335,6 +337,11 @@ int ways_out_cover(const struct ways_out *w, char *why, size_t size)
 
 	if (!err)
 		err = cover_folders(why, size);
+	for (size_t i = 0; i < ARRAY_SIZE(devices) && !err; i++) {
+		err = access(devices[i], F_OK) ? 0 : bind_text("", devices[i]);
+		if (err)
+			snprintf(why, size, "cannot cover %s: %s", devices[i], strerror(-err));
+	}
 	for (size_t i = 0; i < w->n && !err; i++) {
 		if (!is_socket(w->paths[i]))
 			continue; /* gone, or below a folder that is covered */

@@ -7,6 +7,8 @@
  *                                             covered by mounts too, which the tree cannot take away (tree.h)
  *   Unix datagrams                            none are made: each could name another address (filter.c)
  *   socket families beyond UNIX and INET      a seccomp filter; io_uring, which could make sockets past it, with them
+ *   the kernel's keys (request_key runs      the same filter: ENOSYS
+ *   programs outside)
  *   typing into the terminal (TIOCSTI)        the same filter
  *   inherited fds                             closed by whoever starts the command
  *
