@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "helper/impl.h"
+#include "helper/who.h"
 #include "map/map.h"
 
 #include <errno.h>
@@ -138,7 +139,7 @@ HELPER(get_ns_current_pid_tgid)
  * The cookie of the network namespace. A hive knows one only, the one that it runs in: it is that of every frame, and without a context the initial
  * one, too.
  */
-HELPER(get_netns_cookie)
+static uint64_t own_netns(void)
 {
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
@@ -150,6 +151,19 @@ HELPER(get_netns_cookie)
 		cookie = 0;
 	close(fd);
 	return cookie;
+}
+
+HELPER(get_netns_cookie)
+{
+	return env->netns.settled ? env->netns.cookie : own_netns();
+}
+
+void who_settle(struct skep_env *env)
+{
+	find_cgroup(env);
+	env->cgroup.until = UINT64_MAX;
+	env->netns.cookie = own_netns();
+	env->netns.settled = true;
 }
 
 /* What a hook that runs the program has noted in the environment; a program that is run by itself is not attached: both are 0 then, as in the kernel. */

@@ -78,6 +78,10 @@ struct skep_env {
 		uint32_t n;
 		uint64_t until;
 	} cgroup;
+	struct { /* bpf_get_netns_cookie(), once it was looked up for good (helper/who.h) */
+		bool settled;
+		uint64_t cookie;
+	} netns;
 	uint64_t rng; /* state of bpf_get_prandom_u32() */
 	void *user; /* an embedder's own; helpers of its own find it here */
 };

@@ -224,3 +224,13 @@ int count(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 #endif
+
+#ifdef PLACE
+/* Says which control group the thread that runs it is in. */
+SEC("cgroup_skb/egress")
+int place(struct __sk_buff *skb)
+{
+	bpf_printk("cgroup %llu", bpf_get_current_cgroup_id());
+	return 1;
+}
+#endif

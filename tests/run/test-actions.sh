@@ -58,6 +58,8 @@ shared() { say "$(objects pin-in)" "$(objects pin-out)" && complains 'shared 2';
 ok "objects share a map that is pinned by its name" shared
 both() { say "$(objects cgroup-udp)" && prints nothing && came = 0; }
 ok "cgroup_skb: one that says 0 drops, whatever others say" both
+place() { say "$(objects place)" && complains 'cgroup [1-9]'; }
+grep -q ' - cgroup2 ' /proc/self/mountinfo && ok "the thread that runs programs knows its control group" place
 interpreted() { say --interpret "$(objects answer)" && prints "twelve bytes" && came = 0; }
 ok "the same in the interpreter" interpreted
 tap_end

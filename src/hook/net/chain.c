@@ -11,10 +11,12 @@
 #include "hook/net/chain.h"
 
 #include "base/util.h"
+#include "helper/who.h"
 #include "prog/packet.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <string.h>
@@ -150,6 +152,9 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 		type = BPF_PROG_TYPE_SCHED_CLS;
 	if (type != points[p].prog_type)
 		return -EINVAL;
+	/* Places relative to other programs (BPF_F_BEFORE and kin) are not served: refused, and not taken for the end. */
+	if (link->flags & ~(p == CHAIN_XDP ? XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE : 0u))
+		return -EINVAL;
 	/* xdp and tcx name an interface; this is the one there is, which 0 stands for. */
 	if (target && (p == CHAIN_XDP || points[p].link_type == SKEP_LINK_TYPE_TCX) && target != c->ifindex)
 		return -ENODEV;
@@ -201,6 +206,7 @@ int chain_new(struct skep_hive *hive, uint32_t ifindex, struct chain **out)
 		return err;
 	}
 	c->w->env.pkt = c->w->pkt;
+	who_settle(&c->w->env);
 	*out = c;
 	return 0;
 }
@@ -212,8 +218,11 @@ void chain_free(struct chain *c)
 	for (int p = 0; p < CHAIN_POINTS; p++)
 		if (c->hooks[p].arg)
 			hive_hook_remove(c->hive, &c->hooks[p]);
-	if (c->w)
+	if (c->w) {
+		c->w->env.cgroup.until = 0;
+		c->w->env.netns.settled = false;
 		hive_worker_put(c->hive, c->w);
+	}
 	free(c);
 }
 
