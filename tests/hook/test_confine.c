@@ -70,6 +70,13 @@ static int do_inet(void)
 	return result(fd);
 }
 
+static int do_raw(void)
+{
+	AUTO_CLOSE int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+	return result(fd);
+}
+
 static int do_read_passwd(void)
 {
 	AUTO_CLOSE int fd = open("/etc/passwd", O_RDONLY);
@@ -184,6 +191,7 @@ static const struct attempt {
 	{"a Unix socket", do_unix, EPERM, OPEN, false},
 	{"a Unix pair", do_pair, EPERM, OPEN, false},
 	{"an IP socket", do_inet, OPEN, OPEN, false},
+	{"a raw socket", do_raw, EPERM, ANY, false},
 	{"reading /etc/passwd", do_read_passwd, EACCES, OPEN, true},
 	{"reading /etc/resolv.conf", do_read_resolver, OPEN, OPEN, false},
 	{"making a file", do_write_file, EPERM, ANY, false},

@@ -43,14 +43,15 @@ static const int calls[] = {
 /* Calls that may be made with some arguments only. */
 static int add_careful(scmp_filter_ctx ctx)
 {
-	static const int domains[] = {AF_INET, AF_INET6},
+	static const int domains[] = {AF_INET, AF_INET6}, types[] = {SOCK_STREAM, SOCK_DGRAM},
 			 commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_GET_SEALS};
 	static const unsigned int requests[] = {FIONREAD, FIONBIO};
 	const unsigned int writing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_TMPFILE;
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(domains) && !err; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, LOW32(0, UINT32_MAX, domains[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(domains) * ARRAY_SIZE(types) && !err; i++) /* no raw ones */
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, LOW32(0, UINT32_MAX, domains[i / 2]),
+				       LOW32(1, 0xf, types[i % 2]));
 	for (size_t i = 0; i < ARRAY_SIZE(commands) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, LOW32(1, UINT32_MAX, commands[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(requests) && !err; i++)
