@@ -67,7 +67,13 @@ with dig "... over TCP, which it refuses itself" refused '' --allow 192.0.2.54:5
 with dig "dig of another name server, refused" refused 'udp 192.0.2.54:53: no rule allows' --allow one.test -- dig +tries=1 +time=1 @192.0.2.54 one.test
 if "$skep" doctor 2>/dev/null | grep -q '^ok.*ping'; then
 	ok "ping of a name" exits 0 --allow web.test/icmp -- ping -4 -c 1 -W 2 web.test
-	ok "ping over IPv6" exits 0 --allow v6.test/icmp -- ping -6 -c 1 -W 2 v6.test
+	ok "ping over IPv6" exits 0 --allow v6.test/icmp -- ping -6 -c 2 -i 0.2 -W 2 v6.test
+	large() { exits 0 -- ping -6 -c 1 -W 2 -s 20000 v6.test && exits 0 -- ping -4 -c 1 -W 2 -s 20000 web.test; }
+	ok "... of twenty thousand bytes" large
+	several() { exits 0 -- sh -c 'for n in 1 2 3 4 5 6 7 8 9; do ping -6 -c 1 -W 2 2001:db8::$n >/dev/null & p="$p $!"; done; for n in $p; do wait $n || exit 1; done'; }
+	ok "... of several at once" several
+	alien() { exits 1 -- ping -6 -c 1 -W 1 -I eth0 ff02::2 && ! grep -qi slirp "$tmp/err"; }
+	ok "... of a group: nobody answers, and nothing is printed between the command's lines" alien
 	ok "ping, refused at once" refused 'icmp 192.0.2.1.*ping' --allow web.test:443 -- ping -4 -c 1 -W 2 web.test
 else
 	skip "ping" "$("$skep" doctor 2>/dev/null | grep -i -A1 ping | tr '\n' ' ')"

@@ -233,6 +233,20 @@ uint32_t ip_udp_reply(uint8_t *to, const uint8_t *frame, const struct ip_view *v
 	return at + total;
 }
 
+uint32_t ip_icmp6_reply(uint8_t *to, const uint8_t *frame, const struct ip_view *v, const void *message, uint32_t len)
+{
+	uint32_t at = answer_head(to, frame, v, IPPROTO_ICMPV6, len);
+	struct icmp6hdr h;
+
+	memcpy(to + at, message, len);
+	memcpy(&h, to + at, sizeof(h));
+	h.icmp6_cksum = 0;
+	memcpy(to + at, &h, sizeof(h));
+	h.icmp6_cksum = finish(sum(to + at, len, pseudo(v, IPPROTO_ICMPV6, len)));
+	memcpy(to + at, &h, sizeof(h));
+	return at + len;
+}
+
 /* RFC 9293, 3.5.2: the answer to what arrives for a connection that does not exist. */
 static uint32_t reset(uint8_t *to, const uint8_t *frame, const struct ip_view *v)
 {

@@ -40,6 +40,12 @@ enum { IP_HEADERS_MAX = 14 + 40 + 20 };
 uint32_t ip_udp_reply(uint8_t *to, const uint8_t *frame, const struct ip_view *v, const void *data, uint32_t len);
 
 /*
+ * ip_icmp6_reply - an ICMPv6 message that answers an IPv6 packet. Its checksum is made here; all else as with ip_udp_reply().
+ * @message: from its header on, at most 65,000 bytes
+ */
+uint32_t ip_icmp6_reply(uint8_t *to, const uint8_t *frame, const struct ip_view *v, const void *message, uint32_t len);
+
+/*
  * ip_refuse - what a host says that does not take this packet: RST for TCP, else ICMP "administratively prohibited".
  * @to: room for 128 bytes
  * Return: the frame's length; 0 for what nobody answers (an RST, an ICMP error, multicast, a later fragment).

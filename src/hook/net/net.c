@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "hook/net/confine.h"
+#include "hook/net/echo.h"
 #include "hook/net/names.h"
 #include "hook/net/reass.h"
 
@@ -23,7 +24,7 @@ enum {
 	LINGER_MS = 5000, /* for what sockets have to send when the command has ended */
 	LINGER_STEP_MS = 5,
 	DNS_PORT = 53,
-	FDS = 2, /* the port, the wake-up; then those of the DNS and of the uplink */
+	FDS = 2, /* the port, the wake-up; then those of the DNS, of pings and of the uplink */
 };
 
 struct net {
@@ -39,6 +40,7 @@ struct net {
 	struct chain *chain;
 	struct uplink *uplink;
 	struct dns *dns;
+	struct echo *echo;
 	struct flows *flows;
 	struct owners *owners;
 	struct names *names;
@@ -160,6 +162,8 @@ static void send_out(struct net *n, const struct chain_result *r, const struct i
 {
 	if (dns_wants(n->dns, v))
 		dns_query(n->dns, r->data, r->len, v);
+	else if (echo_wants(n->echo, r->data, v))
+		echo_request(n->echo, r->data, r->len, v);
 	else
 		uplink_input(n->uplink, r->data, r->len);
 }
@@ -250,6 +254,7 @@ static int set_up(struct net *n)
 	err = err ? err : names_new(&n->names);
 	err = err ? err : reass_new(&n->reass);
 	err = err ? err : dns_new(&dns, &n->dns);
+	err = err ? err : echo_new(deliver, n, &n->echo);
 	if (err) {
 		snprintf(n->why, sizeof(n->why), "the network cannot be set up: %s", strerror(-err));
 		return err;
@@ -273,12 +278,13 @@ static int set_up(struct net *n)
 }
 
 /* What to wait for, all in one array. Return: 0 or -ENOMEM. */
-static int gather(struct net *n, uint32_t *n_dns, int *timeout)
+static int gather(struct net *n, uint32_t *n_dns, uint32_t *n_echo, int *timeout)
 {
-	uint32_t n_up;
+	uint32_t n_up, at = FDS;
+	const struct pollfd *echo = echo_fill(n->echo, n_echo);
 	const struct pollfd *dns = dns_fill(n->dns, n_dns, timeout);
 	const struct pollfd *up = uplink_fill(n->uplink, &n_up, timeout);
-	uint32_t all = FDS + *n_dns + n_up;
+	uint32_t all = FDS + *n_dns + *n_echo + n_up;
 
 	if (all > n->n_fds) {
 		struct pollfd *more = realloc(n->fds, 2 * all * sizeof(*more));
@@ -291,9 +297,13 @@ static int gather(struct net *n, uint32_t *n_dns, int *timeout)
 	n->fds[0] = (struct pollfd){.fd = n->opts.tree->port.fd, .events = POLLIN};
 	n->fds[1] = (struct pollfd){.fd = n->wake, .events = POLLIN};
 	if (*n_dns)
-		memcpy(n->fds + FDS, dns, *n_dns * sizeof(*dns));
+		memcpy(n->fds + at, dns, *n_dns * sizeof(*dns));
+	at += *n_dns;
+	if (*n_echo)
+		memcpy(n->fds + at, echo, *n_echo * sizeof(*echo));
+	at += *n_echo;
 	if (n_up)
-		memcpy(n->fds + FDS + *n_dns, up, n_up * sizeof(*up));
+		memcpy(n->fds + at, up, n_up * sizeof(*up));
 	return (int)all;
 }
 
@@ -315,8 +325,8 @@ static int read_port(struct net *n)
 
 static int one_round(struct net *n, int timeout)
 {
-	uint32_t n_dns;
-	int all = gather(n, &n_dns, &timeout), ready, err = 0;
+	uint32_t n_dns, n_echo;
+	int all = gather(n, &n_dns, &n_echo, &timeout), ready, err = 0;
 
 	if (all < 0)
 		return all;
@@ -326,7 +336,8 @@ static int one_round(struct net *n, int timeout)
 	n->now = clock_ns(CLOCK_REALTIME);
 	chain_begin(n->chain);
 	dns_work(n->dns, n->fds + FDS);
-	uplink_work(n->uplink, n->fds + FDS + n_dns, ready < 0);
+	echo_work(n->echo, n->fds + FDS + n_dns);
+	uplink_work(n->uplink, n->fds + FDS + n_dns + n_echo, ready < 0);
 	if (n->fds[0].revents)
 		err = read_port(n);
 	chain_end(n->chain);
@@ -383,6 +394,7 @@ static void *work(void *arg)
 	n->losses.unknown = n->owners ? owners_unknown(n->owners) : 0;
 	uplink_free(n->uplink);
 	dns_free(n->dns);
+	echo_free(n->echo);
 	chain_free(n->chain);
 	tell_ready(n, true);
 	return NULL;
