@@ -78,6 +78,8 @@ s.sendall(b"PUT / HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n" + b"z" * 3000000)
 	grep -q "^http PUT" "$tmp/log"
 }
 ok "what a command sent before it ended is still delivered" last_words
+storm() { exits 0 -q --loopback "$http" -- python3 "$source/tests/run/storm.py" "$http" && prints "True {}"; }
+ok "calls that signals interrupt are taken up again, and done once" storm
 many() {
 	exits 0 --loopback "$http" -- python3 -c '
 import socket, sys, threading

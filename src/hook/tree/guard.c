@@ -4,7 +4,8 @@
  * that waits, up to THREADS; beyond that callers wait. Each has a working directory, a root and a umask of its own (CLONE_FS).
  *
  * A signal to the caller ends its wait; the kernel calls again when the handler is through (SA_RESTART), although the deed may be done by
- * then. The result of a call that nobody waited for any more is therefore kept, by its socket, for the next one.
+ * then. The result of a call that nobody waited for any more is therefore kept, by its socket, for the next one, which waits until
+ * there is one.
  */
 #include "hook/tree/guard.h"
 
@@ -81,7 +82,10 @@ static struct {
 		int result;
 	} late[LATE];
 	uint32_t next_late;
-} g = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	uint64_t busy[THREADS]; /* keys of what is being carried out, as in late */
+	uint32_t n_busy;
+	pthread_cond_t done;
+} g = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
 /* Who calls, as it was while it waited. */
 struct caller {
@@ -157,27 +161,49 @@ static void bound_add(int sock)
 		close(fd);
 }
 
-static void late_keep(uint64_t sock, int result)
+static bool is_busy(uint64_t key)
 {
-	pthread_mutex_lock(&g.lock);
-	g.late[g.next_late++ % LATE] = (struct late){.sock = sock, .at = clock_ns(CLOCK_MONOTONIC), .result = result};
-	pthread_mutex_unlock(&g.lock);
+	for (uint32_t i = 0; i < g.n_busy; i++)
+		if (g.busy[i] == key)
+			return true;
+	return false;
 }
 
-static bool late_take(uint64_t sock, int *result)
+/* One call at a time for a socket. Return: true when the result is known: an earlier call had it, and its caller was not there any more. */
+static bool begin(uint64_t key, int *result)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now;
 	bool found = false;
 
 	pthread_mutex_lock(&g.lock);
+	while (is_busy(key))
+		pthread_cond_wait(&g.done, &g.lock);
+	now = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < LATE && !found; i++)
-		if (g.late[i].sock == sock && g.late[i].at && now - g.late[i].at < LATE_NS) {
+		if (g.late[i].sock == key && g.late[i].at && now - g.late[i].at < LATE_NS) {
 			*result = g.late[i].result;
 			g.late[i].at = 0;
 			found = true;
 		}
+	g.busy[g.n_busy++] = key; /* each thread has one at most */
 	pthread_mutex_unlock(&g.lock);
 	return found;
+}
+
+/* @undelivered: nobody waited for the result */
+static void finish(uint64_t key, bool undelivered, int result)
+{
+	pthread_mutex_lock(&g.lock);
+	if (undelivered)
+		g.late[g.next_late++ % LATE] =
+			(struct late){.sock = key, .at = clock_ns(CLOCK_MONOTONIC), .result = result};
+	for (uint32_t i = 0; i < g.n_busy; i++)
+		if (g.busy[i] == key) {
+			g.busy[i] = g.busy[--g.n_busy];
+			break;
+		}
+	pthread_cond_broadcast(&g.done);
+	pthread_mutex_unlock(&g.lock);
 }
 
 static bool still_waits(uint64_t id)
@@ -507,7 +533,7 @@ static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t 
 	if (err)
 		goto out;
 	*key = (uint64_t)st.st_ino << 1 | is_bind(d);
-	if (late_take(*key, &result))
+	if (begin(*key, &result))
 		goto out;
 	if (domain == AF_UNIX)
 		find_path(&c, &a);
@@ -569,8 +595,9 @@ static void serve_one(void)
 	}
 	out.resp.id = in.req.id;
 	out.resp.error = carry_out(&in.req, &out.resp.flags, &key);
-	if (ioctl(g.listener, SECCOMP_IOCTL_NOTIF_SEND, &out) && errno == ENOENT && key && out.resp.error != -EINTR)
-		late_keep(key, out.resp.error);
+	got = ioctl(g.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
+	if (key)
+		finish(key, got && errno == ENOENT, out.resp.error);
 }
 
 static void *work(void *arg)
