@@ -160,6 +160,25 @@ ok "... a pattern" page 0 --allow "exe=$HOME/my* one.test:80" -- ./mycurl
 two() { run --allow "exe=$HOME/mycurl one.test:80" -- sh -c './mycurl -sS -m 5 http://one.test/; curl -sS -m 5 http://192.0.2.2/'; prints "hello from one.test" && complains 'tcp .*192.0.2.2.*curl .*192.0.2.2'; }
 ok "... what one program learnt is no other's" two
 
+cp "$(realpath "$(command -v python3)")" mypython
+from_port='import errno, socket, sys, time
+kind, port = sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.settimeout(3); s.bind(("0.0.0.0", port))
+try:
+    s.connect(("192.0.2.2", 80 if kind == "tcp" else 7))
+    s.send(b"GET / HTTP/1.1\r\nHost: one.test\r\nConnection: close\r\n\r\n")
+    print("answered" if s.recv(4096) else "closed", flush=True)
+    while kind == "tcp" and s.recv(4096): pass # the other side closes first, so that the port is free at once
+except OSError as e: print(errno.errorcode.get(e.errno, e), flush=True)'
+taken_over() {
+	run --allow "exe=$HOME/mypython 192.0.2.2" -- sh -c './mypython -c "$1" "$2" 41234; sleep "$3"; python3 -c "$1" "$2" 41234; ./mypython -c "$1" "$2" 41234' - "$from_port" "$1" "$2"
+	prints "$(printf 'answered\n%s\n%s' "$3" "$4")"
+}
+ok "... the port of a connection that an allowed program had opens nothing for another, and is that one's again" taken_over tcp 0 ECONNREFUSED answered
+taken_datagrams() { run --allow "exe=$HOME/mypython 192.0.2.2" -- sh -c './mypython -c "$1" udp 41234; sleep 1.2; python3 -c "$1" udp 41234' - "$from_port"; prints "$(printf 'answered\nEHOSTUNREACH')"; }
+ok "... nor that of datagrams, a second later" taken_datagrams
+
 # Audit, advice, printing
 audit() {
 	exits 0 --audit --allow web.test -- curl -sS -m 5 http://one.test/ && prints "hello from one.test" &&

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The servers of a network without internet (world.sh): names, web, git, echoes. What they see goes into a log.
 arguments: FOLDER, with www/HOST/... and git/ to serve; ready, log, ca.pem and cert.pem come into being in it"""
+import hashlib
 import http.server
 import os
 import socket
@@ -187,6 +188,18 @@ class Web(http.server.BaseHTTPRequestHandler):
             return self.git()
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.say(404, b"{}")
+
+    def do_PUT(self):
+        """Says how much came, and its checksum."""
+        self.note()
+        left, digest = int(self.headers["Content-Length"]), hashlib.sha256()
+        while left:
+            part = self.rfile.read(min(left, 1 << 20))
+            if not part:
+                return
+            left -= len(part)
+            digest.update(part)
+        self.say(200, f"{self.headers['Content-Length']} {digest.hexdigest()}\n".encode())
 
     def body(self):
         if self.headers.get("Transfer-Encoding") == "chunked":

@@ -111,35 +111,51 @@ bool flows_from_outside(const struct flows *t, const struct ip_view *v)
 	return f && !f->from_tree;
 }
 
+static struct flow *begin(struct flows *t, const struct flow_key *k, enum flow_dir dir, uint64_t now)
+{
+	struct flow **bucket = &t->buckets[bucket_of(t, k)], *f;
+
+	if (t->n >= FLOW_MAX)
+		end(t, t->oldest);
+	f = calloc(1, sizeof(*f));
+	if (!f) {
+		t->lost++;
+		return NULL;
+	}
+	f->key = *k;
+	f->from_tree = dir == FLOW_OUT;
+	f->first_ns = f->last_ns = now;
+	f->next = *bucket;
+	*bucket = f;
+	list_newest(t, f);
+	t->n++;
+	t->seen++;
+	return f;
+}
+
+struct flow *flows_renew(struct flows *t, struct flow *f, enum flow_dir dir, uint64_t now)
+{
+	const struct flow_key k = f->key;
+
+	end(t, f);
+	return begin(t, &k, dir, now);
+}
+
 struct flow *flows_get(struct flows *t, const struct ip_view *v, enum flow_dir dir, uint64_t now, bool *fresh)
 {
 	struct flow_key k = key_of(v, dir);
-	struct flow *f, **bucket;
+	struct flow *f;
 
 	*fresh = false;
 	if (!v->family)
 		return NULL;
-	bucket = &t->buckets[bucket_of(t, &k)];
-	f = find(*bucket, &k);
+	f = find(t->buckets[bucket_of(t, &k)], &k);
 	if (!f) {
-		if (t->n >= FLOW_MAX)
-			end(t, t->oldest);
-		f = calloc(1, sizeof(*f));
-		if (!f) {
-			t->lost++;
-			return NULL;
-		}
-		f->key = k;
-		f->from_tree = dir == FLOW_OUT;
-		f->first_ns = now;
-		f->next = *bucket;
-		*bucket = f;
-		t->n++;
-		t->seen++;
-		*fresh = true;
-	} else {
-		unlist(t, f);
+		f = begin(t, &k, dir, now);
+		*fresh = f != NULL;
+		return f;
 	}
+	unlist(t, f);
 	list_newest(t, f);
 	f->last_ns = now;
 	return f;

@@ -26,13 +26,15 @@ struct flow {
 	bool from_tree; /* who began */
 	struct owner owner;
 	uint64_t first_ns, last_ns; /* since 1970 */
+	uint64_t looked_ns; /* when the owner was looked up */
 	struct {
 		uint64_t frames, bytes; /* that came to the hooks */
 		uint64_t dropped, dropped_bytes; /* of these */
 	} dir[FLOW_DIRS];
 	struct chain_result verdict; /* the last one that dropped; else the last one */
 	enum flow_dir verdict_dir;
-	uint64_t refused; /* frames that the policy refused, whether answered or not; who watches the policy counts them */
+	uint64_t
+		refused; /* frames that the policy refused, whether answered or not; who watches the policy counts them */
 	char name[256]; /* the far side's, as the tree's DNS gave it; "" */
 	/* The table's. */
 	struct flow *next, *newer, *older;
@@ -51,6 +53,12 @@ void flows_free(struct flows *t);
  * Return: NULL for what is no IP, and without memory (counted).
  */
 struct flow *flows_get(struct flows *t, const struct ip_view *v, enum flow_dir dir, uint64_t now, bool *fresh);
+
+/*
+ * flows_renew - another flow with the ends of this one has begun: the old one ends.
+ * Return: the new one, as a fresh one of flows_get(); NULL without memory.
+ */
+struct flow *flows_renew(struct flows *t, struct flow *f, enum flow_dir dir, uint64_t now);
 
 /* flows_from_outside - is this frame of the tree's part of a flow that somebody outside began? */
 bool flows_from_outside(const struct flows *t, const struct ip_view *v);

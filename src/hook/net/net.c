@@ -24,6 +24,9 @@ enum {
 	LINGER_MS = 5000, /* for what sockets have to send when the command has ended */
 	LINGER_STEP_MS = 5,
 	DNS_PORT = 53,
+	LOOK_AGAIN_NS = 1000000000, /* whose a socket is that sends on and on */
+	TCP_SYN = 0x02,
+	TCP_ACK = 0x10,
 	FDS = 2, /* the port, the wake-up; then those of the DNS, of pings and of the uplink */
 };
 
@@ -182,6 +185,40 @@ static void account(struct flow *f, enum flow_dir dir, uint32_t len, const struc
 	}
 }
 
+/*
+ * Is this frame of the tree's, or for it, the first of another flow with the same ends? Ports are used again, by another process perhaps, and
+ * what is allowed to one is not to the other. A connection begins with its SYN, which may be repeated until it is answered; of anything
+ * else the socket is looked at once in a while.
+ */
+static bool is_another(struct net *n, struct flow *f, const struct ip_view *v, enum flow_dir dir)
+{
+	struct owner now;
+	bool other;
+
+	if (v->proto == IPPROTO_TCP) {
+		if ((v->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+			return false;
+		if (f->dir[!dir].frames)
+			return true;
+	} else if (dir != FLOW_OUT || n->now - f->looked_ns < LOOK_AGAIN_NS) {
+		return false;
+	}
+	owners_find(n->owners, v->proto, &f->key.tree, f->key.tree_port, &f->key.far, f->key.far_port, &now);
+	f->looked_ns = n->now;
+	other = now.known && now.cookie != f->owner.cookie;
+	task_put(now.task);
+	return other;
+}
+
+static void meet(struct net *n, struct flow *f)
+{
+	owners_find(n->owners, f->key.proto, &f->key.tree, f->key.tree_port, &f->key.far, f->key.far_port, &f->owner);
+	f->looked_ns = n->now;
+	n->losses.unknown += !f->owner.task && (f->key.proto == IPPROTO_TCP || f->key.proto == IPPROTO_UDP);
+	snprintf(f->name, sizeof(f->name), "%s", names_find(n->names, &f->key.far));
+	TELL(n, flow, f);
+}
+
 /* One frame, whichever way it goes. */
 static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_dir dir)
 {
@@ -195,12 +232,12 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 	if (dir == FLOW_IN && v.proto == IPPROTO_UDP && v.sport == DNS_PORT && !v.fragment)
 		names_learn(n->names, frame + v.payload, v.end - v.payload);
 	f = flows_get(n->flows, &v, dir, n->now, &fresh);
-	if (fresh) {
-		owners_find(n->owners, v.proto, &f->key.tree, f->key.tree_port, &f->key.far, f->key.far_port,
-			    &f->owner);
-		snprintf(f->name, sizeof(f->name), "%s", names_find(n->names, &f->key.far));
-		TELL(n, flow, f);
+	if (f && !fresh && is_another(n, f, &v, dir)) {
+		f = flows_renew(n->flows, f, dir, n->now);
+		fresh = f != NULL;
 	}
+	if (fresh)
+		meet(n, f);
 	if (f)
 		s = (struct chain_socket){.known = f->owner.known, .uid = f->owner.uid, .cookie = f->owner.cookie};
 	(dir == FLOW_OUT ? chain_out : chain_in)(n->chain, frame, len, &s, &result);
@@ -391,7 +428,6 @@ static void *work(void *arg)
 	TELL(n, tick);
 	n->losses.fragments = n->reass ? reass_lost(n->reass) : 0;
 	n->losses.dns = n->dns ? dns_lost(n->dns) : 0;
-	n->losses.unknown = n->owners ? owners_unknown(n->owners) : 0;
 	uplink_free(n->uplink);
 	dns_free(n->dns);
 	echo_free(n->echo);

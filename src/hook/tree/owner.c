@@ -48,7 +48,6 @@ struct owners {
 	struct place seen[SEEN]; /* by inode: where sockets were that had to be searched for */
 	uint32_t *pids; /* of a search */
 	size_t room;
-	uint64_t unknown;
 };
 
 struct request {
@@ -470,8 +469,6 @@ static void look(struct owners *o, const struct request *r)
 	}
 	pid = found ? pid_of_socket(o, out->inode) : 0;
 	out->task = pid ? task_of(o, pid, DEPTH) : NULL;
-	if (!out->task)
-		o->unknown += r->proto == IPPROTO_TCP || r->proto == IPPROTO_UDP;
 }
 
 void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
@@ -486,11 +483,6 @@ void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, u
 	while (o->request)
 		pthread_cond_wait(&o->changed, &o->lock);
 	pthread_mutex_unlock(&o->lock);
-}
-
-uint64_t owners_unknown(const struct owners *o)
-{
-	return o->unknown;
 }
 
 uint64_t owners_unsent(struct owners *o)

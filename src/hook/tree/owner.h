@@ -10,7 +10,7 @@
  * A thread of its own looks, and who asks waits for it: the network's thread asks, and may not look at files itself (confine.h).
  *
  * A socket that several processes have (inherited, passed on) belongs to the first one that is found. A process that is gone, or a
- * socket that is closed before it is looked at, is unknown, and counted.
+ * socket that is closed before it is looked at, is unknown.
  */
 #ifndef SKEP_HOOK_TREE_OWNER_H
 #define SKEP_HOOK_TREE_OWNER_H
@@ -29,7 +29,8 @@ struct task {
 	char comm[TASK_COMM];
 	char exe[TASK_TEXT]; /* the executable's path; "" when it could not be read */
 	char cmdline[TASK_TEXT]; /* arguments with spaces between them, cut at the end */
-	char folder[TASK_TEXT]; /* it works in, when that is another than skep's; seen from there if below it; "" else */
+	char folder
+		[TASK_TEXT]; /* it works in, when that is another than skep's; seen from there if below it; "" else */
 	struct task *parent; /* held; NULL: the command itself, or one whose parents are gone */
 	struct task *next; /* the cache's */
 };
@@ -62,9 +63,6 @@ void owners_free(struct owners *o);
  */
 void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
 		 const struct in6_addr *far, uint16_t far_port, struct owner *out);
-
-/* owners_unknown - sockets whose process was not found. */
-uint64_t owners_unknown(const struct owners *o);
 
 /* owners_unsent - bytes that TCP sockets of the tree still have to send, or wait for an answer to. */
 uint64_t owners_unsent(struct owners *o);
