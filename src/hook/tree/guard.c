@@ -43,8 +43,9 @@ enum {
 	THREADS = 1024,
 	SPARE = 4, /* waiting threads beyond these end */
 	STACK = 128 << 10,
-	LATE = 64, /* results that nobody waited for */
+	LATE = 512, /* results that may be asked for again */
 	LATE_NS = 1000000000,
+	AGAIN_NS = 50000000,
 	GROUPS = 256,
 	NOTES = 4096,
 	I386_BIND = 361,
@@ -77,8 +78,9 @@ static struct {
 	} * bound, *keep;
 	size_t n, room;
 	struct late {
-		uint64_t sock; /* its inode; what was asked for in the lowest bit */
-		uint64_t at;
+		uint64_t key; /* the socket's inode; what was asked for in the lowest bit */
+		uint64_t hash; /* of the address */
+		uint64_t until;
 		int result;
 	} late[LATE];
 	uint32_t next_late;
@@ -169,20 +171,29 @@ static bool is_busy(uint64_t key)
 	return false;
 }
 
-/* One call at a time for a socket. Return: true when the result is known: an earlier call had it, and its caller was not there any more. */
-static bool begin(uint64_t key, int *result)
+static uint64_t hash_of(const struct address *a)
 {
-	uint64_t now;
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (socklen_t i = 0; i < a->len; i++)
+		h = (h ^ ((const uint8_t *)&a->any)[i]) * 0x100000001b3;
+	return h;
+}
+
+/* One call at a time for a socket. Return: true when the result is known: it was the same call, and its caller did not hear of it. */
+static bool begin(uint64_t key, uint64_t hash, int *result)
+{
 	bool found = false;
+	uint64_t now;
 
 	pthread_mutex_lock(&g.lock);
 	while (is_busy(key))
 		pthread_cond_wait(&g.done, &g.lock);
 	now = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < LATE && !found; i++)
-		if (g.late[i].sock == key && g.late[i].at && now - g.late[i].at < LATE_NS) {
+		if (g.late[i].key == key && g.late[i].hash == hash && now < g.late[i].until) {
 			*result = g.late[i].result;
-			g.late[i].at = 0;
+			g.late[i].key = 0;
 			found = true;
 		}
 	g.busy[g.n_busy++] = key; /* each thread has one at most */
@@ -190,13 +201,21 @@ static bool begin(uint64_t key, int *result)
 	return found;
 }
 
-/* @undelivered: nobody waited for the result */
-static void finish(uint64_t key, bool undelivered, int result)
+/*
+ * Keeps the result where it may be asked for again: nobody waited for it any more, or a signal came in the moment in which it was delivered,
+ * which the kernel does not tell. Of the latter only success is kept, and not for long: to say it twice does no harm.
+ */
+static void finish(uint64_t key, uint64_t hash, bool undelivered, int result)
 {
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
 	pthread_mutex_lock(&g.lock);
-	if (undelivered)
-		g.late[g.next_late++ % LATE] =
-			(struct late){.sock = key, .at = clock_ns(CLOCK_MONOTONIC), .result = result};
+	for (int i = 0; i < LATE; i++)
+		if (g.late[i].key == key)
+			g.late[i].key = 0;
+	if (undelivered || !result)
+		g.late[g.next_late++ % LATE] = (struct late){
+			.key = key, .hash = hash, .until = now + (undelivered ? LATE_NS : AGAIN_NS), .result = result};
 	for (uint32_t i = 0; i < g.n_busy; i++)
 		if (g.busy[i] == key) {
 			g.busy[i] = g.busy[--g.n_busy];
@@ -505,7 +524,7 @@ static void note_caller(const struct caller *c, const struct stat *sock, int fd)
 }
 
 /* Carries a call out. *flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE when the caller is to do it. Return: its result. */
-static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t *key)
+static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t *key, uint64_t *hash)
 {
 	const struct seccomp_data *d = &req->data;
 	struct address a;
@@ -533,7 +552,8 @@ static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t 
 	if (err)
 		goto out;
 	*key = (uint64_t)st.st_ino << 1 | is_bind(d);
-	if (begin(*key, &result))
+	*hash = hash_of(&a);
+	if (begin(*key, *hash, &result))
 		goto out;
 	if (domain == AF_UNIX)
 		find_path(&c, &a);
@@ -579,7 +599,7 @@ static void serve_one(void)
 		struct seccomp_notif_resp resp;
 		char bytes[1024];
 	} out;
-	uint64_t key = 0;
+	uint64_t key = 0, hash = 0;
 	int got;
 
 	memset(&in, 0, sizeof(in));
@@ -594,10 +614,10 @@ static void serve_one(void)
 		return;
 	}
 	out.resp.id = in.req.id;
-	out.resp.error = carry_out(&in.req, &out.resp.flags, &key);
+	out.resp.error = carry_out(&in.req, &out.resp.flags, &key, &hash);
 	got = ioctl(g.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 	if (key)
-		finish(key, got && errno == ENOENT, out.resp.error);
+		finish(key, hash, got && errno == ENOENT, out.resp.error);
 }
 
 static void *work(void *arg)
