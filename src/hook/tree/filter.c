@@ -86,7 +86,7 @@ static int load(int *listener)
 {
 	static const int gone[] = {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
 				   SCMP_SYS(socketcall), /* a key may be asked for outside: by DNS, for one */
-				   SCMP_SYS(request_key), SCMP_SYS(add_key), SCMP_SYS(keyctl)};
+				   SCMP_SYS(request_key),    SCMP_SYS(add_key),        SCMP_SYS(keyctl)};
 	static const int guarded[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
 	static const uint32_t typing[] = {TIOCSTI, TIOCLINUX};
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
