@@ -333,6 +333,10 @@ static int read_name(struct reader *r, struct policy_rule *rule, struct word w)
 				w.at);
 	if (++r->p->n_names > EGRESS_NAMES)
 		return complain(r, w.at, "more than %u rules with names", EGRESS_NAMES);
+	if (is_word("localhost", w.at, w.len))
+		return complain(r, w.at,
+				"localhost is the command's own loopback, which is open; this machine's is host, as in "
+				"host:8080");
 	rule->name = strndup(w.at, w.len);
 	if (!rule->name)
 		return no_memory(r);
@@ -363,6 +367,15 @@ static int read_host(struct reader *r, struct policy_rule *rule, struct word w)
 	return read_prefix(r, rule, w);
 }
 
+/* What was copied from a browser. */
+static int complain_url(struct reader *r, struct word w, const char *host)
+{
+	size_t len = strcspn(host, "/:,? \t\n"), left = (size_t)(w.at + w.len - host);
+
+	return complain(r, w.at, "'%.*s' is a URL; a rule names its host: %.*s", (int)w.len, w.at,
+			(int)(len < left ? len : left), host);
+}
+
 /* Splits a word into host and ports. A second colon without brackets makes it an IPv6 address. */
 static int read_entry(struct reader *r, struct policy_rule *rule, struct word w)
 {
@@ -371,6 +384,9 @@ static int read_entry(struct reader *r, struct policy_rule *rule, struct word w)
 	struct policy_ports ports;
 	int err;
 
+	for (size_t i = 1; i + 2 < w.len; i++)
+		if (!memcmp(w.at + i, "://", 3))
+			return complain_url(r, w, w.at + i + 3);
 	take_proto(&w, &rule->proto);
 	host.len = w.len;
 	end = w.at + w.len;
@@ -543,6 +559,8 @@ int policy_parse_option(struct policy *p, bool allow, const char *option, const 
 
 /* Files. */
 
+#define PROFILES "npm, pip, git and apt"
+
 enum key { KEY_ALLOW, KEY_DENY, KEY_DEFAULT, KEY_AUDIT, KEY_PROFILE };
 
 static const char *key_name(uint32_t i)
@@ -595,7 +613,7 @@ static int read_setting(struct reader *r, enum key key, const char *at, const ch
 	if (nearest(policy_profile_name, w.at, w.len))
 		return complain(r, w.at, "there is no profile '%s'; did you mean '%s'?", name,
 				nearest(policy_profile_name, w.at, w.len));
-	return complain(r, w.at, "there is no profile '%s'", name);
+	return complain(r, w.at, "there is no profile '%s'; there are " PROFILES, name);
 }
 
 static int read_line(struct reader *r, const char *at, const char *end)
@@ -675,8 +693,8 @@ int policy_parse_profile(struct policy *p, const char *name, struct policy_error
 		return policy_parse_text(p, label, text, len, err);
 	}
 	near = nearest(policy_profile_name, name, strlen(name));
-	snprintf(err->text, sizeof(err->text), "there is no profile '%.64s'%s%s%s", name,
-		 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	snprintf(err->text, sizeof(err->text), "there is no profile '%.64s'; %s%s%s", name,
+		 near ? "did you mean '" : "there are " PROFILES, near ? near : "", near ? "'?" : "");
 	return -EINVAL;
 }
 

@@ -207,6 +207,7 @@ static int parse_allow(const struct verb *verb, char *text, struct run_args *a)
 {
 	struct policy_error why;
 	char *rules = calloc(1, strlen(text) + 1), *to = rules, *next;
+	bool any = false; /* an empty word is one, and an error: "$HOSTS" of a script may not come to mean all */
 	int err = EXIT_OK;
 
 	if (!rules)
@@ -216,7 +217,8 @@ static int parse_allow(const struct verb *verb, char *text, struct run_args *a)
 		if (next)
 			*next++ = 0;
 		if (strncmp(at, "unix:", 5)) {
-			to += sprintf(to, "%s%s", to == rules ? "" : ",", at);
+			to += sprintf(to, "%s%s", any ? "," : "", at);
+			any = true;
 			continue;
 		}
 		if (at[5] != '/')
@@ -226,7 +228,7 @@ static int parse_allow(const struct verb *verb, char *text, struct run_args *a)
 		else
 			a->sockets[a->tree.n_sockets++] = at + 5;
 	}
-	if (!err && to != rules) {
+	if (!err && any) {
 		a->policy.on = true;
 		err = policy_said(verb, policy_parse_option(&a->policy.policy, true, "--allow", rules, &why), &why);
 	}

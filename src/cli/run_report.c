@@ -344,9 +344,9 @@ void run_report_print(const struct run_report *r, const struct net_losses *losse
 		print_json_lines(r, losses, ns);
 		return;
 	}
-	fprintf(stderr, "%sskep run%s: %s flows, %s bytes out, %s in, %.1f s\n", paint(stderr, PAINT_BOLD),
-		paint(stderr, PAINT_OFF), amount(a, r->flows), amount(b, r->bytes[FLOW_OUT]),
-		amount(c, r->bytes[FLOW_IN]), (double)ns / 1e9);
+	fprintf(stderr, "%sskep run%s: %s %s, %s bytes out, %s in, %.1f s\n", paint(stderr, PAINT_BOLD),
+		paint(stderr, PAINT_OFF), amount(a, r->flows), r->flows == 1 ? "flow" : "flows",
+		amount(b, r->bytes[FLOW_OUT]), amount(c, r->bytes[FLOW_IN]), (double)ns / 1e9);
 	for (uint32_t i = 0; i < r->n; i++)
 		if (is_chatter(&r->rows[i]))
 			continue;

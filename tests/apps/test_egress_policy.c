@@ -137,7 +137,13 @@ static void errors_say_where_what_and_what_would_do(void **state)
 	expect_error("defualt deny\n", "f:1:1: unknown key 'defualt'; did you mean 'default'?");
 	expect_error("permit a\n", "f:1:1: unknown key 'permit'; there are allow, deny, default, audit and profile");
 	expect_error("profile nmp\n", "f:1:9: there is no profile 'nmp'; did you mean 'npm'?");
-	expect_error("profile whatever\n", "f:1:9: there is no profile 'whatever'");
+	expect_error("profile whatever\n", "f:1:9: there is no profile 'whatever'; there are npm, pip, git and apt");
+	expect_error("allow b https://a.example:8443/x?y\n",
+		     "f:1:9: 'https://a.example:8443/x?y' is a URL; a rule names its host: a.example");
+	expect_error("allow http://\n", "f:1:7: 'http://' is a URL; a rule names its host: ");
+	expect_error("allow localhost:80\n",
+		     "f:1:7: localhost is the command's own loopback, which is open; this machine's is "
+		     "host, as in host:8080");
 	expect_error("default maybe\n", "f:1:9: default is allow or deny");
 	expect_error("audit on\n", "f:1:7: audit is yes or no");
 	expect_error("audit yes no\n", "f:1:11: one word, and no more");

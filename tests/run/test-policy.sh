@@ -212,6 +212,13 @@ key() { printf 'default deny\nalow one.test\n' >bad.policy && exits 2 --policy b
 ok "an unknown key: its place and the nearest; the command does not run" key
 bad() { for rule in '*.*.test' 'one.test:99999' '10.0.0.0/33' 'one.test/tpc' ':80' 'one..test'; do exits 2 --allow "$rule" -- touch ran && complains "^skep: --allow, character [0-9]+: ." || return 1; done; [ ! -e ran ]; }
 ok "rules that are none" bad
+empty() { for option in --allow --deny; do exits 2 $option '' -- touch ran && complains 'no host' && exits 2 $option= -- touch ran || return 1; done; [ ! -e ran ]; }
+ok "an empty rule is not the same as none" empty
+hints() {
+	exits 2 --allow https://web.test/x -- true && complains "is a URL; a rule names its host: web.test$" &&
+		exits 2 --allow localhost:80 -- true && complains 'host:8080$' && exits 2 --profile x -- true && complains 'npm, pip, git and apt'
+}
+ok "what newcomers write: a URL, localhost" hints
 
 # What is said
 violation() { page 42 --allow web.test --violation-exit 42 -- curl && page 6 --allow web.test -- curl && exits 3 --allow web.test --violation-exit 42 -- sh -c 'exit 3'; }
