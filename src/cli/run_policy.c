@@ -248,7 +248,7 @@ static void drain(void *arg)
 
 bool run_policy_refused(const struct chain_result *r)
 {
-	return r->end != CHAIN_PASSED && r->point == CHAIN_TC_EGRESS && !strcmp(r->prog, "egress_out");
+	return r->end != CHAIN_PASSED && !r->why && r->point == CHAIN_TC_EGRESS && !strcmp(r->prog, "egress_out");
 }
 
 static void on_frame(void *arg, const struct net_frame *f)
@@ -360,6 +360,8 @@ uint64_t run_policy_report(struct run_policy *p, bool quiet)
 		fprintf(stderr, "  ... and %u more\n", p->n - SHOWN);
 	if (!quiet && (p->more || gone))
 		fprintf(stderr, "  %s refusals are not listed\n", number(n, p->more + gone));
+	if (!quiet && p->refused && !p->advice)
+		fputs("  (a run with --audit --advise prints the policy that would allow this)\n", stderr);
 	if (p->advice) {
 		fprintf(stderr, "%sskep run%s: the policy that allows what was seen, and nothing else:\n\n",
 			paint(stderr, PAINT_BOLD), paint(stderr, PAINT_OFF));

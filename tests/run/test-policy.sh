@@ -185,6 +185,8 @@ audit() {
 		complains 'would be refused' && complains 'look-up of one.test: no rule allows it; curl' && complains 'tcp .*one.test.*curl'
 }
 ok "--audit refuses nothing, and tells" audit
+audit_loopback() { exits 7 --audit -- curl -sS -m 5 "http://host:$http/" && complains "1 dropped: the machine's loopback is closed|2 dropped: the machine's loopback is closed" && ! grep -q '[0-9] refused' "$tmp/err"; }
+ok "... but this machine's loopback stays closed" audit_loopback
 ok "... exits as the command, --violation-exit or not" page 0 --audit --allow web.test --violation-exit 42 -- curl
 several=(sh -c 'python3 "$0" http web.test 80 web.test tls www.cdn.test 443 www.cdn.test udp one.test 7 tcp 198.51.100.1 8080 tcp 2001:db8::9 80 tcp host "$1" http v6.test 80 v6.test lookup two.test' "$tries" "$http")
 advised() {
