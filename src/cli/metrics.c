@@ -58,6 +58,8 @@ static void print_counts(FILE *f, const struct metrics_counts *c)
 	for (int p = 0; p <= CHAIN_POINTS; p++)
 		fprintf(f, "skep_dropped_total{hook=\"%s\"} %" PRIu64 "\n",
 			p < CHAIN_POINTS ? chain_point_name((enum chain_point)p) : "gate", c->dropped_at[p]);
+	head(f, "refused_total", "Frames that the policy refused, answered or not; among the above.");
+	fprintf(f, "skep_refused_total %" PRIu64 "\n", c->refused);
 	head(f, "lost_total",
 	     "What was lost or could not be told, by cause; but for process_unknown known at the end only.");
 	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)

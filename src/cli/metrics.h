@@ -9,7 +9,7 @@
 #include "hook/net/net.h"
 
 struct metrics_counts {
-	uint64_t flows, unknown;
+	uint64_t flows, unknown, refused;
 	uint64_t frames[FLOW_DIRS][CHAIN_END_KINDS], bytes[FLOW_DIRS][CHAIN_END_KINDS];
 	uint64_t dropped_at[CHAIN_POINTS + 1]; /* the last: by skep itself */
 	struct net_losses losses; /* at the end */

@@ -29,7 +29,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-enum { EXIT_OWN = 125, EXIT_CANNOT = 126, EXIT_ABSENT = 127, LINKS = 256 };
+enum { EXIT_OWN = 125, EXIT_CANNOT = 126, EXIT_ABSENT = 127, LINKS = 256, HEADERS = 256 };
 
 /* clang-format off */
 static const char help[] =
@@ -200,6 +200,8 @@ static int start_network(struct run *r)
 	err = run_output_new(&r->args.output, r->policy, &r->output);
 	if (err)
 		return err;
+	/* The flow log looks at headers. */
+	opts->keep = r->args.output.pcapng ? UINT32_MAX : r->args.output.flows ? HEADERS : 0;
 	opts->hive = r->hive;
 	opts->tree = &r->tree;
 	err = run_tasks_new(r->sources, r->args.n_objects, &r->tasks);

@@ -105,6 +105,7 @@ static void on_frame(void *arg, const struct net_frame *f)
 	o->counts.bytes[d][f->result->end] += f->len;
 	if (dropped)
 		o->counts.dropped_at[MIN(f->result->point, CHAIN_POINTS)]++;
+	o->counts.refused += o->policy && run_policy_refused(f->result);
 	if (o->pcapng)
 		write_frame(o, f);
 	if (!f->flow || !o->flows)

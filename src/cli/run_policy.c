@@ -164,11 +164,18 @@ static void print_event(const struct run_policy *p, FILE *f, const struct kind *
 	print_task(f, k->task);
 }
 
+/* A script that runs a program again and again is told once. */
+static bool same_doing(const struct task *a, const struct task *b)
+{
+	return a == b || (a && b && a->parent == b->parent && !strcmp(a->cmdline, b->cmdline) &&
+			  !strcmp(a->exe, b->exe) && !strcmp(a->folder, b->folder));
+}
+
 static bool alike(const struct kind *k, const struct egress_event *e, const struct task *t)
 {
 	const struct egress_event *x = &k->event;
 
-	if (k->task != t || x->verdict != e->verdict || x->reason != e->reason || x->rule != e->rule ||
+	if (!same_doing(k->task, t) || x->verdict != e->verdict || x->reason != e->reason || x->rule != e->rule ||
 	    !x->query != !e->query || strcmp(x->name, e->name))
 		return false;
 	/* Of a look-up neither the server nor the type of record matters. */

@@ -262,9 +262,30 @@ flows() {
 	python3 -c 'import json, sys
 l = [json.loads(x)["flow"] for x in open("flows.json")]
 d = [f for f in l if f["verdict"] == "DROPPED" and f["IP"]["destination"] == "192.0.2.2"]
+assert d[0]["l4"]["TCP"]["flags"] == {"SYN": True}, d
 assert d and "no rule allows it" in json.dumps(d[0]["decided_by"]), l'
 }
 ok "the flow log has rule and program of what was refused" flows
+metrics() {
+	run --allow web.test --metrics metrics --pcapng frames -- python3 "$tries" tcp 192.0.2.2 80 lookup web.test tcp 192.0.2.1 80 tcp 192.0.2.2 443
+	grep -q '^skep_refused_total 2$' metrics || { cat metrics; return 1; }
+	command -v tshark >/dev/null || return 0
+	[ "$(tshark -r frames -Y 'tcp.flags.syn == 1 && ip.dst == 192.0.2.2' -T fields -e frame.comment 2>/dev/null | grep -c 'refused by the policy; .*python3')" = 2 ]
+}
+ok "... the metrics their number, the frames their comment" metrics
+tls_refused() {
+	run --allow one.test --flows flows.json -- python3 "$tries" lookup one.test tls 192.0.2.2 443 two.test
+	python3 -c 'import json
+l = [json.loads(x)["flow"] for x in open("flows.json")]
+d = [f for f in l if f["event"] == "drop" and f["IP"]["destination"] == "192.0.2.2"]
+assert len(d) == 1 and "TLS" in json.dumps(d[0]["decided_by"]), d'
+}
+ok "... what is refused in the middle of a connection too" tls_refused
+again_and_again() {
+	run --allow web.test -- sh -c 'for n in 1 2 3 4 5; do curl -sS -m 5 http://192.0.2.2/; done; curl -sS -m 5 http://192.0.2.2/x; true'
+	[ "$(grep -c 'tcp 192.0.2.2:80: no rule' "$tmp/err")" = 2 ] && complains 'http://192.0.2.2/ \([0-9]+\) < sh \([0-9]+\); 5 times$'
+}
+ok "what a script does again and again is told once" again_and_again
 
 # Beside other things
 published() {

@@ -24,6 +24,7 @@ enum {
 	LINGER_MS = 5000, /* for what sockets have to send when the command has ended */
 	LINGER_STEP_MS = 5,
 	DNS_PORT = 53,
+	ICMP_HEAD = 8,
 	LOOK_AGAIN_NS = 1000000000, /* whose a socket is that sends on and on */
 	TCP_SYN = 0x02,
 	TCP_ACK = 0x10,
@@ -53,6 +54,7 @@ struct net {
 	uint64_t now; /* since 1970, of this round */
 	struct pollfd *fds;
 	uint32_t n_fds;
+	uint8_t came[PORT_FRAME_MAX]; /* a frame that leaves, before programs write on it */
 };
 
 #define TELL(n, what, ...)                                                                                             \
@@ -225,6 +227,7 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 	struct chain_socket s = {0};
 	struct chain_result result;
 	struct ip_view v, now;
+	const uint8_t *came = frame;
 	struct flow *f;
 	bool fresh;
 
@@ -240,6 +243,10 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 		meet(n, f);
 	if (f)
 		s = (struct chain_socket){.known = f->owner.known, .uid = f->owner.uid, .cookie = f->owner.cookie};
+	if (dir == FLOW_OUT && n->opts.keep) {
+		memcpy(n->came, frame, MIN(len, MAX(n->opts.keep, v.l4 + ICMP_HEAD)));
+		came = n->came;
+	}
 	(dir == FLOW_OUT ? chain_out : chain_in)(n->chain, frame, len, &s, &result);
 	if (result.way == CHAIN_TO_OUTSIDE) {
 		/* A program may have written other addresses. */
@@ -253,7 +260,7 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 	if (f)
 		account(f, dir, len, &result);
 	const struct net_frame seen = {
-		.data = frame, .len = len, .time_ns = n->now, .dir = dir, .view = &v, .flow = f, .result = &result};
+		.data = came, .len = len, .time_ns = n->now, .dir = dir, .view = &v, .flow = f, .result = &result};
 
 	TELL(n, frame, &seen);
 	/* Last of all: the uplink may answer at once, by deliver(). */

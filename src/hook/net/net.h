@@ -21,7 +21,8 @@ enum { NET_OPEN = 64, NET_PUBLISH = 64, NET_OBSERVERS = 8 };
 
 /* One frame, seen as it came to the hooks, with what became of it. Everything is valid for the call only, but for the flow. */
 struct net_frame {
-	const uint8_t *data;
+	const uint8_t *
+		data; /* as it came: net_opts.keep bytes of it, and ICMP's type and code. Programs may write on a frame that leaves */
 	uint32_t len;
 	uint64_t time_ns; /* since 1970 */
 	enum flow_dir dir;
@@ -46,6 +47,7 @@ struct net_opts {
 	struct skep_hive *hive;
 	const struct tree *tree;
 	uint32_t mtu;
+	uint32_t keep; /* bytes of each frame that the observers look at */
 	struct dns_opts dns; /* the servers; deliver is filled in */
 	bool own_dns; /* they are not the system's: DNS over TCP, which would go there, is closed */
 	struct uplink_publish publish[NET_PUBLISH];
