@@ -11,8 +11,8 @@ sent = came = 0
 while True:
     begin, got = time.time(), 0
     while time.time() - begin < 0.1:
-        s.sendto(b"beat", ("10.0.2.2", int(sys.argv[1]))); sent += 1
-        try: s.recv(10); got += 1; came += 1
+        s.sendto(b"beat" * (1 + sent % 5), ("10.0.2.2", int(sys.argv[1]))); sent += 1
+        try: s.recv(100); got += 1; came += 1
         except TimeoutError: pass
     print(got, sent, came, flush=True)
 PY
@@ -63,6 +63,14 @@ grew() {
 		on map lookup seen 0 --json && b=$(grep -oE '"value":[0-9]+' "$tmp/out" | cut -d: -f2) && [ "$b" -gt "$a" ]
 }
 ok "... while it grows" grew
+
+# Frames of five lengths, and a map for two of them.
+full_map() {
+	on map dump lengths --json && [ "$(grep -c '"key"' "$tmp/out")" = 2 ] && on map lookup full 0 --json && says '"value":[1-9]'
+}
+ok "a map that is full keeps what it has, and the program goes on" full_map
+beyond() { ! on map update lengths 4711 1 && grep -q "beyond the map's max_entries" "$tmp/err"; }
+ok "... from here too, with the reason" beyond
 
 # The replaced program counts in the same map, and no frame is lost or passes by uncounted.
 replaced() {
