@@ -239,7 +239,7 @@ static void pass(struct net *n, const uint8_t *frame, uint32_t len, enum flow_di
 		f = flows_renew(n->flows, f, dir, n->now);
 		fresh = f != NULL;
 	}
-	if (fresh)
+	if (f && fresh)
 		meet(n, f);
 	if (f)
 		s = (struct chain_socket){.known = f->owner.known, .uid = f->owner.uid, .cookie = f->owner.cookie};
