@@ -74,6 +74,9 @@ if "$skep" doctor 2>/dev/null | grep -q '^ok.*ping'; then
 	ok "... of several at once" several
 	alien() { exits 1 -- ping -6 -c 1 -W 1 -I eth0 ff02::2 && ! grep -qi slirp "$tmp/err"; }
 	ok "... of a group: nobody answers, and nothing is printed between the command's lines" alien
+	cp "$(realpath "$(command -v ping)")" myping
+	ok "ping, bound to a program" exits 0 --allow "exe=$HOME/myping 192.0.2.1/icmp" -- ./myping -4 -c 1 -W 2 192.0.2.1
+	ok "... refused to another" refused 'icmp 192.0.2.1: .*ping' --allow "exe=$HOME/myping 192.0.2.1/icmp" -- ping -4 -c 1 -W 2 192.0.2.1
 	ok "ping, refused at once" refused 'icmp 192.0.2.1.*ping' --allow web.test:443 -- ping -4 -c 1 -W 2 web.test
 else
 	skip "ping" "$("$skep" doctor 2>/dev/null | grep -i -A1 ping | tr '\n' ' ')"
