@@ -69,7 +69,8 @@ struct skep_env {
 		uint64_t cookie; /* bpf_get_attach_cookie() */
 		uint64_t func_ip; /* bpf_get_func_ip(): the address of the function that is probed */
 	} attach;
-	struct { /* the call stack that the run was asked for from, innermost first; n 0: there is none, or nobody looks at it */
+	struct
+	{ /* the call stack that the run was asked for from, innermost first; n 0: there is none, or nobody looks at it */
 		const uint64_t *ips;
 		uint32_t n;
 	} stack;

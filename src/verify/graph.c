@@ -37,6 +37,8 @@ static int field_at(struct verifier *v, uint32_t regno, enum btf_field_kind kind
 	int64_t off = r->off + (int64_t)r->var.bits.value;
 	int err;
 
+	*rec = NULL;
+	*field = NULL;
 	if (!scalar_is_const(&r->var))
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE,
 			      "R%u doesn't have constant offset. %s has to be at the constant offset", regno, name);
@@ -69,7 +71,7 @@ int check_graph_root(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 		return refuse(v, -EFAULT, PROBLEM_NOT_SUPPORTED, "%s takes a %s, which skep does not know",
 			      kc->call.name, name);
 	err = field_at(v, regno, kind, &rec, &kc->root);
-	if (err)
+	if (err || !rec)
 		return err;
 	kc->root_btf = rec->btf;
 	if (!is_locked(v, r))
@@ -114,7 +116,7 @@ int check_graph_node(struct verifier *v, struct kcall *kc, uint32_t regno, enum 
 		return refuse(v, -EFAULT, PROBLEM_NOT_SUPPORTED, "%s takes a %s, which skep does not know",
 			      kc->call.name, name);
 	err = field_at(v, regno, kind, &rec, &node);
-	if (err)
+	if (err || !node)
 		return err;
 	if (!btf_is_same_type(v, r->btf, r->btf_id, 0, kc->root_btf, kc->root->graph.value_btf_id, true))
 		return refuse(v, -EINVAL, PROBLEM_ARG_TYPE,
