@@ -31,7 +31,7 @@ outside() {
 (b"\x1a", rb"Stopped")
 (b"jobs\n", rb"Stopped +.*skep run")
 (b"fg\n", rb"skep run -- ")
-(b"\x03", rb"[0-9]+ flows")
+(b"\x03", rb"[0-9]+ flows?,")
 (b"echo rc=\$?\n", rb"rc=130")
 (b"exit 3\n", rb"exit")
 EOT
@@ -49,7 +49,7 @@ EOT
 ok "the terminal is given back after a shell in the tree has had it" given_back
 colours() {
 	types 0 bash --norc -i <<EOT && grep -q $'\033\[1mskep run' "$tmp/out"
-(b"$skep run -- true\n", rb"flows")
+(b"$skep run -- true\n", rb"flows?,")
 (b"exit 0\n", rb"exit")
 EOT
 }
