@@ -46,6 +46,21 @@ if gcc -static -O1 -o "$HOME/client" "$source/tests/run/static.c" 2>"$tmp/why"; 
 else
 	skip "a static program with a resolver of its own" "gcc -static does not work: $(head -1 "$tmp/why")"
 fi
+if PATH=$PATH:/usr/lib/go/bin command -v go >/dev/null && CGO_ENABLED=0 GOCACHE="$tmp/go" GO111MODULE=off go build -o "$HOME/go-client" "$source/tests/run/client.go" 2>"$tmp/why"; then
+	go_tls() { CA=$ca exits 0 --allow "*.test:443,*.test:80" -- ./go-client https://web.test/ http://one.test/ https://v6.test/ && [ "$(grep -c '^200 ' "$tmp/out")" = 3 ]; }
+	ok "a Go program: TLS and HTTP, over IPv4 and IPv6, at the same time" go_tls
+	many() {
+		local urls
+		urls=$(for _ in $(seq 200); do echo http://web.test/; done)
+		# shellcheck disable=SC2086
+		exits 0 --allow web.test:80 -- ./go-client $urls && [ "$(grep -c '^200 ' "$tmp/out")" = 200 ]
+	}
+	ok "... two hundred connections at a time" many
+	ok "... refused: look-up" refused 'look-up of one.test' --allow web.test -- ./go-client http://one.test/
+	ok "... refused: port" refused 'web.test' --allow web.test:443 -- ./go-client http://web.test/
+else
+	skip "a Go program" "there is no go here, or it does not compile: $(head -1 "$tmp/why" 2>/dev/null)"
+fi
 cat >fetch.js <<'EOT'
 fetch(process.argv[2]).then(r => r.text()).then(t => process.stdout.write(t)).catch(e => { console.error(e.cause || e); process.exit(9); })
 EOT
