@@ -169,6 +169,37 @@ struct net_observer run_output_observer(struct run_output *o)
 	return (struct net_observer){.flow = on_flow, .frame = on_frame, .ended = on_ended, .tick = on_tick, .arg = o};
 }
 
+/* What was lost, as the flow log's last line: Hubble's lost_events, with the causes. */
+static void write_lost(struct run_output *o, const struct net_losses *l)
+{
+	const struct {
+		const char *cause;
+		uint64_t n;
+	} causes[] = {{"interface_full", l->to_tree}, {"too_long", l->too_long},   {"program_faults", l->faults},
+		      {"no_memory", l->no_flow},      {"fragments", l->fragments}, {"dns_unanswered", l->dns},
+		      {"process_unknown", l->unknown}};
+	struct json_object *line = json_object_new_object(), *lost = json_object_new_object();
+
+	json_object_object_add(lost, "num_events_lost", json_object_new_uint64(o->lines_lost));
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+		json_object_object_add(lost, causes[i].cause, json_object_new_uint64(causes[i].n));
+	json_object_object_add(line, "lost_events", lost);
+	if (fprintf(o->flows, "%s\n", json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN)) < 0)
+		not_written(o);
+	json_object_put(line);
+}
+
+/* Frames that came to the interface, and those that it had no room for. */
+static void write_statistics(struct run_output *o, const struct net_losses *l)
+{
+	uint64_t came = 0;
+
+	for (int d = 0; d < FLOW_DIRS; d++)
+		for (int e = 0; e < CHAIN_END_KINDS; e++)
+			came += o->counts.frames[d][e];
+	pcapng_lost(o->pcapng, clock_ns(CLOCK_REALTIME), came, l->to_tree + l->too_long + l->fragments);
+}
+
 int run_output_finish(struct run_output *o, const struct net_losses *losses)
 {
 	int ret = EXIT_OK, err;
@@ -177,6 +208,7 @@ int run_output_finish(struct run_output *o, const struct net_losses *losses)
 		fprintf(stderr, "\r\033[K");
 	o->counts.losses = *losses;
 	if (o->flows) {
+		write_lost(o, losses);
 		if (fclose(o->flows) && !o->flows_err)
 			o->flows_err = errno;
 		o->flows = NULL;
@@ -184,6 +216,8 @@ int run_output_finish(struct run_output *o, const struct net_losses *losses)
 			ret = fail("--flows %s: %s; the log is not whole, %" PRIu64 " or more lines are missing",
 				   o->args.flows, strerror(o->flows_err), MAX(o->lines_lost, (uint64_t)1));
 	}
+	if (o->pcapng)
+		write_statistics(o, losses);
 	err = pcapng_finish(o->pcapng);
 	o->pcapng = NULL;
 	if (err)

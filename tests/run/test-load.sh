@@ -72,7 +72,8 @@ while running: os.wait(); running -= 1'
 own = {int(l.split()[2]): int(l.split()[1]) for l in open("'"$tmp/out"'") if l.startswith("child")}
 seen = {}
 for line in open("flows"):
-    f = json.loads(line)["flow"]
+    f = json.loads(line).get("flow")
+    if not f: continue # the last line: what was lost
     if f["event"] == "begin" and "TCP" in f["l4"] and f["l4"]["TCP"]["destination_port"] == 80:
         seen.setdefault(f["l4"]["TCP"]["source_port"], []).append((f["process"] or {}).get("pid"))
 wrong = [(p, own[p], seen.get(p)) for p in own if own[p] not in seen.get(p, [])]

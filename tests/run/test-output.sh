@@ -6,7 +6,8 @@
 # json FILE EXPR: of the list l of FILE's lines the Python expression holds.
 json() {
 	python3 -c 'import json, sys
-l = [json.loads(x)["flow"] for x in open(sys.argv[1])]
+all_lines = [json.loads(x) for x in open(sys.argv[1])]
+l = [x["flow"] for x in all_lines if "flow" in x]
 if not eval(sys.argv[2]): sys.exit(f"{sys.argv[2]} does not hold for {l}")' "$1" "$2"
 }
 ok "a run with all of them" exits 0 --dns "127.0.0.1:$dns" --loopback "$http" --flows "$tmp/flows" --pcapng "$tmp/pcapng" --metrics "$tmp/metrics" -- \
@@ -17,6 +18,8 @@ ok "... its process and that one's parents" json "$tmp/flows" \
 	"all(f['process']['binary'].endswith('/curl') and f['process']['parents'][0]['arguments'].startswith('sh -c') for f in $tcp)"
 ok "... its name" json "$tmp/flows" "all(f['destination_names'] == ['host'] for f in $tcp)"
 ok "... and its frames" json "$tmp/flows" "any(f['event'] == 'end' and f['totals']['egress']['frames'] > 3 and f['totals']['ingress']['bytes'] > 200 for f in $tcp)"
+ok "... and what was lost, at its end" json "$tmp/flows" \
+	"all_lines[-1]['lost_events']['num_events_lost'] == 0 and all_lines[-1]['lost_events']['interface_full'] == 0"
 ok "a frame that was dropped says why" json "$tmp/flows" \
 	"any(f['verdict'] == 'DROPPED' and f['l4']['TCP']['destination_port'] == 1 and 'loopback is closed' in f['decided_by']['reason'] for f in l if 'TCP' in f['l4'])"
 ok "directions are the flow's" json "$tmp/flows" "all(f['traffic_direction'] == 'EGRESS' and not f['is_reply'] for f in $tcp)"
@@ -24,6 +27,15 @@ if command -v tshark >/dev/null; then
 	frames() { tshark -r "$tmp/pcapng" -Y "$1" -T fields -e frame.comment 2>/dev/null; }
 	dropped() { frames "tcp.dstport == 1" | grep -q '^skep: out, dropped; .*loopback is closed; curl ('; }
 	ok "pcapng: the frame that was dropped, with reason and process" dropped
+	statistics() {
+		[ "$(tshark -r "$tmp/pcapng" -T fields -e frame.number 2>/dev/null | tail -1)" = "$(python3 -c 'import struct, sys
+data, at = open(sys.argv[1], "rb").read(), 0
+while at < len(data):
+    kind, size = struct.unpack_from("<II", data, at)
+    if kind == 5: print(struct.unpack_from("<Q", data, at + 24)[0] if struct.unpack_from("<Q", data, at + 36)[0] == 0 else "lost")
+    at += size' "$tmp/pcapng")" ]
+	}
+	ok "... how many there were, and that none was lost" statistics
 	in_order() { [ "$(frames "tcp.port == $http" | head -2 | cut -c1-9 | tr '\n' ' ')" = "skep: out skep: in, " ]; }
 	ok "... frames stand in the order in which they came" in_order
 fi
@@ -74,7 +86,8 @@ for i in range(10):
 	python3 -c 'import json, sys
 seen = {}
 for line in open(sys.argv[1]):
-    f = json.loads(line)["flow"]
+    f = json.loads(line).get("flow")
+    if not f: continue # the last line: what was lost
     if f["event"] == "begin":
         seen[next(iter(f["l4"].values())).get("source_port")] = (f["process"] or {}).get("pid")
 own = [l.split() for l in open(sys.argv[2])]

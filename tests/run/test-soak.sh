@@ -62,7 +62,7 @@ assert gets == sent["small"], f"{gets} requests seen, {sent['small']} answered"
 # Each flow that began has ended, in the log.
 events = {}
 for line in open(sys.argv[3]):
-    e = json.loads(line)["flow"]["event"]
+    e = json.loads(line).get("flow", {}).get("event")
     events[e] = events.get(e, 0) + 1
 assert events["begin"] == events["end"] == run["flows"], f"{events}, {run['flows']} flows"
 assert not run["program_faults"]

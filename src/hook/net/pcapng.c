@@ -10,12 +10,15 @@
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a,
 	BLOCK_INTERFACE = 1,
+	BLOCK_STATISTICS = 5,
 	BLOCK_PACKET = 6,
 	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
 	OPT_END = 0,
 	OPT_COMMENT = 1,
 	OPT_SHB_USERAPPL = 4,
 	OPT_IF_TSRESOL = 9,
+	OPT_ISB_IFRECV = 4,
+	OPT_ISB_IFDROP = 5,
 	LINKTYPE_ETHERNET = 1,
 	COMMENT_MAX = 4096,
 };
@@ -112,6 +115,21 @@ void pcapng_add(struct pcapng *p, const struct frame *f, const char *comment)
 	put32(p, f->wire_len);
 	put_padded(p, f->data, f->len);
 	put_option(p, OPT_COMMENT, comment, (uint16_t)n);
+	put_option(p, OPT_END, NULL, 0);
+	put32(p, len);
+}
+
+void pcapng_lost(struct pcapng *p, uint64_t time_ns, uint64_t came, uint64_t lost)
+{
+	uint32_t len = 20 + 2 * option_size(sizeof(came)) + 4 + 4;
+
+	put32(p, BLOCK_STATISTICS);
+	put32(p, len);
+	put32(p, 0); /* interface */
+	put32(p, (uint32_t)(time_ns >> 32));
+	put32(p, (uint32_t)time_ns);
+	put_option(p, OPT_ISB_IFRECV, &came, sizeof(came));
+	put_option(p, OPT_ISB_IFDROP, &lost, sizeof(lost));
 	put_option(p, OPT_END, NULL, 0);
 	put32(p, len);
 }
