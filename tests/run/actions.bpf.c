@@ -225,6 +225,15 @@ int count(struct __sk_buff *skb)
 }
 #endif
 
+#ifdef FOR_MAP
+/* For the elements of a device map alone. */
+SEC("xdp/devmap")
+int for_map(struct xdp_md *ctx)
+{
+	return XDP_DROP;
+}
+#endif
+
 #ifdef PLACE
 /* Says which control group the thread that runs it is in. */
 SEC("cgroup_skb/egress")

@@ -38,6 +38,8 @@ devmap() {
 }
 mkfifo "$tmp/go"
 ok "xdp: a redirect through a devmap that is filled while it runs" devmap
+for_map() { say "$(objects for-map)" && prints "twelve bytes" && complains "program 'for_map' .* is loaded but not attached"; }
+ok "xdp: a program for a map's elements is not attached to the interface" for_map
 elsewhere() { say "$(objects elsewhere)" && prints nothing && came = 0 && complains "dropped: redirected to an interface that is not there"; }
 ok "a redirect to an interface that is not there drops, and says so" elsewhere
 answer() { say "$(objects answer)" && prints "twelve bytes" && came = 0; }

@@ -83,11 +83,17 @@ static bool contains(const char *text, const char *word)
 	return text && strstr(text, word);
 }
 
+/* XDP programs for the elements of a device or CPU map: as in the kernel they run nowhere else. */
+static bool in_map(uint32_t expected_attach_type)
+{
+	return expected_attach_type == BPF_XDP_DEVMAP || expected_attach_type == BPF_XDP_CPUMAP;
+}
+
 int chain_attach_type(uint32_t prog_type, uint32_t expected_attach_type, const char *section)
 {
 	switch (prog_type) {
 	case BPF_PROG_TYPE_XDP:
-		return BPF_XDP;
+		return in_map(expected_attach_type) ? -1 : BPF_XDP;
 	case BPF_PROG_TYPE_SCHED_CLS:
 	case BPF_PROG_TYPE_SCHED_ACT:
 		/* "tc/egress", "tcx/egress", "classifier/egress", ...: as loaders read it. */
@@ -150,7 +156,7 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 
 	if (type == BPF_PROG_TYPE_SCHED_ACT)
 		type = BPF_PROG_TYPE_SCHED_CLS;
-	if (type != points[p].prog_type)
+	if (type != points[p].prog_type || (p == CHAIN_XDP && in_map(atomic_load(&link->prog)->expected_attach_type)))
 		return -EINVAL;
 	/* Places relative to other programs (BPF_F_BEFORE and kin) are not served: refused, and not taken for the end. */
 	if (link->flags & ~(p == CHAIN_XDP ? XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE : 0u))
