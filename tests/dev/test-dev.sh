@@ -32,7 +32,7 @@ esac'
 tool ninja '
 if [ -d build/tests ]; then
 	mkdir -p build/bench build/tests/fuzz build/tests/conformance build/tests/jit build/tests/objects
-	for made in bench/bench-map bench/bench-engine bench/bench-sample bench/bench-maps bench/bench-verify tests/fuzz/fuzz-verify tests/fuzz/fuzz-helpers tests/fuzz/fuzz-kfuncs tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
+	for made in bench/bench-map bench/bench-engine bench/bench-sample bench/bench-maps bench/bench-verify bench/bench-chain tests/fuzz/fuzz-frames tests/fuzz/fuzz-verify tests/fuzz/fuzz-helpers tests/fuzz/fuzz-kfuncs tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
 		printf "#!/bin/sh\necho \"$made \$*\" >>\"\$LOG\"\n" >build/$made && chmod +x build/$made
 	done
 fi
@@ -43,9 +43,12 @@ tree() {
 	rm -rf "$tmp/tree"
 	mkdir "$tmp/tree" "$tmp/tree/vectors"
 	cp "$source/dev" "$tmp/tree/dev"
-	mkdir "$tmp/tree/bench"
-	printf '#!/bin/sh\necho "bench/replay.sh $*" >>"$LOG"\n' >"$tmp/tree/bench/replay.sh"
-	chmod +x "$tmp/tree/bench/replay.sh"
+	mkdir "$tmp/tree/bench" "$tmp/tree/demo"
+	local script
+	for script in bench/replay.sh bench/run.sh demo/run.sh; do
+		printf '#!/bin/sh\necho "%s $*" >>"$LOG"\n' $script >"$tmp/tree/$script"
+		chmod +x "$tmp/tree/$script"
+	done
 	printf '%s\n' "$@" >"$HAVE"
 }
 dev() {
@@ -57,7 +60,7 @@ dev() {
 }
 # build_only: what './dev demo' installs, and no more.
 build_only() {
-	sed -n "/^build_packages='/,/'\$/p" "$source/dev" | sed "s/^build_packages='//" | cut -d'|' -f1
+	sed -n -e "/^build_packages='/,/'\$/p" -e "/^demo_packages='/p" "$source/dev" | sed "s/^[a-z]*_packages='//" | cut -d'|' -f1
 }
 
 says_what_and_why() {
