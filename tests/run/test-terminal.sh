@@ -27,10 +27,10 @@ EOT
 ok "a shell in a tree has job control" inside
 outside() {
 	types 3 bash --norc -i <<EOT
-(b"$skep run -- sh -c 'echo \$((1 + 1))up; exec sleep 100'\n", rb"2up")
+(b"$skep run -- sh -c 'trap \"echo \$((3 + 4))on\" CONT; echo \$((1 + 1))up; while :; do sleep 0.1; done'\n", rb"2up")
 (b"\x1a", rb"Stopped")
 (b"jobs\n", rb"Stopped +.*skep run")
-(b"fg\n", rb"skep run -- ")
+(b"fg\n", rb"7on")
 (b"\x03", rb"[0-9]+ flows?,")
 (b"echo rc=\$?\n", rb"rc=130")
 (b"exit 3\n", rb"exit")
