@@ -31,4 +31,4 @@ cd "$tmp"
 status=0
 "$skep" run --allow "host:$port" -- sh install.sh || status=$?
 echo
-echo "(exit code $status, the script's own. Nothing ran as root; 'skep run --help' and docs/run.md tell more.)"
+echo "(exit code $status, the script's own. Nothing of it needs root; 'skep run --help' and docs/run.md tell more.)"
