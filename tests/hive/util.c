@@ -78,8 +78,8 @@ void serve_kill(void)
 
 int served_setup(void **state)
 {
-	strcpy(dir, "/tmp/skep-test-XXXXXX");
-	if (!mkdtemp(dir) || setenv("XDG_RUNTIME_DIR", dir, 1) || unsetenv("SKEP_HIVE") ||
+	snprintf(dir, sizeof(dir), "/tmp/skep-test-%d", (int)getpid());
+	if (mkdir(dir, 0700) || setenv("XDG_RUNTIME_DIR", dir, 1) || unsetenv("SKEP_HIVE") ||
 	    place_find("t", true, &place, why, sizeof(why)))
 		return -1;
 	client = (struct client){.name = "t"};
