@@ -56,6 +56,15 @@ static inline bool cursor_get(struct cursor *c, void *to, size_t n)
 	return p != NULL;
 }
 
+/* cursor_be16 - the next two bytes as a number in network byte order; 0 when they are not there. */
+static inline uint16_t cursor_be16(struct cursor *c)
+{
+	uint8_t b[2];
+
+	cursor_get(c, b, sizeof(b));
+	return (uint16_t)(b[0] << 8 | b[1]);
+}
+
 /* cursor_part - a cursor over @n bytes at @off of the whole; bad when they are not all there. */
 static inline struct cursor cursor_part(const struct cursor *c, size_t off, size_t n)
 {

@@ -34,14 +34,6 @@ static void add_time(struct json_object *o, const char *key, uint64_t ns)
 	add_text(o, key, all);
 }
 
-static const char *address(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN])
-{
-	bool v4 = IN6_IS_ADDR_V4MAPPED(a);
-
-	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? (const void *)&a->s6_addr[12] : a, buf, INET6_ADDRSTRLEN);
-	return buf;
-}
-
 static void add_ethernet(struct json_object *o, const struct net_frame *frame)
 {
 	struct json_object *eth = json_object_new_object();
@@ -187,8 +179,8 @@ struct json_object *flow_log_line(const char *event, const struct flow *f, const
 		add_text(o, "drop_reason_desc", r->point < CHAIN_POINTS ? "POLICY_DENIED" : "DROP_REASON_UNKNOWN");
 	if (frame)
 		add_ethernet(o, frame);
-	add_text(ip, "source", address(out ? &f->key.tree : &f->key.far, a));
-	add_text(ip, "destination", address(out ? &f->key.far : &f->key.tree, a));
+	add_text(ip, "source", ip_text(out ? &f->key.tree : &f->key.far, a));
+	add_text(ip, "destination", ip_text(out ? &f->key.far : &f->key.tree, a));
 	add_text(ip, "ipVersion", f->key.family == AF_INET ? "IPv4" : "IPv6");
 	json_object_object_add(o, "IP", ip);
 	add_l4(o, &f->key, out, frame);

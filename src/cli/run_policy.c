@@ -49,20 +49,6 @@ static int map_of(const struct run_policy *p, const char *name)
 
 static void drain(void *arg);
 
-static const char *address(const uint8_t a[16], char buf[INET6_ADDRSTRLEN])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	bool v4 = !memcmp(a, mapped, sizeof(mapped));
-
-	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a + 12 : a, buf, INET6_ADDRSTRLEN);
-	return buf;
-}
-
-static const char *proto_text(uint8_t proto)
-{
-	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_ICMP ? "icmp" : "icmpv6";
-}
-
 /* "curl -d x (12) < sh (10) < make (3)": who it was, and who made it. A long command line is cut; the flow log has more of it. */
 static void print_task(FILE *f, const struct task *t)
 {
@@ -145,14 +131,16 @@ void run_policy_rule(struct run_policy *p, const struct flow *f, char *to, size_
 static void print_event(const struct run_policy *p, FILE *f, const struct kind *k)
 {
 	const struct egress_event *e = &k->event;
-	char addr[INET6_ADDRSTRLEN];
+	char addr[INET6_ADDRSTRLEN], proto[32];
+	struct in6_addr remote;
 
 	if (e->query && reverse_name(e->name, addr, sizeof(addr))) {
 		fprintf(f, "look-up of the name of %s", addr);
 	} else if (e->query) {
 		fprintf(f, "look-up of %s", e->name);
 	} else {
-		fprintf(f, "%s %s", proto_text(e->proto), address(e->remote, addr));
+		memcpy(&remote, e->remote, sizeof(remote));
+		fprintf(f, "%s %s", ip_proto_name(e->proto, proto), ip_text(&remote, addr));
 		if (e->remote_port)
 			fprintf(f, ":%u", e->remote_port);
 		if (*e->name)

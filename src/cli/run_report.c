@@ -194,44 +194,18 @@ static const char *amount(char buf[32], uint64_t n)
 	return buf;
 }
 
-static const char *proto_name(uint8_t proto, char buf[32])
-{
-	switch (proto) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMP:
-		return "icmp";
-	case IPPROTO_ICMPV6:
-		return "icmpv6";
-	default:
-		snprintf(buf, 32, "proto %u", proto);
-		return buf;
-	}
-}
-
-static const char *host_text(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN])
-{
-	if (IN6_IS_ADDR_V4MAPPED(a))
-		inet_ntop(AF_INET, &a->s6_addr[12], buf, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, a, buf, INET6_ADDRSTRLEN);
-	return buf;
-}
-
 static void print_row(const struct row *x)
 {
 	char addr[INET6_ADDRSTRLEN], host[400], proto[32], out[32], in[32], n[32];
 	bool lookup = is_lookup(x->proto, x->port, x->from_tree, &x->far), bad = x->dropped || x->refused;
 
-	host_text(&x->far, addr);
+	ip_text(&x->far, addr);
 	if (lookup)
 		snprintf(host, sizeof(host), "DNS");
 	else
 		snprintf(host, sizeof(host), x->port ? "%s:%u" : "%s", *x->name ? x->name : addr, x->port);
 	fprintf(stderr, "  %s%-6s %s %-38s%s %6s out %6s in %5s %-5s  %s", bad ? paint(stderr, PAINT_RED) : "",
-		proto_name(x->proto, proto), x->from_tree ? "->" : "<-", host, bad ? paint(stderr, PAINT_OFF) : "",
+		ip_proto_name(x->proto, proto), x->from_tree ? "->" : "<-", host, bad ? paint(stderr, PAINT_OFF) : "",
 		amount(out, x->bytes[FLOW_OUT]), amount(in, x->bytes[FLOW_IN]), amount(n, x->flows),
 		x->flows == 1 ? "flow" : "flows", x->task ? x->task->comm : "?");
 	if (x->task && !x->several)
@@ -286,9 +260,9 @@ static void print_row_json(const struct row *x)
 	char text[INET6_ADDRSTRLEN], proto[32];
 
 	json_object_object_add(o, "kind", json_object_new_string("host"));
-	json_object_object_add(o, "proto", json_object_new_string(proto_name(x->proto, proto)));
+	json_object_object_add(o, "proto", json_object_new_string(ip_proto_name(x->proto, proto)));
 	json_object_object_add(o, "direction", json_object_new_string(x->from_tree ? "out" : "in"));
-	json_object_object_add(o, "address", json_object_new_string(host_text(&x->far, text)));
+	json_object_object_add(o, "address", json_object_new_string(ip_text(&x->far, text)));
 	json_object_object_add(o, "name", *x->name ? json_object_new_string(x->name) : NULL);
 	add(o, "port", x->port);
 	add(o, "flows", x->flows);

@@ -107,21 +107,13 @@ bool dns_wants(const struct dns *d, const struct ip_view *v)
 	       (!memcmp(&v->dst, &d->dns4, sizeof(d->dns4)) || !memcmp(&v->dst, &d->dns6, sizeof(d->dns6)));
 }
 
-static uint16_t get16(struct cursor *c)
-{
-	uint16_t v;
-
-	cursor_get(c, &v, sizeof(v));
-	return ntohs(v);
-}
-
 bool dns_name(const uint8_t *msg, uint32_t len, char *name, uint16_t *type)
 {
 	struct cursor c = cursor_of(msg, len);
 	size_t at = 0;
 
 	cursor_take(&c, 4);
-	if (get16(&c) != 1)
+	if (cursor_be16(&c) != 1)
 		return false;
 	cursor_take(&c, 6);
 	for (;;) {
@@ -145,7 +137,7 @@ bool dns_name(const uint8_t *msg, uint32_t len, char *name, uint16_t *type)
 		name[at++] = '.';
 	}
 	name[at ? at - 1 : 0] = 0;
-	uint16_t t = get16(&c);
+	uint16_t t = cursor_be16(&c);
 
 	if (type)
 		*type = t;

@@ -12,6 +12,7 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { TAGS = 2, EXTENSIONS = 8, TTL = 64, QUOTED = 8, FLAG_FIN = 1, FLAG_SYN = 2, FLAG_RST = 4, FLAG_ACK = 16 };
@@ -24,12 +25,29 @@ struct in6_addr ip_v4(uint32_t addr)
 	return a;
 }
 
-static uint16_t get16(struct cursor *c)
+const char *ip_text(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN])
 {
-	uint16_t v;
+	bool v4 = IN6_IS_ADDR_V4MAPPED(a);
 
-	cursor_get(c, &v, sizeof(v));
-	return ntohs(v);
+	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? (const void *)&a->s6_addr[12] : a, buf, INET6_ADDRSTRLEN);
+	return buf;
+}
+
+const char *ip_proto_name(uint8_t proto, char buf[32])
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_ICMPV6:
+		return "icmpv6";
+	default:
+		snprintf(buf, 32, "proto %u", proto);
+		return buf;
+	}
 }
 
 static void parse_l4(struct cursor c, struct ip_view *v)
@@ -137,10 +155,10 @@ bool ip_parse(const uint8_t *frame, uint32_t len, struct ip_view *v)
 
 	memset(v, 0, sizeof(*v));
 	cursor_take(&c, 2 * ETH_ALEN);
-	type = get16(&c);
+	type = cursor_be16(&c);
 	for (int i = 0; i < TAGS && (type == ETH_P_8021Q || type == ETH_P_8021AD); i++) {
 		cursor_take(&c, 2);
-		type = get16(&c);
+		type = cursor_be16(&c);
 	}
 	if (c.bad)
 		return false;

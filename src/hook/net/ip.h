@@ -29,6 +29,12 @@ struct in6_addr ip_v4(uint32_t addr);
 /* ip_checksum - the Internet checksum (RFC 1071), in network byte order. */
 uint16_t ip_checksum(const void *data, uint32_t len);
 
+/* ip_text - an address as people write it. Return: @buf */
+const char *ip_text(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN]);
+
+/* ip_proto_name - "tcp", "udp", "icmp", "icmpv6", else "proto 47", made in @buf. */
+const char *ip_proto_name(uint8_t proto, char buf[32]);
+
 enum { IP_HEADERS_MAX = 14 + 40 + 20 };
 
 /*

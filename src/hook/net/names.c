@@ -38,14 +38,6 @@ static uint32_t place_of(const struct in6_addr *a)
 	return (h ^ h >> 12) % PLACES;
 }
 
-static uint16_t get16(struct cursor *c)
-{
-	uint16_t v;
-
-	cursor_get(c, &v, sizeof(v));
-	return ntohs(v);
-}
-
 /* Past a name: labels up to an empty one or a pointer (RFC 1035, 4.1.4). */
 static void skip_name(struct cursor *c)
 {
@@ -70,9 +62,9 @@ void names_learn(struct names *n, const uint8_t *msg, uint32_t len)
 	if (!dns_name(msg, len, name, NULL))
 		return;
 	cursor_take(&c, 2);
-	flags = get16(&c);
+	flags = cursor_be16(&c);
 	cursor_take(&c, 2);
-	answers = get16(&c);
+	answers = cursor_be16(&c);
 	if (!(flags & 0x8000) || flags & 0xf)
 		return;
 	cursor_take(&c, 4);
@@ -85,10 +77,10 @@ void names_learn(struct names *n, const uint8_t *msg, uint32_t len)
 		uint32_t four;
 
 		skip_name(&c);
-		type = get16(&c);
-		class = get16(&c);
+		type = cursor_be16(&c);
+		class = cursor_be16(&c);
 		cursor_take(&c, 4);
-		size = get16(&c);
+		size = cursor_be16(&c);
 		data = cursor_take(&c, size);
 		if (!data || class != CLASS_IN)
 			continue;
