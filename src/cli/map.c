@@ -185,6 +185,9 @@ static int one(struct map_verb *m, const char *what, char **args)
 		err = value_from_text(v->btf, v->value_type, args[2], value, v->value_size, why);
 		if (err)
 			return fail("%s: map '%s': value %s: %s", m->name, v->name, args[2], why);
+		/* Of what runs every CPU gets it, as bpftool has it: a program asks its own. */
+		for (uint32_t cpu = 1; m->run && cpu < v->n_cpus; cpu++)
+			memcpy(value + (size_t)cpu * ALIGN_UP(v->value_size, 8u), value, v->value_size);
 		err = bpf_map_update_elem(v->fd, key, value, BPF_ANY);
 	} else {
 		err = bpf_map_delete_elem(v->fd, key);

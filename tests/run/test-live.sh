@@ -99,6 +99,21 @@ bpftool=$(PATH=$PATH:/usr/sbin command -v bpftool)
 if [ -n "$bpftool" ] && [ -e "$(dirname "$skep")/libskep-preload.so" ]; then
 	ok "bpftool sees the run" sh -c "'$skep' hive exec live -- '$bpftool' prog show | grep -q 'name look'"
 fi
+# An object that others made: xdp-filter of Debian's xdp-tools. Its map of ports, by the port in network byte order: 8 UDP, 1 the frame's source.
+filter=$(find /usr/lib -name xdpfilt_alw_udp.o 2>/dev/null | head -1)
+if [ -n "$filter" ]; then
+	stop
+	: >"$tmp/beat"
+	start "$filter"
+	port=$(python3 -c 'import socket, sys; print(socket.htons(int(sys.argv[1])))' "$udp")
+	ok "an object of others: frames pass" beats -gt 0
+	ok "... its map is updated from here" on map update filter_ports "$port" 9
+	ok "... and its traffic's fate with it" beats -eq 0
+	ok "... back" on map update filter_ports "$port" 0
+	ok "... frames pass again" beats -gt 0
+else
+	skip "an object of others" "xdp-tools is not there"
+fi
 no_such() { ! "$skep" map show --run nobody 2>"$tmp/err" && complains "no hive 'nobody' is running"; }
 ok "a run that is not there is named" no_such
 inside() {
