@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Clients that lie, stop or die, servers that die, and users that are others: the hive stays usable, and nobody is let in. */
 #include "util.h"
+#include "../random.h"
 
 #include "hive/far.h"
 
@@ -469,6 +470,101 @@ static void a_folder_that_others_may_enter_is_refused(void **state)
 	assert_int_equal(place_find("t.lock", true, &p, why, sizeof(why)), -EINVAL);
 }
 
+/* A number that means something somewhere, or is just off it. */
+static uint32_t odd(uint64_t *seed)
+{
+	static const uint32_t some[] = {0, 1, 2, 4, 8, 16, 144, 4096, MSG_BYTES, MSG_MAX, INT32_MAX, UINT32_MAX};
+	uint64_t r = splitmix64(seed);
+
+	return r % 4 ? some[(r >> 8) % ARRAY_SIZE(some)] + (uint32_t)(r >> 40) % 3 - 1 : (uint32_t)(r >> 32);
+}
+
+/* One message of a random kind, with pieces that are whole, or cut, or lie about their length, and sometimes an fd. */
+static int send_random(int sock, uint64_t *seed, uint32_t type)
+{
+	struct msg m = {.type = type, .addr = odd(seed), .len = odd(seed) % 256, .n_pieces = splitmix64(seed) % 3};
+	uint8_t payload[1024];
+	size_t len = 0;
+
+	m.value = (int32_t)(type == MSG_CALL ? splitmix64(seed) % 40 : splitmix64(seed) % 8 ? 0 : odd(seed));
+	if (type == MSG_ASK) {
+		m.value = (int32_t)(splitmix64(seed) % (ASK_PINS + 3));
+		if (m.value == ASK_STOP) /* that one is obeyed */
+			m.value = ASK_FACTS;
+	}
+	if (splitmix64(seed) % 8 == 0)
+		m.n_fds = odd(seed);
+	if (type == MSG_DATA)
+		m.len = odd(seed) % 512;
+	for (uint32_t i = 0; i < m.n_pieces; i++) {
+		struct msg_piece piece = {.addr = i ? odd(seed) : m.addr, .len = (uint32_t)(splitmix64(seed) % 160)};
+		uint32_t room = (uint32_t)(splitmix64(seed) % 8 ? piece.len : odd(seed) % 160);
+
+		if (len + sizeof(piece) + room > sizeof(payload))
+			break;
+		memcpy(payload + len, &piece, sizeof(piece));
+		len += sizeof(piece);
+		for (uint32_t k = 0; k < room; k++)
+			payload[len++] = splitmix64(seed) % 3 ? 0 : (uint8_t)odd(seed);
+	}
+	if (type == MSG_DATA)
+		len = splitmix64(seed) % 4 ? MIN((size_t)m.len, sizeof(payload)) : len;
+	return wire_send(sock, &m, payload, len, NULL, 0, splitmix64(seed) % 6 ? -1 : (int)(splitmix64(seed) % 3));
+}
+
+/*
+ * Whatever a client says, the hive answers, or hangs up, and serves others on. Questions are answered with what was asked for in kind, or
+ * with something else. (READ wants DATA, FD wants HERE, WRITE wants WROTE.)
+ */
+static void random_messages_leave_the_hive_well(void **state)
+{
+	static const uint32_t kinds[] = {MSG_CALL, MSG_CALL, MSG_CALL, MSG_ASK, MSG_ASK, MSG_DATA, MSG_HERE, MSG_WROTE};
+	uint64_t seed = 1;
+	uint32_t answered = 0, hung_up = 0;
+	int sock = -1;
+
+	for (int i = 0; i < 20000; i++) {
+		uint32_t next = kinds[splitmix64(&seed) % 5]; /* a call or a question */
+
+		if (sock < 0)
+			sock = raw_greet();
+		if (splitmix64(&seed) % 32 == 0)
+			next = kinds[splitmix64(&seed) % ARRAY_SIZE(kinds)];
+		for (bool done = false; !done && sock >= 0;) {
+			struct pollfd p = {.fd = sock, .events = POLLIN};
+			uint8_t payload[MSG_MAX];
+			struct msg m = {0};
+			int fd = -1;
+
+			if (!send_random(sock, &seed, next)) {
+				assert_int_equal(poll(&p, 1, 20000), 1);
+				done = wire_receive(sock, &m, payload, sizeof(payload), &fd) < 0;
+			} else {
+				done = true;
+			}
+			if (fd >= 0)
+				close(fd);
+			if (done) {
+				hung_up++;
+				close(sock);
+				sock = -1;
+				break;
+			}
+			done = m.type == MSG_DONE;
+			answered += done;
+			next = m.type == MSG_READ ? MSG_DATA : m.type == MSG_FD ? MSG_HERE : MSG_WROTE;
+			if (splitmix64(&seed) % 64 == 0)
+				next = kinds[splitmix64(&seed) % ARRAY_SIZE(kinds)];
+		}
+	}
+	if (sock >= 0)
+		close(sock);
+	/* Both happened, many times: the messages are neither all good nor all bad. */
+	assert_true(answered > 1000);
+	assert_true(hung_up > 1000);
+	hive_is_well();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +573,7 @@ int main(void)
 		SERVED_TEST(what_has_no_meaning_ends_the_connection),
 		SERVED_TEST(pieces_that_promise_more_than_they_hold_are_no_memory),
 		SERVED_TEST(answers_that_do_not_fit_end_the_connection),
+		SERVED_TEST(random_messages_leave_the_hive_well),
 		SERVED_TEST(a_map_is_not_reached_by_saying_which_it_is),
 		SERVED_TEST(an_fd_that_does_not_come_is_ebadf),
 		SERVED_TEST(fds_that_nobody_asked_for_are_dropped),
