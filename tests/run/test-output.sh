@@ -101,6 +101,13 @@ full() { exits 0 --flows /dev/full --loopback "$http" -- curl -sS -o /dev/null "
 ok "a full disk is told, and the command is not disturbed" full
 full_pcapng() { exits 0 --pcapng /dev/full --loopback "$http" -- curl -sS -o /dev/null "http://10.0.2.2:$http/" && complains 'pcapng /dev/full: No space left'; }
 ok "... for the frames too" full_pcapng
+nasty() { # a name that would colour the terminal, and is no UTF-8
+	exits 0 --loopback "$http" --flows "$tmp/nasty" -- bash -c 'exec -a "$(printf "x\033[31m\302\233\377\355\240\200\342\202\254")" curl -sS -o /dev/null "$0"' "http://10.0.2.2:$http/" &&
+		! grep -q $'\033' "$tmp/err" && python3 -c 'import json, sys
+names = [json.loads(l)["flow"]["process"]["arguments"].split()[0] for l in open(sys.argv[1], encoding="utf-8", errors="strict") if "curl" in l and "TCP" in l]
+assert set(names) == {"x?[31m" + "?" * 6 + "\u20ac"}, names' "$tmp/nasty"
+}
+ok "names of processes are made printable" nasty
 no_folder() { exits 125 --flows "$tmp/no/such" -- touch "$tmp/ran" && complains 'flows .*No such file' && [ ! -e "$tmp/ran" ]; }
 ok "a file that cannot be made: the command does not run" no_folder
 json_summary() {
