@@ -19,6 +19,7 @@
 #include "bpf/seam.h"
 #include "frames.h"
 #include "skep/skep.h"
+#include "wire.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -123,27 +124,6 @@ static const char *const hosts[] = {"192.0.2.1",       "192.0.2.129",   "192.0.2
 static const uint16_t ports[] = {80, 443, 53, 22, 8080, 123, 8000};
 
 #define ANY(array) (array)[any(sizeof(array) / sizeof((array)[0]))]
-
-static uint8_t *put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-	return p + 2;
-}
-
-static uint8_t *put_name(uint8_t *p, const char *name)
-{
-	while (*name) {
-		size_t n = strcspn(name, ".");
-
-		*p++ = (uint8_t)n;
-		memcpy(p, name, n);
-		p += n;
-		name += n + (name[n] == '.');
-	}
-	*p++ = 0;
-	return p;
-}
 
 static uint32_t make_dns(uint8_t *to, uint16_t id, const char *name, uint16_t type, bool answer)
 {

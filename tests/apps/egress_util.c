@@ -4,6 +4,7 @@
 #include "apps/apps.h"
 #include "bpf/object.h"
 #include "bpf/seam.h"
+#include "wire.h"
 
 #include <arpa/inet.h>
 #include <bpf/libbpf.h>
@@ -136,27 +137,6 @@ int egress_fd(struct egress_run *e, const char *map)
 
 	assert_true(fd >= 0);
 	return fd;
-}
-
-static uint8_t *put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-	return p + 2;
-}
-
-static uint8_t *put_name(uint8_t *p, const char *name)
-{
-	while (*name) {
-		size_t n = strcspn(name, ".");
-
-		*p++ = (uint8_t)n;
-		memcpy(p, name, n);
-		p += n;
-		name += n + (name[n] == '.');
-	}
-	*p++ = 0;
-	return p;
 }
 
 uint32_t dns_make(uint8_t *to, uint16_t id, const char *name, uint16_t type, bool answer,

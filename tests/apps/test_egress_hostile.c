@@ -9,6 +9,7 @@
  * beginning on are read as a server would read them.
  */
 #include "egress_util.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,37 +46,7 @@ static void receive(uint32_t at, const uint8_t *data, uint32_t len)
 
 static uint32_t make_hello(uint8_t *to, const char *name, uint32_t before)
 {
-	uint32_t n = (uint32_t)strlen(name), exts = 4 + before + 9 + n, body = 43 + exts;
-	uint8_t *p = to;
-
-#define PUT2(v) (*p++ = (uint8_t)((v) >> 8), *p++ = (uint8_t)(v))
-	*p++ = 22;
-	PUT2(0x0301);
-	PUT2(body + 4);
-	*p++ = 1;
-	*p++ = 0;
-	PUT2(body);
-	PUT2(0x0303);
-	memset(p, 7, 32);
-	p += 32;
-	*p++ = 0;
-	PUT2(2);
-	PUT2(0x1301);
-	*p++ = 1;
-	*p++ = 0;
-	PUT2(exts);
-	PUT2(0x33);
-	PUT2(before);
-	memset(p, 0, before);
-	p += before;
-	PUT2(0);
-	PUT2(n + 5);
-	PUT2(n + 3);
-	*p++ = 0;
-	PUT2(n);
-	memcpy(p, name, n);
-#undef PUT2
-	return (uint32_t)(p + n - to);
+	return (uint32_t)(put_hello(to, name, before, 0) - to);
 }
 
 /* The name in the hello that the receiver has so far; NULL: none yet. */

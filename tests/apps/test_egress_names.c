@@ -2,6 +2,7 @@
 /* The egress firewall where names are checked on connections: TLS, HTTP, and a tree that tries to get around it. */
 #include "client_hello.h"
 #include "egress_util.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,53 +76,9 @@ static void with_shared(const char *policy)
 	dns_learn(e, "www.example.org", "192.0.2.10");
 }
 
-/* A ClientHello with an extension of @before bytes, then the name, then one of @after bytes. */
 static uint32_t make_hello(uint8_t *to, const char *name, uint32_t before, uint32_t after)
 {
-	uint32_t n = name ? (uint32_t)strlen(name) : 0,
-		 exts = (before ? 4 + before : 0) + (name ? 9 + n : 0) + (after ? 4 + after : 0);
-	uint32_t body = 2 + 32 + 1 + 2 + 2 + 1 + 1 + 2 + exts;
-	uint8_t *p = to;
-
-#define PUT2(v) (*p++ = (uint8_t)((v) >> 8), *p++ = (uint8_t)(v))
-	*p++ = 22;
-	PUT2(0x0301);
-	PUT2(body + 4);
-	*p++ = 1;
-	*p++ = 0;
-	PUT2(body);
-	PUT2(0x0303);
-	memset(p, 7, 32);
-	p += 32;
-	*p++ = 0;
-	PUT2(2);
-	PUT2(0x1301);
-	*p++ = 1;
-	*p++ = 0;
-	PUT2(exts);
-	if (before) {
-		PUT2(0x0033);
-		PUT2(before);
-		memset(p, 1, before);
-		p += before;
-	}
-	if (name) {
-		PUT2(0);
-		PUT2(n + 5);
-		PUT2(n + 3);
-		*p++ = 0;
-		PUT2(n);
-		memcpy(p, name, n);
-		p += n;
-	}
-	if (after) {
-		PUT2(0x0015);
-		PUT2(after);
-		memset(p, 0, after);
-		p += after;
-	}
-#undef PUT2
-	return (uint32_t)(p - to);
+	return (uint32_t)(put_hello(to, name, before, after) - to);
 }
 
 static void a_real_hello_for_an_allowed_name_goes(void **state)

@@ -102,7 +102,7 @@ uint32_t frames_dns(uint8_t *to, uint32_t size, int answer)
 	return frames_any(8) ? o.n : frames_any(o.n) + 1;
 }
 
-static uint16_t sum(const uint8_t *p, uint32_t len, uint32_t s)
+uint16_t frames_sum(const uint8_t *p, uint32_t len, uint32_t s)
 {
 	for (; len > 1; len -= 2, p += 2)
 		s += (uint32_t)(p[0] << 8 | p[1]);
@@ -110,7 +110,7 @@ static uint16_t sum(const uint8_t *p, uint32_t len, uint32_t s)
 		s += (uint32_t)p[0] << 8;
 	while (s >> 16)
 		s = (s & 0xffff) + (s >> 16);
-	return (uint16_t)~s;
+	return (uint16_t)s;
 }
 
 /* Where sound frames go: the gateway, its DNS, the tree itself, the machine by other names, all, elsewhere. */
@@ -191,7 +191,7 @@ static void check_body(uint8_t *l4, uint32_t len, uint32_t proto, const uint8_t 
 	for (uint32_t i = 0; i < 2 * size && proto != 1; i += 2)
 		pseudo += (uint32_t)(addrs[i] << 8 | addrs[i + 1]);
 	l4[at] = l4[at + 1] = 0;
-	s = sum(l4, len, proto == 1 ? 0 : pseudo);
+	s = (uint16_t)~frames_sum(l4, len, proto == 1 ? 0 : pseudo);
 	l4[at] = (uint8_t)(s >> 8);
 	l4[at + 1] = (uint8_t)s;
 }
@@ -226,7 +226,7 @@ static void put_ip4(struct out *o, uint16_t port)
 	o->p[begin + 3] = (uint8_t)s;
 	if (!frames_any(16))
 		return;
-	s = sum(o->p + begin, 20 + options * 4, 0);
+	s = (uint16_t)~frames_sum(o->p + begin, 20 + options * 4, 0);
 	o->p[begin + 10] = (uint8_t)(s >> 8);
 	o->p[begin + 11] = (uint8_t)s;
 	check_body(o->p + begin + 20 + options * 4, body, proto, o->p + begin + 12, 4);

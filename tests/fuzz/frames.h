@@ -22,4 +22,7 @@ uint32_t frames_make(uint8_t *to, uint16_t port);
 /* frames_dns - a DNS message, sound or not. Return: its length, at most @size. */
 uint32_t frames_dns(uint8_t *to, uint32_t size, int answer);
 
+/* frames_sum - the sum of 16-bit words that checksums are made of (RFC 1071), begun with @s: 0xffff where the checksum is in place. */
+uint16_t frames_sum(const uint8_t *p, uint32_t len, uint32_t s);
+
 #endif

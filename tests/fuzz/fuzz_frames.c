@@ -68,17 +68,6 @@ static bool over(void)
 	return stop_at ? clock_ns(CLOCK_MONOTONIC) >= stop_at : at_run >= runs;
 }
 
-static uint32_t sum16(const uint8_t *p, uint32_t len, uint32_t s)
-{
-	for (; len > 1; len -= 2, p += 2)
-		s += (uint32_t)(p[0] << 8 | p[1]);
-	if (len)
-		s += (uint32_t)p[0] << 8;
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return s;
-}
-
 static void check_view(const struct ip_view *v, uint32_t len)
 {
 	MUST(v->l3 >= 14 && v->l3 < v->l4);
@@ -102,11 +91,11 @@ static void check_answer(const uint8_t *frame, uint32_t len, const struct ip_vie
 	if (a.proto == IPPROTO_TCP || a.proto == IPPROTO_UDP)
 		MUST(a.sport == v->dport && a.dport == v->sport);
 	if (a.family == AF_INET)
-		MUST(sum16(exact + a.l3, 20, 0) == 0xffff);
+		MUST(frames_sum(exact + a.l3, 20, 0) == 0xffff);
 	s = a.proto == IPPROTO_ICMP ? 0 : a.proto + (a.end - a.l4);
 	if (a.proto != IPPROTO_ICMP)
-		s = a.family == AF_INET ? sum16(exact + a.l3 + 12, 8, s) : sum16(exact + a.l3 + 8, 32, s);
-	MUST(sum16(exact + a.l4, a.end - a.l4, s) == 0xffff);
+		s = a.family == AF_INET ? frames_sum(exact + a.l3 + 12, 8, s) : frames_sum(exact + a.l3 + 8, 32, s);
+	MUST(frames_sum(exact + a.l4, a.end - a.l4, s) == 0xffff);
 	free(exact);
 }
 
