@@ -206,30 +206,6 @@ static void lookup(void)
 	say(true, &back);
 }
 
-static uint32_t make_hello(uint8_t *to, const char *name, uint32_t before)
-{
-	uint32_t n = (uint32_t)strlen(name), exts = 4 + before + 9 + n, body = 43 + exts;
-	uint8_t *p = to;
-
-	*p++ = 22;
-	p = put16(put16(p, 0x0301), body + 4);
-	*p++ = 1;
-	*p++ = 0;
-	p = put16(put16(p, body), 0x0303);
-	memset(p, 7, 33);
-	p[32] = 0;
-	p = put16(put16(p + 33, 2), 0x1301);
-	*p++ = 1;
-	*p++ = 0;
-	p = put16(put16(put16(p, exts), 0x33), before);
-	memset(p, 3, before);
-	p = put16(put16(put16(p + before, 0), n + 5), n + 3);
-	*p++ = 0;
-	p = put16(p, n);
-	memcpy(p, name, n);
-	return (uint32_t)(p + n - to);
-}
-
 static void connection(void)
 {
 	const char *to = ANY(hosts), *from = strchr(to, ':') ? "fd00::15" : "10.0.2.15";
@@ -250,7 +226,7 @@ static void connection(void)
 	say(false, &s);
 	say(true, &back);
 	if (any(3))
-		n = make_hello(data, ANY(names), any(3) ? 0 : any(900));
+		n = (uint32_t)(put_hello(data, ANY(names), any(3) ? 0 : any(900), 0) - data);
 	else
 		n = (uint32_t)snprintf((char *)data, sizeof(data), "%s / HTTP/1.1\r\n%sHost: %s\r\n%s",
 				       any(2) ? "GET" : "POST", any(2) ? "A: b\r\n" : "", ANY(names),
