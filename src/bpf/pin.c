@@ -23,11 +23,16 @@ bool pin_path_is_ours(const char *path)
 	return !strncmp(path, BPFFS, n) && (!path[n] || path[n] == '/');
 }
 
-/* One spelling per path: no empty or "." parts; ".." is refused as no such path. */
+/*
+ * One spelling per path: no empty or "." parts; a relative path and ".." are refused as no such path. It is done in place: as every part
+ * has a slash before it, what is written never overtakes what is read.
+ */
 static int normalise(char *path)
 {
 	char *to = path;
 
+	if (path[0] != '/')
+		return -ENOENT;
 	for (const char *from = path; *from;) {
 		size_t n;
 
@@ -53,7 +58,7 @@ static int read_path(uint64_t from, char path[PATH_MAX])
 
 	if (n < 0)
 		return n == -EINVAL ? -ENAMETOOLONG : n;
-	if (path[0] != '/' || normalise(path))
+	if (normalise(path))
 		return -ENOENT;
 	/* The kernel: a path that is not on a bpf file system. */
 	return pin_path_is_ours(path) && path[sizeof(BPFFS) - 1] ? 0 : -EPERM;

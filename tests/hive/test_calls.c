@@ -289,6 +289,8 @@ static void a_pin_outlives_its_maker(void **state)
 	assert_int_equal(value, 11);
 	assert_int_equal(client_ask(&client, ASK_UNLINK, 0, "/sys/fs/bpf/p", NULL, 0, why, sizeof(why)), 0);
 	assert_int_equal(client_ask(&client, ASK_UNLINK, 0, "/sys/fs/bpf/p", NULL, 0, why, sizeof(why)), -ENOENT);
+	assert_int_equal(client_ask(&client, ASK_UNLINK, 0, "sys/fs/bpf/p", NULL, 0, why, sizeof(why)), -ENOENT);
+	assert_int_equal(client_ask(&client, ASK_UNLINK, 0, "", NULL, 0, why, sizeof(why)), -ENOENT);
 	assert_int_equal(call(BPF_OBJ_GET, .pathname = PTR("/sys/fs/bpf/p")), -ENOENT);
 	close(map);
 }

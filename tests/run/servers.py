@@ -5,9 +5,10 @@ source, what they see into a log. arguments: PORTS LOG"""
 import os
 import socket
 import socketserver
-import struct
 import sys
 import threading
+
+from dns_zone import answer
 
 ports_path, log_path = sys.argv[1:3]
 log_lock = threading.Lock()
@@ -79,38 +80,16 @@ def echo(sock):
         sock.sendto(data, peer)
 
 
-# Names that the DNS knows: a.test to 127.0.0.1 and so on; alias.test by way of two CNAMEs.
-ADDRESSES = {"a.test": "192.0.2.1", "b.test": "192.0.2.2", "deep.sub.test": "192.0.2.3"}
+# Names that the DNS knows; alias.test by way of two CNAMEs.
+ZONE = {"a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"], "deep.sub.test": ["192.0.2.3"]}
 ALIASES = {"alias.test": "middle.test", "middle.test": "a.test"}
-
-
-def wire(name):
-    return b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\0"
-
-
-def answer(query):
-    labels, at = [], 12
-    while query[at]:
-        labels.append(query[at + 1 : at + 1 + query[at]].decode("latin1"))
-        at += query[at] + 1
-    name, (kind, _) = ".".join(labels).lower(), struct.unpack(">HH", query[at + 1 : at + 5])
-    question, records = query[12 : at + 5], []
-    log(f"dns {name} {kind}")
-    while name in ALIASES:
-        target = wire(ALIASES[name])
-        records.append(wire(name) + struct.pack(">HHIH", 5, 1, 60, len(target)) + target)
-        name = ALIASES[name]
-    if kind == 1 and name in ADDRESSES:
-        records.append(wire(name) + struct.pack(">HHIH", 1, 1, 60, 4) + socket.inet_aton(ADDRESSES[name]))
-    rcode = 0 if name in ADDRESSES else 3
-    return query[:2] + struct.pack(">HHHHH", 0x8180 | rcode, 1, len(records), 0, 0) + question + b"".join(records)
 
 
 def dns(sock):
     while True:
         query, peer = sock.recvfrom(4096)
         if len(query) > 17:
-            sock.sendto(answer(query), peer)
+            sock.sendto(answer(query, ZONE, ALIASES, lambda asked: log(f"dns {asked}")), peer)
 
 
 def udp(serve):

@@ -8,11 +8,12 @@ import os
 import socket
 import socketserver
 import ssl
-import struct
 import subprocess
 import sys
 import threading
 import time
+
+from dns_zone import answer
 
 folder = sys.argv[1]
 log_lock = threading.Lock()
@@ -47,41 +48,13 @@ ZONE = {
 for n in range(20):
     ZONE[f"n{n}.many.test"] = ["192.0.2.4"]
 ALIASES = {"www.cdn.test": "middle.cdn.test", "middle.cdn.test": "edge.cdn.test"}
-A, CNAME, AAAA = 1, 5, 28
-
-
-def wire(name):
-    return b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\0"
-
-
-def answer(query, how):
-    labels, at = [], 12
-    while query[at]:
-        labels.append(query[at + 1 : at + 1 + query[at]].decode("latin1"))
-        at += query[at] + 1
-    name, (kind, _) = ".".join(labels).lower(), struct.unpack(">HH", query[at + 1 : at + 5])
-    question, records = query[12 : at + 5], []
-    log(f"{how} {name} {kind}")
-
-    def add(of, kind, data, ttl=5):
-        records.append(wire(of) + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data)
-
-    while name in ALIASES:
-        add(name, CNAME, wire(ALIASES[name]))
-        name = ALIASES[name]
-    for address in ZONE.get(name, []):
-        v6 = ":" in address
-        if kind == (AAAA if v6 else A):
-            add(name, kind, socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, address))
-    rcode = 0 if name in ZONE else 3
-    return query[:2] + struct.pack(">HHHHH", 0x8180 | rcode, 1, len(records), 0, 0) + question + b"".join(records)
 
 
 def dns_udp(sock, how):
     while True:
         query, peer = sock.recvfrom(4096)
         if len(query) > 16:
-            sock.sendto(answer(query, how), peer)
+            sock.sendto(answer(query, ZONE, ALIASES, lambda asked: log(f"{how} {asked}")), peer)
 
 
 class Tcp(socketserver.ThreadingTCPServer):
@@ -115,7 +88,7 @@ class DnsTcp(socketserver.BaseRequestHandler):
             query = head and exactly(self.request, int.from_bytes(head, "big"))
             if not query:
                 return
-            data = answer(query, "dns-tcp")
+            data = answer(query, ZONE, ALIASES, lambda asked: log(f"dns-tcp {asked}"))
             self.request.sendall(len(data).to_bytes(2, "big") + data)
 
 
