@@ -108,8 +108,8 @@ static int object_user_lookup(struct skep_map *map, const void *key, void *value
 	return index == HASH_NONE ? -ENOENT : 0;
 }
 
-/* inner_lookup - the inner map of a key. An element that was recycled between must not give another key's. */
-static void *inner_lookup(struct skep_map *map, const void *key, uint32_t cpu)
+/* object_lookup - the object of a key. An element that was recycled between must not give another key's. */
+static void *object_lookup(struct skep_map *map, const void *key, uint32_t cpu)
 {
 	uint32_t index = hash_find_any(map, key);
 	void *obj;
@@ -133,7 +133,7 @@ const struct map_ops hash_of_maps_ops = {
 	.init = hash_init,
 	.fini = hash_fini,
 	.recover = hash_recover,
-	.lookup = inner_lookup,
+	.lookup = object_lookup,
 	.set_object = hash_of_maps_set,
 	.user_lookup = object_user_lookup,
 	.user_delete = object_delete,
@@ -148,6 +148,7 @@ const struct map_ops devmap_hash_ops = {
 	.fini = hash_fini,
 	.recover = hash_recover,
 	.lookup = device_lookup,
+	.object = object_lookup,
 	.set_object = devmap_hash_set,
 	.user_lookup = object_user_lookup,
 	.user_delete = object_delete,

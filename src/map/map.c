@@ -415,6 +415,11 @@ int map_freeze(struct skep_map *map)
 
 /* Maps of objects. */
 
+void *map_program(struct skep_map *map, const void *key)
+{
+	return map->ops->object ? map->ops->object(map, key, 0) : NULL;
+}
+
 int map_set_object(struct skep_map *map, const void *key, uint32_t id, void *obj, const void *value, uint64_t flags,
 		   void **old)
 {

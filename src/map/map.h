@@ -202,6 +202,12 @@ uint32_t map_user_batch(struct skep_map *map, uint32_t *at, uint32_t room, void 
 int map_freeze(struct skep_map *map); /* -EPERM when frozen already, as the kernel's order of checks has it */
 
 /*
+ * map_program - the program under a key of a map that frames are redirected through (DEVMAP and DEVMAP_HASH): what its owner put there with
+ * map_set_object(). Inside a worker's read section. Return: NULL: there is none.
+ */
+void *map_program(struct skep_map *map, const void *key);
+
+/*
  * map_set_object - put an object into a map of objects.
  * @id:     the object's id, which user space reads back
  * @obj:    what the program's side gets (for a map-in-map: struct skep_map *; for a

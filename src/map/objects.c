@@ -308,6 +308,7 @@ const struct map_ops devmap_ops = {
 	.layout = objects_layout,
 	.init = devmap_init,
 	.lookup = word_lookup,
+	.object = object_lookup,
 	.set_object = devmap_set,
 	.user_lookup = word_user_lookup,
 	.user_delete = redirect_delete,

@@ -137,6 +137,9 @@ struct map_ops {
 			       uint64_t flags, void **old);
 	int (*set_object)(struct skep_map *map, const void *key, uint32_t id, void *obj, const void *value,
 			  uint64_t flags, void **old);
+
+	/* The hook's side, where frames are redirected through the map: the object under a key. */
+	void *(*object)(struct skep_map *map, const void *key, uint32_t cpu);
 };
 
 /* map_access_flags_ok - the kernel refuses a map that programs may neither read nor write. */

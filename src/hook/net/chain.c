@@ -12,6 +12,8 @@
 
 #include "base/util.h"
 #include "helper/who.h"
+#include "hook/net/ip.h"
+#include "hook/net/reass.h"
 #include "prog/packet.h"
 
 #include <arpa/inet.h>
@@ -247,10 +249,9 @@ void chain_end(struct chain *c)
 	quiesce_end(&c->w->reader);
 }
 
-/* Runs one link's program on the packet as it lies. */
-static uint32_t run_link(struct chain *c, enum chain_point p, const struct hive_link *link)
+/* Runs a program on the packet as it lies. */
+static uint32_t run(struct chain *c, enum chain_point p, const struct hive_prog *prog)
 {
-	const struct hive_prog *prog = atomic_load(&link->prog);
 	struct hive_worker *w = c->w;
 	uint32_t verdict;
 
@@ -267,6 +268,11 @@ static uint32_t run_link(struct chain *c, enum chain_point p, const struct hive_
 	return verdict;
 }
 
+static uint32_t run_link(struct chain *c, enum chain_point p, const struct hive_link *link)
+{
+	return run(c, p, atomic_load(&link->prog));
+}
+
 static void drop(struct chain *c, const char *why)
 {
 	c->result->end = CHAIN_DROPPED;
@@ -280,29 +286,46 @@ static void leave(struct chain *c, enum chain_way way, const uint8_t *data, uint
 	c->result->len = len;
 }
 
-/* What a redirect that a program asked for means here. Return: true when it is to the tree's interface. */
-static bool redirect_target(const struct chain *c, bool *ingress)
+/* What a redirect that a program asked for means here. */
+struct target {
+	bool here; /* it is to the tree's interface */
+	bool ingress;
+	const struct hive_prog *prog; /* of the devmap's element, runs before the frame leaves; NULL: none */
+};
+
+static void take_element(const struct chain *c, struct skep_map *map, const void *key, struct target *t)
+{
+	struct bpf_devmap_val value = {0};
+	const struct skep_target *target;
+
+	if (map_user_lookup(map, key, &value, 0) || value.ifindex != c->ifindex)
+		return;
+	t->here = true;
+	target = map_program(map, key);
+	t->prog = target ? container_of(target, struct hive_prog, target) : NULL;
+}
+
+static struct target redirect_target(const struct chain *c)
 {
 	const struct skep_env *env = &c->w->env;
-	uint32_t ifindex = env->redirect.ifindex;
-	uint64_t value = 0;
+	struct skep_map *map = env->redirect.map;
+	uint32_t key = (uint32_t)env->redirect.index, next;
+	struct target t = {0};
 
-	if (env->redirect.map) {
-		uint32_t key = (uint32_t)env->redirect.index, type = env->redirect.map->type->type;
-
-		if (type != BPF_MAP_TYPE_DEVMAP && type != BPF_MAP_TYPE_DEVMAP_HASH)
-			return false;
-		if (env->redirect.flags & BPF_F_BROADCAST) {
-			/* To all interfaces of the map: the one there is, unless it is to be left out. */
-			*ingress = false;
-			return !(env->redirect.flags & BPF_F_EXCLUDE_INGRESS);
-		}
-		if (map_user_lookup(env->redirect.map, &key, &value, 0))
-			return false;
-		ifindex = (uint32_t)value;
+	if (!map) {
+		t.here = env->redirect.ifindex == c->ifindex;
+		t.ingress = env->redirect.flags & BPF_F_INGRESS;
+	} else if (map->type->type != BPF_MAP_TYPE_DEVMAP && map->type->type != BPF_MAP_TYPE_DEVMAP_HASH) {
+		t.here = false;
+	} else if (!(env->redirect.flags & BPF_F_BROADCAST)) {
+		take_element(c, map, &key, &t);
+	} else if (!(env->redirect.flags & BPF_F_EXCLUDE_INGRESS)) {
+		/* To all interfaces of the map: the one there is, by the first element that has it. */
+		for (int err = map_user_next_key(map, NULL, &next); !err && !t.here;
+		     key = next, err = map_user_next_key(map, &key, &next))
+			take_element(c, map, &next, &t);
 	}
-	*ingress = env->redirect.flags & BPF_F_INGRESS && !env->redirect.map;
-	return ifindex == c->ifindex;
+	return t;
 }
 
 static void skb_in(struct chain *c);
@@ -328,20 +351,21 @@ enum next { NEXT_POINT, STOP };
 static enum next after_tc(struct chain *c, uint32_t verdict, bool in)
 {
 	struct chain_result decided;
-	bool ingress;
+	struct target t;
 
 	switch ((int32_t)verdict) {
 	case TC_ACT_OK:
 	case TC_ACT_RECLASSIFY:
 		return NEXT_POINT;
 	case TC_ACT_REDIRECT:
-		if (!redirect_target(c, &ingress)) {
+		t = redirect_target(c);
+		if (!t.here) {
 			drop(c, "redirected to an interface that is not there");
 			return STOP;
 		}
-		c->result->end = ingress == in ? CHAIN_PASSED : CHAIN_TURNED;
+		c->result->end = t.ingress == in ? CHAIN_PASSED : CHAIN_TURNED;
 		decided = *c->result;
-		turn(c, ingress);
+		turn(c, t.ingress);
 		/* It was this program that decided, unless one of the other way dropped the frame. */
 		if (c->result->end != CHAIN_DROPPED) {
 			c->result->point = decided.point;
@@ -359,6 +383,20 @@ static enum next after_tc(struct chain *c, uint32_t verdict, bool in)
 	default: /* any other number goes on */
 		return NEXT_POINT;
 	}
+}
+
+/* What a socket filter keeps of a frame (net/core/filter.c: sk_filter_trim_cap()); pieces of packets are no messages yet. */
+static void cut(struct packet *pkt, uint32_t keep)
+{
+	uint32_t len = packet_len(pkt);
+	struct ip_view v;
+
+	if (keep >= len)
+		return;
+	if (!ip_parse(pkt->data, len, &v))
+		packet_set_len(pkt, MAX(keep, (uint32_t)ETH_HLEN));
+	else if (!reass_is_fragment(pkt->data, &v))
+		packet_set_len(pkt, ip_cut(pkt->data, len, &v, keep));
 }
 
 /* The skb programs of a point. */
@@ -386,6 +424,8 @@ static enum next run_point(struct chain *c, enum chain_point p)
 			if (points[p].prog_type == BPF_PROG_TYPE_CGROUP_SKB ? !(verdict & 1) : !verdict) {
 				drop(c, NULL);
 				next = STOP;
+			} else if (points[p].prog_type == BPF_PROG_TYPE_SOCKET_FILTER) {
+				cut(pkt, verdict);
 			}
 		} else if ((int32_t)verdict != TC_ACT_UNSPEC && verdict != TC_ACT_PIPE) {
 			next = after_tc(c, verdict, points[p].in);
@@ -476,7 +516,7 @@ static void xdp_passed(struct chain *c)
 static void xdp_verdict(struct chain *c, uint32_t verdict)
 {
 	struct packet *pkt = c->w->pkt;
-	bool ingress;
+	struct target t;
 
 	switch (verdict) {
 	case XDP_PASS:
@@ -487,9 +527,18 @@ static void xdp_verdict(struct chain *c, uint32_t verdict)
 		leave(c, CHAIN_TO_OUTSIDE, pkt->data, packet_len(pkt));
 		break;
 	case XDP_REDIRECT:
-		if (!redirect_target(c, &ingress)) {
+		t = redirect_target(c);
+		if (!t.here) {
 			drop(c, "redirected to an interface that is not there");
 			break;
+		}
+		/* kernel/bpf/devmap.c: dev_map_bpf_prog_run(): all but XDP_PASS drops. */
+		if (t.prog) {
+			pkt->ctx.xdp.egress_ifindex = c->ifindex;
+			if (run(c, CHAIN_XDP, t.prog) != XDP_PASS) {
+				drop(c, NULL);
+				break;
+			}
 		}
 		c->result->end = CHAIN_TURNED;
 		leave(c, CHAIN_TO_OUTSIDE, pkt->data, packet_len(pkt));

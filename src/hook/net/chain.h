@@ -9,12 +9,13 @@
  *
  *     xdp, tc         the next one runs as long as the verdict is to go on: XDP_PASS; TC_ACT_UNSPEC (tcx: TCX_NEXT) and TC_ACT_PIPE
  *     cgroup_skb      all run; one that says 0 drops the frame
- *     socket filter   all run, on the frame from its Ethernet header on, as on a packet socket; one that says 0 drops the
- *                     frame. What is to be kept is kept whole: a stream cannot be cut
+ *     socket filter   all run, on the frame from its Ethernet header on, as on a packet socket; one that says 0 drops the frame, a smaller
+ *                     number than its length cuts what it carries: headers stay, lengths and checksums follow. What is
+ *                     cut off a stream comes again, as its sender hears what has arrived
  *
  * XDP_TX sends a frame back without passing tc egress, as a driver does. A redirect (bpf_redirect(), a devmap) to the tree's own interface,
- * the only one there is, goes out through tc egress (from XDP: at once), with BPF_F_INGRESS in through tc ingress. To any other
- * interface the frame is dropped. A frame that goes round more than CHAIN_ROUNDS times is dropped, as in the kernel.
+ * the only one there is, goes out through tc egress (from XDP: at once; the program of a devmap's element runs before), with
+ * BPF_F_INGRESS in through tc ingress. To any other interface the frame is dropped. A frame that goes round more than CHAIN_ROUNDS times is dropped, as in the kernel.
  *
  * One thread runs frames. Links may come, change and go from any thread meanwhile: each frame sees a point's list before or after.
  */

@@ -322,3 +322,60 @@ uint32_t ip_refuse(uint8_t *to, const uint8_t *frame, uint32_t len, const struct
 		return 0;
 	return prohibited(to, frame, v);
 }
+
+/* Where a protocol has its checksum, from its header's start; -1: nowhere, or none over what it carries. */
+static int checksum_at(uint8_t proto)
+{
+	return proto == IPPROTO_TCP                               ? 16
+	       : proto == IPPROTO_UDP                             ? 6
+	       : proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? 2
+								  : -1;
+}
+
+/* The transport header of a packet that ends at @end now. */
+static void mend_transport(uint8_t *frame, const struct ip_view *v, uint32_t end)
+{
+	uint8_t *l4 = frame + v->l4;
+	uint32_t len = end - v->l4;
+	int at = checksum_at(v->proto);
+	uint16_t check, word;
+
+	if (at < 0)
+		return;
+	if (v->proto == IPPROTO_UDP) {
+		word = htons((uint16_t)len);
+		memcpy(l4 + 4, &word, sizeof(word));
+	}
+	memcpy(&check, l4 + at, sizeof(check));
+	if (v->proto == IPPROTO_UDP && !check) /* it had none */
+		return;
+	memset(l4 + at, 0, sizeof(check));
+	check = finish(sum(l4, len, v->proto == IPPROTO_ICMP ? 0 : pseudo(v, v->proto, len)));
+	if (v->proto == IPPROTO_UDP && !check)
+		check = 0xffff;
+	memcpy(l4 + at, &check, sizeof(check));
+}
+
+uint32_t ip_cut(uint8_t *frame, uint32_t len, const struct ip_view *v, uint32_t keep)
+{
+	bool ports = v->proto == IPPROTO_TCP || v->proto == IPPROTO_UDP;
+	uint32_t head = ports ? v->payload : v->l4 + (checksum_at(v->proto) < 0 ? 0 : (uint32_t)sizeof(struct icmphdr));
+	bool v4 = v->family == AF_INET;
+	uint16_t word;
+
+	keep = MAX(keep, head);
+	if (keep >= v->end)
+		return len;
+	mend_transport(frame, v, keep);
+	word = htons((uint16_t)(keep - v->l3 - (v4 ? 0 : sizeof(struct ipv6hdr))));
+	memcpy(frame + v->l3 + (v4 ? offsetof(struct iphdr, tot_len) : offsetof(struct ipv6hdr, payload_len)), &word,
+	       sizeof(word));
+	if (v4) {
+		uint8_t *check = frame + v->l3 + offsetof(struct iphdr, check);
+
+		memset(check, 0, sizeof(word));
+		word = ip_checksum(frame + v->l3, (frame[v->l3] & 0xf) * 4u);
+		memcpy(check, &word, sizeof(word));
+	}
+	return keep;
+}

@@ -35,6 +35,14 @@ const char *ip_text(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN]);
 /* ip_proto_name - "tcp", "udp", "icmp", "icmpv6", else "proto 47", made in @buf. */
 const char *ip_proto_name(uint8_t proto, char buf[32]);
 
+/*
+ * ip_cut - shorten what a packet carries, and have its lengths and checksums say so.
+ * @v:    of the frame; a whole packet, no fragment (reass.h)
+ * @keep: bytes of the frame that are to stay, from its first one on; TCP's, UDP's and ICMP's headers stay in any case
+ * Return: how long the frame is then.
+ */
+uint32_t ip_cut(uint8_t *frame, uint32_t len, const struct ip_view *v, uint32_t keep);
+
 enum { IP_HEADERS_MAX = 14 + 40 + 20 };
 
 /*
