@@ -5,13 +5,13 @@
  * A frame from outside is copied into the worker's packet at the first point that has a program; one of the tree's is read there. It goes on out of
  * it, and stays where it is between points. Where no point of its way has a program it is not touched.
  *
- * A point's list is immutable: attaching and detaching make a new one, under hive->lock, and retire the old one, which holds its
- * links. The worker is this thread's from chain_new() to chain_free(); its read sections are the batches.
+ * A point has a list of links (links.h). The worker is this thread's from chain_new() to chain_free(); its read sections are the batches.
  */
 #include "hook/net/chain.h"
 
 #include "base/util.h"
 #include "helper/who.h"
+#include "hook/links.h"
 #include "hook/net/ip.h"
 #include "hook/net/reass.h"
 #include "prog/packet.h"
@@ -23,17 +23,12 @@
 #include <linux/pkt_cls.h>
 #include <string.h>
 
-struct list {
-	uint32_t n;
-	struct hive_link *links[]; /* held */
-};
-
 struct chain {
 	struct skep_hive *hive;
 	uint32_t ifindex;
 	struct hive_worker *w;
 	struct hive_hook hooks[CHAIN_POINTS];
-	_Atomic(struct list *) lists[CHAIN_POINTS]; /* NULL: empty */
+	_Atomic(struct links *) lists[CHAIN_POINTS]; /* NULL: empty */
 	/* Of the frame that is on its way. */
 	const struct chain_socket *socket;
 	struct chain_result *result;
@@ -111,45 +106,6 @@ int chain_attach_type(uint32_t prog_type, uint32_t expected_attach_type, const c
 	}
 }
 
-/* Frees a list that no frame sees any more; hive->lock is held. */
-static void free_list(void *arg)
-{
-	struct list *l = arg;
-
-	for (uint32_t i = 0; i < l->n; i++)
-		hive_object_put(&l->links[i]->o);
-	free(l);
-}
-
-/* Puts another list in place. @add: a link to come, or NULL; @take: one to go, or NULL. */
-static int change(struct chain *c, enum chain_point p, struct hive_link *add, struct hive_link *take)
-{
-	struct list *old = atomic_load(&c->lists[p]), *new;
-	uint32_t n = old ? old->n : 0;
-
-	if (add && n == CHAIN_LINKS)
-		return -E2BIG;
-	new = calloc(1, sizeof(*new) + (n + 1) * sizeof(struct hive_link *));
-	if (!new)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++)
-		if (old->links[i] != take)
-			new->links[new->n++] = old->links[i];
-	if (add)
-		new->links[new->n++] = add;
-	for (uint32_t i = 0; i < new->n; i++)
-		hive_object_hold(&new->links[i]->o);
-	if (!new->n) {
-		free(new);
-		new = NULL;
-	}
-	atomic_store(&c->lists[p], new);
-	if (old)
-		quiesce_retire(&c->hive->quiesce, &c->hive->workers[0].reader, c->hive->n_cpus,
-			       sizeof(c->hive->workers[0]), free_list, old);
-	return 0;
-}
-
 static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t target)
 {
 	struct chain *c = hook->arg;
@@ -167,22 +123,17 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 	if (target && (p == CHAIN_XDP || points[p].link_type == SKEP_LINK_TYPE_TCX) && target != c->ifindex)
 		return -ENODEV;
 	link->target = c->ifindex;
-	return change(c, p, link, NULL);
+	return links_change(c->hive, &c->lists[p], CHAIN_LINKS, link, NULL);
 }
 
 static void detach(struct hive_hook *hook, struct hive_link *link)
 {
 	struct chain *c = hook->arg;
 	enum chain_point p = (enum chain_point)(hook - c->hooks);
-	struct list *l = atomic_load(&c->lists[p]);
 
-	/* Without memory for a shorter list the old one stays, and the link is passed over (run_list()). */
+	/* Without memory for a shorter list the old one stays, and the link is passed over. */
 	atomic_store(&link->detached, true);
-	for (uint32_t i = 0; l && i < l->n; i++)
-		if (l->links[i] == link) {
-			change(c, p, NULL, link);
-			return;
-		}
+	links_change(c->hive, &c->lists[p], CHAIN_LINKS, NULL, link);
 }
 
 int chain_new(struct skep_hive *hive, uint32_t ifindex, struct chain **out)
@@ -402,7 +353,7 @@ static void cut(struct packet *pkt, uint32_t keep)
 /* The skb programs of a point. */
 static enum next run_point(struct chain *c, enum chain_point p)
 {
-	struct list *l = atomic_load_explicit(&c->lists[p], memory_order_acquire);
+	const struct links *l = links_at(&c->lists[p]);
 	struct packet *pkt = c->w->pkt;
 	enum next next = NEXT_POINT;
 	uint32_t verdict = 0;
@@ -416,7 +367,7 @@ static enum next run_point(struct chain *c, enum chain_point p)
 		pkt->l2 = false;
 	}
 	for (uint32_t i = 0; i < l->n && next == NEXT_POINT; i++) {
-		if (atomic_load_explicit(&l->links[i]->detached, memory_order_relaxed))
+		if (!links_live(l->links[i]))
 			continue;
 		verdict = run_link(c, p, l->links[i]);
 		if (points[p].prog_type != BPF_PROG_TYPE_SCHED_CLS) {
@@ -558,7 +509,7 @@ static void start(struct chain *c, const struct chain_socket *s, struct chain_re
 
 void chain_in(struct chain *c, const uint8_t *frame, uint32_t len, const struct chain_socket *s, struct chain_result *r)
 {
-	struct list *l = atomic_load_explicit(&c->lists[CHAIN_XDP], memory_order_acquire);
+	const struct links *l = links_at(&c->lists[CHAIN_XDP]);
 	uint32_t verdict = XDP_PASS;
 
 	start(c, s, r);
@@ -569,7 +520,7 @@ void chain_in(struct chain *c, const uint8_t *frame, uint32_t len, const struct 
 		}
 		c->w->pkt->ctx.xdp.ingress_ifindex = c->ifindex;
 		for (uint32_t i = 0; i < l->n && verdict == XDP_PASS; i++)
-			if (!atomic_load_explicit(&l->links[i]->detached, memory_order_relaxed))
+			if (links_live(l->links[i]))
 				verdict = run_link(c, CHAIN_XDP, l->links[i]);
 		r->changed = packet_len(c->w->pkt) != len;
 		xdp_verdict(c, verdict);
