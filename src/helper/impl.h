@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The implementations, by family: map.c, time.c, task.c, trace.c, ringbuf.c, csum.c, skb.c, skb_hash.c, skb_room.c, tunnel.c, xdp.c,
- * redirect.c, fib.c, string.c, dynptr.c, timer.c, who.c; kfuncs: dynptr.c, iter.c, kstring.c, section.c. What each does is written in linux/bpf.h at its name; comments in the files tell what is not.
+ * redirect.c, fib.c, string.c, dynptr.c, timer.c, who.c (and prog/reach.c: memory by address); kfuncs: dynptr.c, iter.c, kstring.c, section.c. What each does is written in linux/bpf.h at its name; comments in the files tell what is not.
  *
  * Arguments arrive as 64-bit registers: a parameter that the kernel declares narrower is cut by a cast here, too.
  */
@@ -70,6 +70,8 @@ HELPER(get_current_pid_tgid);
 HELPER(get_current_uid_gid);
 HELPER(get_current_comm);
 HELPER(get_current_task);
+HELPER(get_current_task_btf);
+HELPER(task_pt_regs);
 HELPER(probe_read);
 HELPER(probe_read_str);
 HELPER(probe_read_user);
@@ -77,6 +79,17 @@ HELPER(probe_read_kernel);
 HELPER(probe_read_user_str);
 HELPER(probe_read_kernel_str);
 HELPER(copy_from_user);
+HELPER(copy_from_user_task);
+HELPER(probe_write_user);
+HELPER(send_signal);
+HELPER(send_signal_thread);
+HELPER(override_return);
+HELPER(d_path);
+HELPER(get_func_arg);
+HELPER(get_func_ret);
+HELPER(get_func_arg_cnt);
+HELPER(get_retval);
+HELPER(set_retval);
 
 HELPER(trace_printk);
 HELPER(trace_vprintk);
@@ -139,6 +152,7 @@ HELPER(redirect_peer);
 HELPER(fib_lookup);
 
 HELPER(get_current_cgroup_id);
+HELPER(get_current_ancestor_cgroup_id);
 HELPER(current_task_under_cgroup);
 HELPER(get_ns_current_pid_tgid);
 HELPER(get_netns_cookie);

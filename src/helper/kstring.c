@@ -4,7 +4,6 @@
  * at a time and never past a page that was not asked for. A bad address is -EFAULT, one near NULL -ERANGE, a string that does not end within
  * TOO_LONG bytes -E2BIG, and what is not found -ENOENT.
  */
-#include "base/usermem.h"
 #include "base/util.h"
 #include "helper/impl.h"
 
@@ -18,6 +17,7 @@ enum {
 
 /* A string that is read: the piece of it that is at hand. */
 struct chars {
+	struct skep_env *env;
 	uint64_t start;
 	uint64_t piece; /* address of what buf holds; 0: nothing */
 	char buf[PIECE];
@@ -29,7 +29,7 @@ static int char_at(struct chars *s, uint64_t i, char *out)
 	uint64_t at = s->start + i, piece = at & ~(uint64_t)(PIECE - 1);
 
 	if (piece != s->piece || !s->piece) {
-		if (self_read(s->buf, piece, PIECE)) {
+		if (env_read_kernel(s->env, s->buf, piece, PIECE)) {
 			s->piece = 0;
 			return -EFAULT;
 		}
@@ -49,9 +49,9 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
 }
 
-static int64_t compare(uint64_t at_a, uint64_t at_b, bool ignore_case)
+static int64_t compare(struct skep_env *env, uint64_t at_a, uint64_t at_b, bool ignore_case)
 {
-	struct chars a = {.start = at_a}, b = {.start = at_b};
+	struct chars a = {.env = env, .start = at_a}, b = {.env = env, .start = at_b};
 	char x, y;
 
 	if (near_null(at_a) || near_null(at_b))
@@ -73,18 +73,18 @@ static int64_t compare(uint64_t at_a, uint64_t at_b, bool ignore_case)
 
 KFUNC(bpf_strcmp)
 {
-	return helper_result(compare(r1, r2, false));
+	return helper_result(compare(env, r1, r2, false));
 }
 
 KFUNC(bpf_strcasecmp)
 {
-	return helper_result(compare(r1, r2, true));
+	return helper_result(compare(env, r1, r2, true));
 }
 
 /* Where @c is among the first @count characters. */
-static int64_t find(uint64_t at, uint64_t count, char c)
+static int64_t find(struct skep_env *env, uint64_t at, uint64_t count, char c)
 {
-	struct chars s = {.start = at};
+	struct chars s = {.env = env, .start = at};
 	uint64_t i;
 	char x;
 
@@ -103,17 +103,17 @@ static int64_t find(uint64_t at, uint64_t count, char c)
 
 KFUNC(bpf_strchr)
 {
-	return helper_result(find(r1, TOO_LONG, (char)r2));
+	return helper_result(find(env, r1, TOO_LONG, (char)r2));
 }
 
 KFUNC(bpf_strnchr)
 {
-	return helper_result(find(r1, r2, (char)r3));
+	return helper_result(find(env, r1, r2, (char)r3));
 }
 
 KFUNC(bpf_strchrnul)
 {
-	struct chars s = {.start = r1};
+	struct chars s = {.env = env, .start = r1};
 	char x;
 
 	if (near_null(r1))
@@ -129,7 +129,7 @@ KFUNC(bpf_strchrnul)
 
 KFUNC(bpf_strrchr)
 {
-	struct chars s = {.start = r1};
+	struct chars s = {.env = env, .start = r1};
 	int64_t last = -ENOENT;
 	char x;
 
@@ -147,9 +147,9 @@ KFUNC(bpf_strrchr)
 	return helper_result(-E2BIG);
 }
 
-static int64_t length(uint64_t at, uint64_t count)
+static int64_t length(struct skep_env *env, uint64_t at, uint64_t count)
 {
-	struct chars s = {.start = at};
+	struct chars s = {.env = env, .start = at};
 	uint64_t i;
 	char x;
 
@@ -166,18 +166,18 @@ static int64_t length(uint64_t at, uint64_t count)
 
 KFUNC(bpf_strlen)
 {
-	return helper_result(length(r1, TOO_LONG));
+	return helper_result(length(env, r1, TOO_LONG));
 }
 
 KFUNC(bpf_strnlen)
 {
-	return helper_result(length(r1, r2));
+	return helper_result(length(env, r1, r2));
 }
 
 /* How many characters at the start are (@in) or are not in a set. */
-static int64_t span(uint64_t at, uint64_t set_at, bool in)
+static int64_t span(struct skep_env *env, uint64_t at, uint64_t set_at, bool in)
 {
-	struct chars s = {.start = at}, set = {.start = set_at};
+	struct chars s = {.env = env, .start = at}, set = {.env = env, .start = set_at};
 	char x, y = 0;
 	uint32_t j;
 
@@ -204,18 +204,18 @@ static int64_t span(uint64_t at, uint64_t set_at, bool in)
 
 KFUNC(bpf_strspn)
 {
-	return helper_result(span(r1, r2, true));
+	return helper_result(span(env, r1, r2, true));
 }
 
 KFUNC(bpf_strcspn)
 {
-	return helper_result(span(r1, r2, false));
+	return helper_result(span(env, r1, r2, false));
 }
 
 /* Where a string begins in the first @len characters of another. */
-static int64_t search(uint64_t in_at, uint64_t what_at, uint64_t len)
+static int64_t search(struct skep_env *env, uint64_t in_at, uint64_t what_at, uint64_t len)
 {
-	struct chars in = {.start = in_at}, what = {.start = what_at};
+	struct chars in = {.env = env, .start = in_at}, what = {.env = env, .start = what_at};
 	char x, y;
 
 	if (near_null(in_at) || near_null(what_at))
@@ -248,12 +248,12 @@ static int64_t search(uint64_t in_at, uint64_t what_at, uint64_t len)
 
 KFUNC(bpf_strstr)
 {
-	return helper_result(search(r1, r2, TOO_LONG));
+	return helper_result(search(env, r1, r2, TOO_LONG));
 }
 
 KFUNC(bpf_strnstr)
 {
-	return helper_result(search(r1, r2, r3));
+	return helper_result(search(env, r1, r2, r3));
 }
 
 /* int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr, u64 flags) */
@@ -267,7 +267,7 @@ KFUNC(bpf_copy_from_user_str)
 		return helper_result(-EINVAL);
 	if (!size)
 		return 0;
-	len = self_read_string(to, r3, size);
+	len = env_read_user_string(env, to, r3, size);
 	if (len == -EFAULT) {
 		if (r4)
 			memset(to, 0, size);

@@ -3,9 +3,9 @@
 #include "base/util.h"
 #include "helper/helper.h"
 
-static const char no_task[] = "there is no struct task_struct here";
+static const char no_areas[] = "areas of memory are no objects here";
+static const char no_frames[] = "call stacks of other tasks are not walked here";
 static const char no_socket[] = "there are no sockets here";
-static const char own_task[] = "the task that it would change is skep's own";
 static const char no_counter[] = "there are no counters of the processor here";
 static const char no_iterator[] = "it is for iterators of the kernel, and there are none here";
 static const char no_storage[] = "there is no storage of tasks, sockets, inodes and cgroups here";
@@ -14,15 +14,8 @@ static const struct {
 	uint32_t id;
 	const char *why;
 } lacks[] = {
-	{BPF_FUNC_get_current_task_btf, no_task},
-	{BPF_FUNC_task_pt_regs, no_task},
-	{BPF_FUNC_find_vma, no_task},
-	{BPF_FUNC_copy_from_user_task, no_task},
-	{BPF_FUNC_get_task_stack, no_task},
-	{BPF_FUNC_send_signal, own_task},
-	{BPF_FUNC_send_signal_thread, own_task},
-	{BPF_FUNC_probe_write_user, own_task},
-	{BPF_FUNC_override_return, "no function of the kernel is probed here"},
+	{BPF_FUNC_find_vma, no_areas},
+	{BPF_FUNC_get_task_stack, no_frames},
 	{BPF_FUNC_perf_event_read, no_counter},
 	{BPF_FUNC_perf_event_read_value, no_counter},
 	{BPF_FUNC_perf_prog_read_value, no_counter},

@@ -5,9 +5,9 @@
  * Every argument is a 64-bit word. What a format may hold is the kernel's subset (bpf_bprintf_prepare()): a conversion is
  * flags out of "0+- ", a width, and one of d i u x X with up to two l, c, s, p, pK px ps pS pB, pks pus, pi4 pI4 pi6
  * pI6; nothing but printable ASCII and white space stands around them. All else is -EINVAL.
- * Pointers are followed with self_read(): what cannot be read is an empty string or zeroes.
+ * Pointers are followed by prog/reach.c: %s takes the task's addresses and the kernel's, %pus the task's only, %pks and %pi the kernel's only. What cannot be
+ * read is an empty string or zeroes.
  */
-#include "base/usermem.h"
 #include "base/util.h"
 #include "helper/impl.h"
 
@@ -29,6 +29,7 @@ struct text {
 	char *buf;
 	size_t size, len;
 	size_t room; /* size with the end */
+	struct skep_env *env;
 };
 
 static void add(struct text *t, const char *s, size_t len)
@@ -70,10 +71,11 @@ static void add_number(struct text *t, const struct spec *spec, char letter, int
 	add(t, number, (size_t)len);
 }
 
-static void add_string(struct text *t, const struct spec *spec, uint64_t from)
+static void add_string(struct text *t, const struct spec *spec, uint64_t from,
+		       int (*read)(struct skep_env *env, char *to, uint64_t from, size_t size))
 {
 	char s[STRING_MAX];
-	int len = self_read_string(s, from, sizeof(s));
+	int len = read(t->env, s, from, sizeof(s));
 
 	if (len == -EINVAL)
 		len = sizeof(s) - 1;
@@ -96,7 +98,7 @@ static void add_address(struct text *t, char letter, char version, uint64_t from
 	char s[64] = "";
 	size_t len = 0;
 
-	if (self_read(ip, from, version == '4' ? 4 : 16))
+	if (env_read_kernel(t->env, ip, from, version == '4' ? 4 : 16))
 		memset(ip, 0, sizeof(ip));
 	if (version == '4') {
 		/* i4: leading zeroes */
@@ -131,7 +133,7 @@ static const char *add_pointer(struct text *t, const struct spec *spec, const ch
 		if (!ends_word(f[2]))
 			return NULL;
 		if (t->len < t->room)
-			add_string(t, &plain, value);
+			add_string(t, &plain, value, f[0] == 'k' ? env_read_kernel_string : env_read_user_string);
 		return f + 2;
 	}
 	if (*f == 's' || *f == 'S' || *f == 'B') {
@@ -181,7 +183,7 @@ static const char *convert(struct text *t, const char *f, uint64_t value)
 	case 's':
 		if (!ends_word(f[1]))
 			return NULL;
-		add_string(t, &spec, value);
+		add_string(t, &spec, value, env_read_either_string);
 		return f + 1;
 	case 'c':
 		c = (char)value;
@@ -202,9 +204,10 @@ static const char *convert(struct text *t, const char *f, uint64_t value)
  * @buf, @size:     where the text goes, cut to @size bytes with its end; size 0: only measure
  * Return: the whole text's length, -EINVAL.
  */
-static int64_t format(char *buf, size_t size, const char *fmt, size_t fmt_size, const uint64_t *args, uint32_t n_args)
+static int64_t format(struct skep_env *env, char *buf, size_t size, const char *fmt, size_t fmt_size,
+		      const uint64_t *args, uint32_t n_args)
 {
-	struct text t = {.buf = buf, .size = size ? size - 1 : 0, .room = size};
+	struct text t = {.buf = buf, .size = size ? size - 1 : 0, .room = size, .env = env};
 	uint32_t n = 0;
 
 	if (!memchr(fmt, 0, fmt_size))
@@ -234,7 +237,7 @@ static int64_t format(char *buf, size_t size, const char *fmt, size_t fmt_size, 
 static uint64_t print(struct skep_env *env, const char *fmt, size_t fmt_size, const uint64_t *args, uint32_t n_args)
 {
 	char text[TEXT_MAX];
-	int64_t len = format(text, sizeof(text), fmt, fmt_size, args, n_args);
+	int64_t len = format(env, text, sizeof(text), fmt, fmt_size, args, n_args);
 
 	if (len >= 0 && env->trace.write)
 		env->trace.write(env->trace.arg, text, (size_t)MIN(len, (int64_t)sizeof(text) - 1));
@@ -276,6 +279,6 @@ HELPER(snprintf)
 	if (r5)
 		memcpy(args, helper_ptr(r4), (uint32_t)r5);
 	/* A constant string: it ends. */
-	len = format(helper_ptr(r1), (uint32_t)r2, fmt, strlen(fmt) + 1, args, (uint32_t)r5 / 8);
+	len = format(env, helper_ptr(r1), (uint32_t)r2, fmt, strlen(fmt) + 1, args, (uint32_t)r5 / 8);
 	return helper_result(len < 0 ? len : len + 1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the current task is: its cgroup, its pid and network namespaces. As in task.c the current task is the thread that runs the program, so these
- * are the hive's own process's, asked of the system. Needs: openat, read, stat of /proc/self and of the cgroup2 mount, socket and getsockopt.
+ * Where the current task is: its cgroup, its pid and network namespaces. As in task.c that is env->task, whose host knows, or the thread that runs the program:
+ * then these are the hive's own process's, asked of the system. Needs: openat, read, stat of /proc/self and of the cgroup2 mount, socket and getsockopt.
  *
  * The cgroup may change while a program runs on; it is looked up again every CGROUP_AGE.
  */
@@ -84,8 +84,14 @@ static uint32_t cgroup_ids(uint64_t *ids, uint32_t room)
 
 static void find_cgroup(struct skep_env *env)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+	uint64_t now;
 
+	if (env->task) {
+		env->cgroup.n = env->task->host->cgroups(env, env->cgroup.ids, ARRAY_SIZE(env->cgroup.ids));
+		env->cgroup.until = 0;
+		return;
+	}
+	now = clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (now < env->cgroup.until)
 		return;
 	env->cgroup.n = cgroup_ids(env->cgroup.ids, ARRAY_SIZE(env->cgroup.ids));
@@ -96,6 +102,15 @@ HELPER(get_current_cgroup_id)
 {
 	find_cgroup(env);
 	return env->cgroup.n ? env->cgroup.ids[0] : 0;
+}
+
+/* Levels are counted from the outermost that is mounted, which is 0. */
+HELPER(get_current_ancestor_cgroup_id)
+{
+	int32_t level = (int32_t)r1;
+
+	find_cgroup(env);
+	return level >= 0 && (uint32_t)level < env->cgroup.n ? env->cgroup.ids[env->cgroup.n - 1 - (uint32_t)level] : 0;
 }
 
 HELPER(current_task_under_cgroup)
@@ -116,22 +131,31 @@ HELPER(current_task_under_cgroup)
 	return 0;
 }
 
+static int own_pid_ns(uint64_t dev, uint64_t ino, uint32_t *tid, uint32_t *tgid)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st))
+		return -ENOENT;
+	if (st.st_dev != dev || st.st_ino != ino)
+		return -EINVAL;
+	*tid = (uint32_t)gettid();
+	*tgid = (uint32_t)getpid();
+	return 0;
+}
+
 HELPER(get_ns_current_pid_tgid)
 {
 	struct bpf_pidns_info *to = helper_ptr(r3);
-	struct stat st;
+	uint32_t tid = 0, tgid = 0;
 	int err = -EINVAL;
 
-	if ((uint32_t)r4 == sizeof(*to) && r1 <= UINT32_MAX) {
-		if (stat("/proc/self/ns/pid", &st))
-			err = -ENOENT;
-		else if (st.st_dev == r1 && st.st_ino == r2)
-			err = 0;
-	}
+	if ((uint32_t)r4 == sizeof(*to) && r1 <= UINT32_MAX)
+		err = env->task ? env->task->host->pid_ns(env, r1, r2, &tid, &tgid) : own_pid_ns(r1, r2, &tid, &tgid);
 	if (err)
 		memset(to, 0, (uint32_t)r4);
 	else
-		*to = (struct bpf_pidns_info){.pid = (uint32_t)gettid(), .tgid = (uint32_t)getpid()};
+		*to = (struct bpf_pidns_info){.pid = tid, .tgid = tgid};
 	return helper_result(err);
 }
 

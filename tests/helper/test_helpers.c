@@ -139,7 +139,7 @@ static void a_reason_is_given_for_what_is_not_there_only(void **state)
 		if (helper_find(id)->fn)
 			assert_false(reason);
 	}
-	assert_true(reasons > 30);
+	assert_true(reasons > 20);
 }
 
 static void a_map_is_written_read_and_emptied(void **state)
