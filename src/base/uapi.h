@@ -68,6 +68,56 @@ enum {
 	SKEP_LINK_TYPE_TCX = 11,
 };
 
+/*
+ * struct bpf_link_info as of 6.18, with the kinds of links that skep has. Names are in and out: where the caller wants them, and how much
+ * room there is.
+ */
+struct skep_link_info {
+	uint32_t type, id, prog_id, zero;
+	union {
+		uint32_t ifindex; /* xdp */
+		struct {
+			uint32_t ifindex, attach_type;
+		} tcx;
+		struct {
+			uint64_t cgroup_id;
+			uint32_t attach_type;
+		} cgroup;
+		struct {
+			uint32_t netns_ino, attach_type;
+		} netns;
+		struct {
+			uint64_t name;
+			uint32_t name_len, zero;
+			uint64_t cookie;
+		} raw_tracepoint;
+		struct {
+			uint32_t attach_type, target_obj_id, target_btf_id, zero;
+			uint64_t cookie;
+		} tracing;
+		struct {
+			uint32_t type; /* enum bpf_perf_event_type: SKEP_PERF_EVENT_KPROBE, ... */
+			uint32_t zero;
+			uint64_t name;
+			uint32_t name_len;
+			uint32_t offset; /* kprobes; else zero */
+			union {
+				struct {
+					uint64_t addr, missed, cookie;
+				} kprobe;
+				struct {
+					uint64_t cookie;
+				} tracepoint;
+			};
+		} perf_event;
+	};
+};
+enum {
+	SKEP_PERF_EVENT_KPROBE = 3, /* enum bpf_perf_event_type */
+	SKEP_PERF_EVENT_KRETPROBE = 4,
+	SKEP_PERF_EVENT_TRACEPOINT = 5,
+};
+
 /* Limits of the kernel's verifier and loader. */
 enum {
 	SKEP_MAX_INSNS = 1000000, /* BPF_COMPLEXITY_LIMIT_INSNS: longest program as root */

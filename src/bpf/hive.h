@@ -55,6 +55,7 @@ enum hive_kind {
 	HIVE_BTF,
 	HIVE_LINK,
 	HIVE_PERF, /* a perf buffer: what perf_event_open(PERF_COUNT_SW_BPF_OUTPUT) gives */
+	HIVE_EVENT, /* a point that a perf event watches (event.h) */
 	HIVE_STATS, /* while one is held, runs are counted and timed: what BPF_ENABLE_STATS gives */
 	HIVE_KINDS,
 };
@@ -133,6 +134,7 @@ struct hive_prog {
 	uint32_t max_ctx; /* bytes of its context that it may look at */
 	uint32_t verified_insns; /* that the verifier processed */
 	uint32_t uid; /* of the process that the hive is in, when it was loaded */
+	bool traces_prog; /* what it was loaded to be attached to is another program */
 	uint32_t attach_btf_id,
 		attach_btf_obj; /* what it was loaded to be attached to: type and id of its BTF; 0: nothing */
 	/* Counted while a HIVE_STATS object is held. */
@@ -270,6 +272,8 @@ void hive_prog_free(struct hive_prog *p);
 void hive_btf_free(struct hive_btf *b);
 void hive_link_free(struct hive_object *o);
 void hive_link_detach(struct hive_object *o);
+void hive_event_free(struct hive_object *o);
+void hive_event_detach(struct hive_object *o);
 void hive_perf_free(struct hive_object *o);
 void hive_stats_free(struct hive_object *o);
 

@@ -254,21 +254,38 @@ static int btf_info(const struct hive_btf *b, struct bpf_btf_info *info)
 	return name_room <= name_len ? -ENOSPC : 0;
 }
 
-static int link_info(struct hive_object *o, struct bpf_link_info *info)
+/* The kernel's bpf_copy_to_user(): as much of a name as there is room for, and its end. */
+static int give_name(const struct hive_link_name *name)
 {
-	int ret;
+	uint32_t len = (uint32_t)strlen(name->text);
+	char end = 0;
+
+	if (!name->to)
+		return 0;
+	if (name->room > len)
+		return user_write(name->to, name->text, len + 1);
+	if (user_write(name->to, name->text, name->room - 1) || user_write(name->to + name->room - 1, &end, 1))
+		return -EFAULT;
+	return -ENOSPC;
+}
+
+static int link_info(struct hive_object *o, struct skep_link_info *info)
+{
+	struct hive_link_name name;
 
 	pthread_mutex_lock(&o->hive->lock);
-	ret = hive_link_info(o, info);
+	hive_link_info(o, info, &name);
 	pthread_mutex_unlock(&o->hive->lock);
-	return ret;
+	if (!name.text)
+		return 0;
+	return !name.room != !name.to ? -EINVAL : give_name(&name);
 }
 
 union info {
 	struct bpf_map_info map;
 	struct bpf_prog_info prog;
 	struct bpf_btf_info btf;
-	struct bpf_link_info link;
+	struct skep_link_info link;
 	uint8_t bytes[4096];
 };
 
@@ -276,7 +293,7 @@ static const uint16_t info_sizes[HIVE_KINDS] = {
 	[HIVE_MAP] = sizeof(struct bpf_map_info),
 	[HIVE_PROG] = sizeof(struct bpf_prog_info),
 	[HIVE_BTF] = sizeof(struct bpf_btf_info),
-	[HIVE_LINK] = sizeof(struct bpf_link_info),
+	[HIVE_LINK] = sizeof(struct skep_link_info),
 };
 
 static int fill(struct hive_object *o, union info *info)
@@ -314,9 +331,9 @@ static int answer(struct bpf_call *call, struct hive_object *o)
 		return ret;
 	len = MIN(len, size);
 	memset(info.bytes + len, 0, sizeof(info.bytes) - len);
-	/* A name that was cut short is the one error that comes with an answer. */
+	/* BTF's name that was cut short is the one error that comes with an answer. */
 	full = fill(o, &info);
-	if (full && full != -ENOSPC)
+	if (full && (full != -ENOSPC || o->kind != HIVE_BTF))
 		return full;
 	call->attr.info.info_len = len;
 	ret = user_write(call->attr.info.info, &info, len);

@@ -3,12 +3,21 @@
 #include "bpf/link.h"
 
 #include "base/util.h"
+#include "base/usermem.h"
 #include "bpf/cmd.h"
+#include "bpf/event.h"
 #include "bpf/fd.h"
+#include "prog/points.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+
+/* The attach types that a hook serves, as bits. */
+static uint64_t serves(const struct hive_hook *h)
+{
+	return h->also | 1ull << h->attach_type;
+}
 
 int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook)
 {
@@ -16,7 +25,7 @@ int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook)
 
 	pthread_mutex_lock(&hive->lock);
 	for (struct hive_hook *h = hive->hooks; h; h = h->next)
-		if (h->attach_type == hook->attach_type)
+		if (serves(h) & serves(hook))
 			ret = -EEXIST;
 	if (!ret) {
 		hook->next = hive->hooks;
@@ -50,6 +59,9 @@ static void detach(struct hive_link *link)
 	if (link->hook)
 		link->hook->detach(link->hook, link);
 	link->hook = NULL;
+	if (link->event)
+		link->event->link = NULL;
+	link->event = NULL;
 }
 
 void hive_link_detach(struct hive_object *o)
@@ -64,6 +76,8 @@ void hive_link_free(struct hive_object *o)
 
 	if (p)
 		hive_object_put(&p->o);
+	if (link->holds)
+		hive_object_put(link->holds);
 	close(o->fd);
 	free(link);
 }
@@ -75,8 +89,37 @@ static struct hive_link *link_get(struct skep_hive *hive, int fd, int *why)
 	return o ? container_of(o, struct hive_link, o) : NULL;
 }
 
-/* Enters a link and attaches it; takes over the reference to @p. */
-static int create(struct skep_hive *hive, struct hive_hook *hook, struct hive_prog *p, const union bpf_attr *attr)
+/* The hook for an attach type; NULL: there is none, and the log says so. */
+static struct hive_hook *find_hook(struct skep_hive *hive, const struct hive_prog *p, const struct link_place *at)
+{
+	struct hive_hook *h = hive->hooks;
+
+	while (h && !(at->attach_type < 64 && serves(h) >> at->attach_type & 1))
+		h = h->next;
+	if (!h && at->point)
+		hive_log(hive, SKEP_LOG_WARN, "program '%s': nothing in this hive serves %s '%s': it has no tasks",
+			 p->name, points_kind_name(at->point->kind), at->point->name);
+	else if (!h)
+		hive_log(hive, SKEP_LOG_WARN, "program '%s': nothing in this hive serves attach type %u", p->name,
+			 at->attach_type);
+	return h;
+}
+
+/* What kind of link the kernel makes for the attach type of a point. */
+static uint32_t point_link_type(uint32_t attach_type)
+{
+	switch (attach_type) {
+	case BPF_PERF_EVENT:
+		return BPF_LINK_TYPE_PERF_EVENT;
+	case BPF_TRACE_RAW_TP:
+		return BPF_LINK_TYPE_RAW_TRACEPOINT;
+	default:
+		return BPF_LINK_TYPE_TRACING;
+	}
+}
+
+/* A link that is in the table and nowhere attached; it has the reference to @p in any case. */
+static int enter(struct skep_hive *hive, struct hive_prog *p, const struct link_place *at, struct hive_link **out)
 {
 	struct hive_link *link = calloc(1, sizeof(*link));
 	int fd = link ? hive_memfd("link", p->name, NULL, 0) : -ENOMEM;
@@ -90,30 +133,92 @@ static int create(struct skep_hive *hive, struct hive_hook *hook, struct hive_pr
 		return ret;
 	}
 	atomic_init(&link->prog, p);
-	link->link_type = hook->link_type;
-	link->attach_type = hook->attach_type;
-	link->target = attr->link_create.target_ifindex;
-	link->flags = attr->link_create.flags;
+	link->attach_type = at->attach_type;
+	link->target = at->target;
+	link->flags = at->flags;
+	link->point = at->point;
+	link->on_return = at->on_return;
+	link->cookie = at->cookie;
 	hive_object_hold(&link->o);
-	ret = hook->attach(hook, link, link->target);
-	if (!ret) {
-		link->hook = hook;
-		ret = hive_object_open(&link->o, O_RDWR);
+	*out = link;
+	return 0;
+}
+
+int hive_link_make(struct skep_hive *hive, struct hive_prog *p, const struct link_place *at, struct hive_link **out)
+{
+	struct hive_hook *hook = find_hook(hive, p, at);
+	struct hive_link *link;
+	int ret;
+
+	if (!hook) {
+		hive_object_put(&p->o);
+		return at->point ? -EOPNOTSUPP : -EINVAL;
 	}
+	ret = enter(hive, p, at, &link);
+	if (ret)
+		return ret;
+	link->link_type = at->point ? point_link_type(at->attach_type) : hook->link_type;
+	ret = hook->attach(hook, link, link->target);
+	if (ret) {
+		hive_object_put(&link->o);
+		return ret;
+	}
+	link->hook = hook;
+	*out = link;
+	return 0;
+}
+
+int hive_link_open(struct hive_link *link)
+{
+	int fd = hive_object_open(&link->o, O_RDWR);
+
 	hive_object_put(&link->o);
-	return ret;
+	return fd;
+}
+
+/* LINK_CREATE for programs on anything but tasks; @p is taken. */
+static int create(struct skep_hive *hive, struct hive_prog *p, const union bpf_attr *attr)
+{
+	const struct link_place at = {
+		.attach_type = attr->link_create.attach_type,
+		.target = attr->link_create.target_ifindex,
+		.flags = attr->link_create.flags,
+	};
+	struct hive_link *link;
+	int err;
+
+	/* The program is of a type that has no such places. */
+	if (at.attach_type < 64 && POINT_ATTACH_TYPES >> at.attach_type & 1) {
+		hive_object_put(&p->o);
+		return -EINVAL;
+	}
+	err = hive_link_make(hive, p, &at, &link);
+	return err ? err : hive_link_open(link);
+}
+
+/* Programs on perf events: other attach types are either not theirs or not served. @p is taken. */
+static int create_on_event(struct bpf_call *call, struct hive_prog *p)
+{
+	uint32_t type = call->attr.link_create.attach_type;
+	bool multi = p->type == BPF_PROG_TYPE_KPROBE && type == BPF_TRACE_KPROBE_MULTI;
+
+	if (type == BPF_PERF_EVENT)
+		return hive_event_link(call, p);
+	if (multi)
+		hive_log(call->hive, SKEP_LOG_WARN,
+			 "program '%s': kprobe.multi is not served; attach it to each function as a kprobe", p->name);
+	hive_object_put(&p->o);
+	return multi ? -EOPNOTSUPP : -EINVAL;
 }
 
 int cmd_link_create(struct bpf_call *call, uint32_t which)
 {
 	struct skep_hive *hive = call->hive;
-	const union bpf_attr *attr = &call->attr;
-	struct hive_hook *hook;
 	struct hive_prog *p;
 	int ret = 0;
 
 	pthread_mutex_lock(&hive->lock);
-	p = hive_prog_get(hive, (int)attr->link_create.prog_fd, &ret);
+	p = hive_prog_get(hive, (int)call->attr.link_create.prog_fd, &ret);
 	if (!p)
 		goto out;
 	if (hive->flags & SKEP_CHECK_ONLY) {
@@ -121,16 +226,18 @@ int cmd_link_create(struct bpf_call *call, uint32_t which)
 		ret = -EOPNOTSUPP;
 		goto out;
 	}
-	for (hook = hive->hooks; hook; hook = hook->next)
-		if (hook->attach_type == attr->link_create.attach_type)
-			break;
-	if (hook) {
-		ret = create(hive, hook, p, attr);
-	} else {
-		hive_log(hive, SKEP_LOG_WARN, "program '%s': nothing in this hive serves attach type %u", p->name,
-			 attr->link_create.attach_type);
-		hive_object_put(&p->o);
-		ret = -EINVAL;
+	switch (p->type) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_TRACEPOINT:
+	case BPF_PROG_TYPE_PERF_EVENT:
+		ret = create_on_event(call, p);
+		break;
+	case BPF_PROG_TYPE_TRACING:
+	case BPF_PROG_TYPE_LSM:
+		ret = hive_link_traced(call, p);
+		break;
+	default:
+		ret = create(hive, p, &call->attr);
 	}
 out:
 	pthread_mutex_unlock(&hive->lock);
@@ -140,6 +247,14 @@ out:
 static void put_prog(void *arg)
 {
 	hive_object_put(arg);
+}
+
+/* May a program take the place of a link's? */
+static bool may_replace(const struct hive_link *link, const struct hive_prog *old, const struct hive_prog *p)
+{
+	return p->type == old->type && p->expected_attach_type == old->expected_attach_type &&
+	       p->attach_btf_id == old->attach_btf_id && p->traces_prog == old->traces_prog &&
+	       (!link->point || p->type == BPF_PROG_TYPE_KPROBE || p->max_ctx <= points_context(link->point));
 }
 
 int cmd_link_update(struct bpf_call *call, uint32_t which)
@@ -168,7 +283,7 @@ int cmd_link_update(struct bpf_call *call, uint32_t which)
 		ret = -ENOLINK;
 	else if (expected && expected != old)
 		ret = -EPERM;
-	else if (p->type != old->type || p->expected_attach_type != old->expected_attach_type)
+	else if (!may_replace(link, old, p))
 		ret = -EINVAL;
 	if (!ret) {
 		atomic_store(&link->prog, p);
@@ -203,37 +318,98 @@ int cmd_link_detach(struct bpf_call *call, uint32_t which)
 	return ret;
 }
 
-int hive_link_info(struct hive_object *o, struct bpf_link_info *info)
+/* As the kernel's bpf_perf_link_fill_link_info(). */
+static void event_info(const struct hive_link *link, struct skep_link_info *info)
 {
-	struct hive_link *link = container_of(o, struct hive_link, o);
+	const struct hook_point *point = link->point;
 
-	memset(info, 0, sizeof(*info));
-	info->id = o->id;
-	info->prog_id = atomic_load(&link->prog)->o.id;
-	info->type = link->link_type;
-	/* As in the kernel: one that is detached is nowhere any more. */
+	if (point->kind == POINT_TRACEPOINT) {
+		info->perf_event.type = SKEP_PERF_EVENT_TRACEPOINT;
+		info->perf_event.tracepoint.cookie = link->cookie;
+	} else {
+		info->perf_event.type = link->on_return ? SKEP_PERF_EVENT_KRETPROBE : SKEP_PERF_EVENT_KPROBE;
+		info->perf_event.kprobe.addr = points_address(point);
+		info->perf_event.kprobe.cookie = link->cookie;
+	}
+}
+
+/* What else the kernel tells of a kind of link. One that is detached is nowhere any more, as there. */
+static void fill(const struct hive_link *link, struct skep_link_info *info)
+{
+	uint32_t target = link->hook ? link->target : 0;
+
 	switch (link->link_type) {
-	case BPF_LINK_TYPE_XDP:
-		info->xdp.ifindex = link->hook ? link->target : 0;
+	case BPF_LINK_TYPE_RAW_TRACEPOINT:
+		info->raw_tracepoint.cookie = link->cookie;
+		break;
+	case BPF_LINK_TYPE_PERF_EVENT:
+		event_info(link, info);
 		break;
 	case BPF_LINK_TYPE_TRACING:
 		info->tracing.attach_type = link->attach_type;
+		info->tracing.target_btf_id = atomic_load(&link->prog)->attach_btf_id;
+		info->tracing.cookie = link->cookie;
+		break;
+	case BPF_LINK_TYPE_XDP:
+		info->ifindex = target;
 		break;
 	case BPF_LINK_TYPE_CGROUP:
-		info->cgroup.cgroup_id = link->hook ? link->target : 0;
+		info->cgroup.cgroup_id = target;
 		info->cgroup.attach_type = link->attach_type;
 		break;
 	case SKEP_LINK_TYPE_TCX:
-	case BPF_LINK_TYPE_UNSPEC: {
-		/* struct bpf_link_info's tcx: ifindex, attach_type. */
-		const uint32_t tcx[2] = {link->hook ? link->target : 0, link->attach_type};
-
-		memcpy(&info->xdp, tcx, sizeof(tcx));
+	case BPF_LINK_TYPE_UNSPEC:
+		info->tcx.ifindex = target;
+		info->tcx.attach_type = link->attach_type;
 		break;
-	}
 	case BPF_LINK_TYPE_NETNS:
 		info->netns.attach_type = link->attach_type;
 		break;
 	}
-	return 0;
+}
+
+/* A name goes to the caller by the address and the room that stand in the info: they stay. */
+static struct hive_link_name name_of(const struct hive_link *link, struct skep_link_info *info)
+{
+	struct hive_link_name name = {0};
+
+	if (!link->point)
+		return name;
+	name.text = link->point->name;
+	switch (link->link_type) {
+	case BPF_LINK_TYPE_RAW_TRACEPOINT:
+		name.to = info->raw_tracepoint.name;
+		name.len = &info->raw_tracepoint.name_len;
+		break;
+	case BPF_LINK_TYPE_PERF_EVENT:
+		name.to = info->perf_event.name;
+		name.len = &info->perf_event.name_len;
+		/* Of a tracepoint the kernel tells its own name only. */
+		if (strchr(name.text, '/'))
+			name.text = strchr(name.text, '/') + 1;
+		break;
+	default:
+		return (struct hive_link_name){0};
+	}
+	name.room = *name.len;
+	return name;
+}
+
+void hive_link_info(struct hive_object *o, struct skep_link_info *info, struct hive_link_name *name)
+{
+	struct hive_link *link = container_of(o, struct hive_link, o);
+
+	*name = name_of(link, info);
+	memset(info, 0, sizeof(*info));
+	info->id = o->id;
+	info->prog_id = atomic_load(&link->prog)->o.id;
+	info->type = link->link_type;
+	if (name->len) {
+		uint64_t *to =
+			info->type == BPF_LINK_TYPE_PERF_EVENT ? &info->perf_event.name : &info->raw_tracepoint.name;
+
+		*to = name->to;
+		*name->len = (uint32_t)strlen(name->text) + 1;
+	}
+	fill(link, info);
 }

@@ -12,12 +12,24 @@
 
 #include "bpf/hive.h"
 
+struct bpf_call; /* cmd.h */
+struct hive_event; /* event.h */
 struct hive_link;
+struct hook_point; /* prog/points.h */
+
+/*
+ * Programs on tasks come by these attach types, and their links have a point: tracepoints and kprobes by BPF_PERF_EVENT, raw tracepoints and
+ * tp_btf by BPF_TRACE_RAW_TP.
+ */
+#define POINT_ATTACH_TYPES                                                                                             \
+	(1ull << BPF_PERF_EVENT | 1ull << BPF_TRACE_RAW_TP | 1ull << BPF_TRACE_FENTRY | 1ull << BPF_TRACE_FEXIT |      \
+	 1ull << BPF_LSM_MAC)
 
 /* A kind of hook, registered with a hive for its lifetime. */
 struct hive_hook {
 	uint32_t attach_type; /* enum bpf_attach_type of LINK_CREATE */
-	uint32_t link_type; /* enum bpf_link_type shown in infos */
+	uint64_t also; /* further attach types that it serves, a bit (1 << type) each */
+	uint32_t link_type; /* enum bpf_link_type shown in infos; links with a point have the kernel's */
 	/*
 	 * attach - a new link wants to be served. @target: LINK_CREATE's target_fd or target_ifindex.
 	 * Return: 0, or the error that LINK_CREATE ends with. hive->lock is held.
@@ -37,17 +49,56 @@ struct hive_link {
 	uint32_t attach_type;
 	uint32_t target;
 	uint32_t flags;
+	const struct hook_point *point; /* what brings it; NULL: it is not one on tasks */
+	bool on_return; /* kretprobe, fexit: when the function returns */
+	uint64_t cookie; /* bpf_get_attach_cookie() */
+	struct hive_event *event; /* the perf event that it is on, until it is detached; NULL: none */
+	struct hive_object *holds; /* that event, held, where the link does not belong to it */
 	atomic_bool detached; /* the hook's: it runs no more, although a list that is in use may still have it */
 	void *priv; /* the hook's */
 };
 
-/* hive_hook_add - serve an attach type. @hook stays the caller's and must outlive the hive. -EEXIST: it is served already. */
+/* hive_hook_add - serve its attach types. @hook stays the caller's and must outlive the hive. -EEXIST: it is served already. */
 int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook);
 
 /* hive_hook_remove - serve it no more: what is attached there is detached. @hook may be one that was never added. */
 void hive_hook_remove(struct skep_hive *hive, struct hive_hook *hook);
 
-/* hive_link_info - fill an info struct; hive->lock is held. */
-int hive_link_info(struct hive_object *o, struct bpf_link_info *info);
+/* Where a new link goes. */
+struct link_place {
+	uint32_t attach_type, target, flags;
+	const struct hook_point *point; /* NULL: none */
+	bool on_return;
+	uint64_t cookie;
+};
+
+/*
+ * hive_link_make - enter a link and attach it by the hook that serves its attach type. hive->lock is held.
+ * @p:    the program, with a reference that is taken in any case
+ * @out:  the link with a reference for the caller
+ * Return: 0, or the error, of which the log says why: -EINVAL (a point: -EOPNOTSUPP) where no hook serves it, or the hook's.
+ */
+int hive_link_make(struct skep_hive *hive, struct hive_prog *p, const struct link_place *at, struct hive_link **out);
+
+/* hive_link_open - the fd of a link that has been made, whose reference it takes; where it cannot be opened the link goes. */
+int hive_link_open(struct hive_link *link);
+
+/* hive_link_traced - LINK_CREATE for programs that are attached to a point. @p: taken. hive->lock is held. Return: fd or error. */
+int hive_link_traced(struct bpf_call *call, struct hive_prog *p);
+
+/* A name that an info has for its caller. */
+struct hive_link_name {
+	const char *text; /* lives for ever; NULL: there is none */
+	uint64_t to; /* where the caller wants it; 0: nowhere */
+	uint32_t room; /* bytes there */
+	uint32_t *len; /* in the info: with its end, of the whole name */
+};
+
+/*
+ * hive_link_info - fill an info struct; hive->lock is held.
+ * @info:  in and out: the caller's address and room for a name
+ * @name:  what is to be written there when the lock is not held any more
+ */
+void hive_link_info(struct hive_object *o, struct skep_link_info *info, struct hive_link_name *name);
 
 #endif

@@ -161,6 +161,9 @@ static void free_object(void *arg)
 	case HIVE_PERF:
 		hive_perf_free(o);
 		break;
+	case HIVE_EVENT:
+		hive_event_free(o);
+		break;
 	case HIVE_STATS:
 		hive_stats_free(o);
 		break;
@@ -179,6 +182,8 @@ void hive_object_destroy(struct hive_object *o)
 
 	if (o->kind == HIVE_LINK)
 		hive_link_detach(o);
+	if (o->kind == HIVE_EVENT)
+		hive_event_detach(o);
 	for (pp = &hive->objects[o->kind]; *pp != o; pp = &(*pp)->next)
 		;
 	*pp = o->next;

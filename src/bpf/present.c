@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "bpf/hive.h"
+#include "bpf/present_trace.h"
 #include "bpf/seam.h"
 #include "btf/kernel.h"
 
@@ -28,17 +29,18 @@ static const char kconfig[] = "#\n"
 			      "CONFIG_64BIT=y\n"
 			      "CONFIG_HZ=250\n";
 
-enum visibility { HIDDEN, SHOWN };
+enum visibility { HIDDEN, SHOWN, TRACEFS, PMU, CPUS };
 
 static const struct presented {
 	const char *path;
 	enum visibility visibility;
 } files[] = {
 #define X(name, what) {name, what},
-	PRESENTED(X)
+	PRESENTED(X) PRESENTED_HERE(X)
 #undef X
 };
 
+static const char pmus[] = "/sys/bus/event_source/devices/";
 static const char kernel_types[] = "/sys/kernel/btf/vmlinux";
 
 /*
@@ -76,46 +78,79 @@ bool present_has(const char *path)
 	return find(path) != NULL;
 }
 
-/* What a file that is shown holds. The hive has no symbols for programs to look up, and each other file is the configuration. */
-static const void *contents(const char *path, size_t *len)
+/* What a file that is shown holds: types, the symbols that can be probed, and each other file is the configuration. */
+static void write_shown(const char *path, FILE *to)
 {
-	if (!strcmp(path, kernel_types)) {
-		*len = kernel_btf_len;
-		return kernel_btf;
+	if (!strcmp(path, kernel_types))
+		fwrite(kernel_btf, 1, kernel_btf_len, to);
+	else if (!strcmp(path, "/proc/kallsyms"))
+		trace_write_symbols(to);
+	else
+		fwrite(kconfig, 1, sizeof(kconfig) - 1, to);
+}
+
+/* As many CPUs as the hive has workers: a perf buffer must exist for each. */
+static int write_cpus(const struct skep_hive *hive, FILE *to)
+{
+	if (!hive)
+		return -ENOENT;
+	if (to && hive->n_cpus == 1)
+		fputs("0\n", to);
+	else if (to)
+		fprintf(to, "0-%u\n", hive->n_cpus - 1);
+	return 0;
+}
+
+/* Writes a file; @to NULL: is it there? Return: 0 or a negative errno. */
+static int write_file(const struct presented *f, const char *path, FILE *to)
+{
+	switch (f->visibility) {
+	case SHOWN:
+		if (to)
+			write_shown(path, to);
+		return 0;
+	case TRACEFS:
+		return trace_write_tracefs(seam_hive(), path + strlen(f->path) - 1, to);
+	case PMU:
+		return trace_write_pmu(path + sizeof(pmus) - 1, to);
+	case CPUS:
+		return write_cpus(seam_hive(), to);
+	default:
+		return -ENOENT;
 	}
-	*len = strcmp(path, "/proc/kallsyms") ? sizeof(kconfig) - 1 : 0;
-	return kconfig;
+}
+
+int present_access(const char *path, int mode)
+{
+	const struct presented *f = find(path);
+	int err = f ? other_types() ? 0 : write_file(f, path, NULL) : -ENOENT;
+
+	if (err && err != -EISDIR)
+		return err;
+	return mode & W_OK || (mode & X_OK && !err) ? -EACCES : 0;
 }
 
 int present_open(const char *path)
 {
 	const struct presented *f = find(path);
-	const void *data;
-	size_t len;
-	int fd;
+	FILE *to;
+	int fd, err;
 
 	if (f && other_types())
 		return open(other_types(), O_RDONLY | O_CLOEXEC);
-	if (!f || f->visibility == HIDDEN) {
-		errno = ENOENT;
-		return -1;
-	}
-	data = contents(path, &len);
-	fd = memfd_create("skep-presented", MFD_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	for (size_t done = 0; done < len;) {
-		ssize_t n = write(fd, (const char *)data + done, len - done);
-
-		if (n <= 0) {
-			close(fd);
-			errno = ENOMEM;
-			return -1;
-		}
-		done += (size_t)n;
-	}
-	lseek(fd, 0, SEEK_SET);
-	return fd;
+	fd = f ? memfd_create("skep-presented", MFD_CLOEXEC) : -1;
+	to = fd < 0 ? NULL : fdopen(dup(fd), "w");
+	err = !f ? -ENOENT : !to ? -ENOMEM : write_file(f, path, to);
+	if (to && fclose(to) && !err)
+		err = -ENOMEM;
+	if (!err && lseek(fd, 0, SEEK_SET))
+		err = -errno;
+	if (!err)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	errno = -err;
+	return -1;
 }
 
 FILE *present_fopen(const char *path)

@@ -27,12 +27,27 @@ struct utsname;
 	X("/lib/modules/*", HIDDEN)                                                                                    \
 	X("/usr/lib/debug/*", HIDDEN)
 
+/*
+ * Files that only the libbpf of the hive's own process is shown, X(path, what): how one finds tracepoints and functions, and how many
+ * CPUs there are. (Another process's perf_event_open(2) does not come here, so what it would ask for must not be found.)
+ */
+#define PRESENTED_HERE(X)                                                                                              \
+	X("/sys/kernel/tracing*", TRACEFS)                                                                             \
+	X("/sys/kernel/debug/tracing*", TRACEFS)                                                                       \
+	X("/sys/bus/event_source/devices/kprobe*", PMU)                                                                \
+	X("/sys/bus/event_source/devices/uprobe*", PMU)                                                                \
+	X("/sys/devices/system/cpu/possible", CPUS)                                                                    \
+	X("/sys/devices/system/cpu/online", CPUS)
+
 /* The Linux whose bpf(2) the hive follows, as uname(2) tells it. */
 #define PRESENTED_RELEASE "6.18.0-skep"
 #define PRESENTED_VERSION "#1 SMP skep"
 
 /* present_has - is this path one that the hive answers for? */
 bool present_has(const char *path);
+
+/* present_access - may it be read (R_OK), is it there (F_OK)? Return: 0, -ENOENT, -EACCES for anything else. */
+int present_access(const char *path, int mode);
 
 /* present_open - its contents as a readable fd; -1 with errno ENOENT for a file that the hive hides. */
 int present_open(const char *path);

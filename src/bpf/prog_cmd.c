@@ -466,6 +466,7 @@ static int load(struct skep_hive *hive, const union bpf_attr *attr, struct user_
 	p->verify_memory = facts.peak_memory;
 	p->max_ctx = facts.max_ctx;
 	p->attach_btf_id = attr->attach_btf_id;
+	p->traces_prog = target.prog != NULL;
 	p->attach_btf_obj = target.prog && target.prog->btf ? target.prog->btf->o.id
 			    : target.btf                    ? target.btf->o.id
 							    : 0;

@@ -4,6 +4,7 @@
 
 #include "base/sysargs.h"
 #include "base/util.h"
+#include "bpf/event.h"
 #include "bpf/hive.h"
 #include "bpf/fd.h"
 #include "bpf/pin.h"
@@ -78,16 +79,6 @@ static void put_object(struct hive_object *o)
 	errno = err;
 }
 
-/* perf_event_open(2) for a hive: only the events that programs write themselves. */
-static int open_perf(const struct perf_event_attr *attr, int cpu)
-{
-	if (!attr || attr->type != PERF_TYPE_SOFTWARE || attr->config != PERF_COUNT_SW_BPF_OUTPUT)
-		return -EOPNOTSUPP;
-	if (cpu < 0 || (uint32_t)cpu >= current->n_cpus)
-		return -ENODEV;
-	return hive_open_perf(current, (uint32_t)cpu);
-}
-
 long skep_seam_syscall(long nr, ...)
 {
 	long a[6];
@@ -96,7 +87,7 @@ long skep_seam_syscall(long nr, ...)
 	if (current && nr == SYS_bpf)
 		return result(skep_bpf(current, (int)a[0], (union bpf_attr *)a[1], (unsigned int)a[2]));
 	if (current && nr == SYS_perf_event_open)
-		return result(open_perf((const struct perf_event_attr *)a[0], (int)a[2]));
+		return result(hive_perf_event_open(current, (uint64_t)a[0], (int)a[1], (int)a[2]));
 	return syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
@@ -334,20 +325,24 @@ int skep_seam_epoll_wait(int epfd, struct epoll_event *events, int max, int time
 
 int skep_seam_ioctl(int fd, unsigned long request, ...)
 {
-	struct hive_object *o = object_of(fd, HIVE_PERF);
+	struct hive_object *o = object_of(fd, -1);
 	va_list ap;
 	void *arg;
+	int ret;
 
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	if (!o)
 		return ioctl(fd, request, arg);
+	if (o->kind == HIVE_EVENT)
+		ret = hive_event_ioctl(o, request, (int)(intptr_t)arg);
+	else if (o->kind == HIVE_PERF)
+		ret = request == PERF_EVENT_IOC_ENABLE || request == PERF_EVENT_IOC_DISABLE ? 0 : -EOPNOTSUPP;
+	else
+		ret = -ENOTTY;
 	put_object(o);
-	if (request == PERF_EVENT_IOC_ENABLE || request == PERF_EVENT_IOC_DISABLE)
-		return 0;
-	errno = EOPNOTSUPP;
-	return -1;
+	return result(ret);
 }
 
 int skep_seam_statfs(const char *path, struct statfs *st)
@@ -398,7 +393,7 @@ int skep_seam_uname(struct utsname *buf)
 int skep_seam_faccessat(int dir, const char *path, int mode, int flags)
 {
 	if (current && present_has(path))
-		return mode & W_OK ? result(-EACCES) : 0;
+		return result(present_access(path, mode));
 	return faccessat(dir, path, mode, flags);
 }
 
@@ -409,6 +404,24 @@ int skep_seam_faccessat(int dir, const char *path, int mode, int flags)
 void *skep_seam_realloc(void *p, size_t size)
 {
 	return realloc(p, MAX(size, (size_t)1));
+}
+
+int skep_seam_open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE) {
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	if (!current || !present_has(path))
+		return open(path, flags, mode);
+	/* Nothing that is presented can be written: an event that libbpf would add to tracefs is none of the machine's. */
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		return result(present_access(path, F_OK) ? -ENOENT : -EACCES);
+	return present_open(path);
 }
 
 FILE *skep_seam_fopen(const char *path, const char *mode)
@@ -431,5 +444,6 @@ gzFile skep_seam_gzopen(const char *path, const char *mode)
 ALIAS(mmap);
 ALIAS(statfs);
 ALIAS(setrlimit);
+ALIAS(open);
 ALIAS(fopen);
 ALIAS(gzopen);

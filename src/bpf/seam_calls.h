@@ -29,6 +29,7 @@ int skep_seam_socket(int domain, int type, int protocol);
 int skep_seam_uname(struct utsname *buf);
 int skep_seam_faccessat(int dir, const char *path, int mode, int flags);
 void *skep_seam_realloc(void *p, size_t size);
+int skep_seam_open(const char *path, int flags, ...);
 FILE *skep_seam_fopen(const char *path, const char *mode);
 gzFile skep_seam_gzopen(const char *path, const char *mode);
 
