@@ -36,8 +36,9 @@ int misuse(const struct verb *verb, const char *fmt, ...) __attribute__((format(
 /* note - one line on stderr. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* print_json - one JSON line on stdout; frees the object. */
+/* print_json, print_json_to - one JSON line, on stdout or elsewhere; frees the object. */
 void print_json(struct json_object *o);
+void print_json_to(FILE *f, struct json_object *o);
 
 /* json_figure - a measured number, with two digits after the point; below 0 (none): null. */
 struct json_object *json_figure(double v);

@@ -26,7 +26,7 @@ struct stream {
 
 struct events {
 	struct source *src;
-	bool json, verbose;
+	struct events_opts opts;
 	struct stream *streams;
 	uint32_t n;
 };
@@ -61,18 +61,22 @@ static void take(struct stream *s, const void *data, size_t size)
 
 	s->n++;
 	s->bytes += size;
-	if (!s->all->json && !s->all->verbose)
+	if (s->all->opts.take) {
+		s->all->opts.take(s->all->opts.arg, s->map, data, size);
+		return;
+	}
+	if (!s->all->opts.json && !s->all->opts.verbose)
 		return;
 	o = json_object_new_object();
 	json_object_object_add(o, "event", json_object_new_string(s->map));
 	json_object_object_add(o, "value", decode(s, data, size));
-	if (s->all->json) {
-		print_json(o);
+	if (s->all->opts.json) {
+		print_json_to(s->all->opts.to, o);
 		return;
 	}
-	printf("%s: %s\n", s->map,
-	       json_object_to_json_string_ext(json_object_object_get(o, "value"),
-					      JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(s->all->opts.to, "%s: %s\n", s->map,
+		json_object_to_json_string_ext(json_object_object_get(o, "value"),
+					       JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
@@ -103,7 +107,7 @@ static int open_stream(struct stream *s, const struct bpf_map *map)
 	return fail("map '%s': cannot be read: %s", s->map, strerror(errno));
 }
 
-int events_open(struct events **out, struct source *src, bool json, bool verbose)
+int events_open(struct events **out, struct source *src, const struct events_opts *opts)
 {
 	struct events *e = calloc(1, sizeof(*e));
 	struct bpf_map *map;
@@ -113,7 +117,7 @@ int events_open(struct events **out, struct source *src, bool json, bool verbose
 	*out = e;
 	if (!e)
 		return fail("out of memory");
-	*e = (struct events){.src = src, .json = json, .verbose = verbose};
+	*e = (struct events){.src = src, .opts = *opts};
 	bpf_object__for_each_map(map, object_libbpf(src->obj)) n++;
 	e->streams = calloc(MAX(n, 1u), sizeof(*e->streams));
 	if (!e->streams)
@@ -143,6 +147,27 @@ void events_drain(struct events *e)
 	}
 }
 
+uint32_t events_fds(const struct events *e, struct pollfd *fds, uint32_t room)
+{
+	uint32_t n = 0;
+
+	for (; n < e->n && n < room; n++)
+		fds[n] = (struct pollfd){.fd = e->streams[n].ring ? ring_buffer__epoll_fd(e->streams[n].ring)
+								  : perf_buffer__epoll_fd(e->streams[n].perf),
+					 .events = POLLIN};
+	return n;
+}
+
+void events_woken(struct events *e)
+{
+	for (uint32_t i = 0; i < e->n; i++) {
+		if (e->streams[i].ring)
+			ring_buffer__poll(e->streams[i].ring, 0);
+		else
+			perf_buffer__poll(e->streams[i].perf, 0);
+	}
+}
+
 /* What a ring buffer refused for want of room. */
 static uint64_t lost(const struct stream *s)
 {
@@ -163,18 +188,18 @@ static uint64_t lost(const struct stream *s)
 	return n;
 }
 
-void events_print(const struct events *e)
+void events_print(const struct events *e, FILE *to)
 {
 	char a[32], b[32];
 
 	for (uint32_t i = 0; i < e->n; i++) {
 		const struct stream *s = &e->streams[i];
 
-		printf("  %s events through %s%s\n", number(a, s->n), s->map,
-		       e->verbose || !s->n ? "" : " (-v shows them)");
+		fprintf(to, "  %s events through %s%s\n", number(a, s->n), s->map,
+			e->opts.verbose || !s->n ? "" : " (-v shows them)");
 		if (lost(s))
-			printf("  %s%s events lost, %s was full%s\n", paint(stdout, PAINT_RED), number(b, lost(s)),
-			       s->map, paint(stdout, PAINT_OFF));
+			fprintf(to, "  %s%s events lost, %s was full%s\n", paint(to, PAINT_RED), number(b, lost(s)),
+				s->map, paint(to, PAINT_OFF));
 	}
 }
 

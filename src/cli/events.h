@@ -9,14 +9,31 @@
 
 #include "cli/cli.h"
 
+#include <poll.h>
+
 struct events;
 
-/* events_open - begin to read all of an object's buffers. @json: print events as JSON Lines; @verbose: print them as text. */
-int events_open(struct events **out, struct source *s, bool json, bool verbose);
+struct events_opts {
+	FILE *to; /* where events are printed */
+	bool json; /* as JSON Lines */
+	bool verbose; /* as text; neither: they are only counted */
+	/* take - has the events in place of all that, on the thread that reads; NULL. @map: its name */
+	void (*take)(void *arg, const char *map, const void *data, size_t size);
+	void *arg;
+};
+
+/* events_open - begin to read all of an object's buffers. */
+int events_open(struct events **out, struct source *s, const struct events_opts *opts);
 /* events_drain - read what there is. */
 void events_drain(struct events *e);
+/*
+ * events_fds - what to poll(2) for until there may be something to read. @room: of @fds. Return: how many were put there.
+ * events_woken - after that: read what there is, and be ready to be woken again. The thread has entered the hive (seam_enter()).
+ */
+uint32_t events_fds(const struct events *e, struct pollfd *fds, uint32_t room);
+void events_woken(struct events *e);
 /* events_print, events_json - the counts: events and losses by map. */
-void events_print(const struct events *e);
+void events_print(const struct events *e, FILE *to);
 void events_json(const struct events *e, struct json_object *o);
 void events_close(struct events *e);
 

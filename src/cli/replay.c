@@ -341,7 +341,8 @@ static int open_all(struct replay *r)
 		if (ret != EXIT_OK)
 			return ret;
 	}
-	ret = events_open(&r->events, &r->src, r->json, r->verbose);
+	ret = events_open(&r->events, &r->src,
+			  &(struct events_opts){.to = stdout, .json = r->json, .verbose = r->verbose});
 	if (ret != EXIT_OK)
 		return ret;
 	if (r->output) {

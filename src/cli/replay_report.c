@@ -257,7 +257,7 @@ void replay_report(const struct replay_report *r)
 	} else {
 		print_verdicts(r);
 		print_losses(r);
-		events_print(r->events);
+		events_print(r->events, stdout);
 		show_maps(r);
 	}
 }

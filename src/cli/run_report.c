@@ -247,13 +247,6 @@ static void add(struct json_object *o, const char *key, uint64_t n)
 	json_object_object_add(o, key, json_object_new_uint64(n));
 }
 
-static void finish_line(struct json_object *o)
-{
-	fprintf(stderr, "%s\n",
-		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(o);
-}
-
 static void print_row_json(const struct row *x)
 {
 	struct json_object *o = json_object_new_object(), *task = NULL;
@@ -279,7 +272,7 @@ static void print_row_json(const struct row *x)
 		json_object_object_add(task, "pid", x->several ? NULL : json_object_new_uint64(x->task->pid));
 	}
 	json_object_object_add(o, "process", task);
-	finish_line(o);
+	print_json_to(stderr, o);
 }
 
 static void print_json_lines(const struct run_report *r, const struct net_losses *l, uint64_t ns)
@@ -305,7 +298,7 @@ static void print_json_lines(const struct run_report *r, const struct net_losses
 	add(o, "lost_no_memory", l->no_flow);
 	add(o, "dns_unanswered", l->dns);
 	add(o, "process_unknown", l->unknown);
-	finish_line(o);
+	print_json_to(stderr, o);
 }
 
 void run_report_print(const struct run_report *r, const struct net_losses *losses, uint64_t ns, bool json)
