@@ -12,6 +12,7 @@
 #include "map/map.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,10 +25,11 @@
 
 enum { CGROUP_AGE = 10000000 /* ns */, PATH_ROOM = 4096 };
 
-/* The path of this process in the unified hierarchy: the line "0::PATH". */
-static bool own_path(char path[PATH_ROOM])
+/* The path of a process in the unified hierarchy: the line "0::PATH". */
+static bool read_path(int dir, const char *file, char path[PATH_ROOM])
 {
-	FILE *f = fopen("/proc/self/cgroup", "re");
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	char line[PATH_ROOM];
 	bool found = false;
 
@@ -39,6 +41,8 @@ static bool own_path(char path[PATH_ROOM])
 		}
 	if (f)
 		fclose(f);
+	else if (fd >= 0)
+		close(fd);
 	return found;
 }
 
@@ -56,18 +60,21 @@ static bool cgroup_mount(char at[PATH_ROOM], char root[PATH_ROOM])
 	return found;
 }
 
-/*
- * A cgroup's id is its directory's inode number. The task's own, then those around it up to what is mounted.
- * Return: how many; 0 where no cgroup2 is mounted.
- */
-static uint32_t cgroup_ids(uint64_t *ids, uint32_t room)
+/* A cgroup's id is its directory's inode number. */
+uint32_t who_cgroups(int dir, const char *file, uint64_t *ids, uint32_t room, char *name)
 {
 	char path[PATH_ROOM], at[PATH_ROOM], root[PATH_ROOM], whole[2 * PATH_ROOM];
 	size_t skip, mount;
 	uint32_t n = 0;
 	struct stat st;
 
-	if (!own_path(path) || !cgroup_mount(at, root))
+	if (name)
+		*name = 0;
+	if (!read_path(dir, file, path))
+		return 0;
+	if (name)
+		snprintf(name, WHO_NAME, "%.*s", WHO_NAME - 1, strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+	if (!cgroup_mount(at, root))
 		return 0;
 	/* A mount may show a part of the tree only. */
 	skip = strcmp(root, "/") && !strncmp(path, root, strlen(root)) ? strlen(root) : 0;
@@ -94,7 +101,7 @@ static void find_cgroup(struct skep_env *env)
 	now = clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (now < env->cgroup.until)
 		return;
-	env->cgroup.n = cgroup_ids(env->cgroup.ids, ARRAY_SIZE(env->cgroup.ids));
+	env->cgroup.n = who_cgroups(AT_FDCWD, "/proc/self/cgroup", env->cgroup.ids, ARRAY_SIZE(env->cgroup.ids), NULL);
 	env->cgroup.until = now + CGROUP_AGE;
 }
 

@@ -10,4 +10,13 @@
  */
 void who_settle(struct skep_env *env);
 
+/*
+ * who_cgroups - the ids of the cgroup that a file of /proc names (its line "0::PATH") and of those around it, outwards up to what is mounted here.
+ * @file:  below the directory @dir
+ * @name:  WHO_NAME bytes for the last component of its path, or NULL
+ * Return: how many; 0: it cannot be read, or no cgroup2 is mounted.
+ */
+enum { WHO_NAME = 256 };
+uint32_t who_cgroups(int dir, const char *file, uint64_t *ids, uint32_t room, char *name);
+
 #endif
