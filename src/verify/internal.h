@@ -346,7 +346,7 @@ bool in_rcu(const struct verifier *v); /* RCU protected: section, or a program t
 bool in_sleepable(const struct verifier *v);
 bool in_rbtree_callback(const struct verifier *v);
 
-void objects_free(struct verifier *v); /* object.c: what is known of the program's own structs */
+void object_list_free(struct verifier *v); /* object.c: what is known of the program's own structs */
 bool object_may_lock(const struct verifier *v,
 		     const struct reg *r); /* the object has a lock, or was not looked at yet */
 

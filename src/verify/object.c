@@ -85,7 +85,7 @@ int object_record(struct verifier *v, const struct reg *r, const struct btf_reco
 	return struct_record(v, r->btf, r->btf_id, out);
 }
 
-void objects_free(struct verifier *v)
+void object_list_free(struct verifier *v)
 {
 	while (v->objects) {
 		struct object_type *o = v->objects;

@@ -203,7 +203,7 @@ int verify(const struct verify_input *in, struct verify_result *out)
 		explain(&v);
 	free_paths(&v);
 	prune_free(&v);
-	objects_free(&v);
+	object_list_free(&v);
 	out->err = err;
 	out->insns_processed = v.insns_processed;
 	out->mark_read = v.longest_mark_read;
