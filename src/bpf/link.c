@@ -13,10 +13,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* The attach types that a hook serves, as bits. */
-static uint64_t serves(const struct hive_hook *h)
+/* Does a hook serve an attach type? Those of Linux are below 64; skep's own may be any. */
+static bool serves(const struct hive_hook *h, uint32_t type)
 {
-	return h->also | 1ull << h->attach_type;
+	return h->attach_type == type || (type < 64 && h->also >> type & 1);
 }
 
 int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook)
@@ -25,7 +25,7 @@ int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook)
 
 	pthread_mutex_lock(&hive->lock);
 	for (struct hive_hook *h = hive->hooks; h; h = h->next)
-		if (serves(h) & serves(hook))
+		if (serves(h, hook->attach_type) || serves(hook, h->attach_type) || (h->also & hook->also))
 			ret = -EEXIST;
 	if (!ret) {
 		hook->next = hive->hooks;
@@ -94,7 +94,7 @@ static struct hive_hook *find_hook(struct skep_hive *hive, const struct hive_pro
 {
 	struct hive_hook *h = hive->hooks;
 
-	while (h && !(at->attach_type < 64 && serves(h) >> at->attach_type & 1))
+	while (h && !serves(h, at->attach_type))
 		h = h->next;
 	if (!h && at->point)
 		hive_log(hive, SKEP_LOG_WARN, "program '%s': nothing in this hive serves %s '%s': it has no tasks",
