@@ -51,9 +51,9 @@ int call_write_field(struct bpf_call *call, size_t off, const void *from, size_t
 	X(BPF_OBJ_GET, cmd_obj_get, file_flags)                                                                        \
 	X(BPF_BTF_LOAD, cmd_btf_load, btf_log_level)                                                                   \
 	X(BPF_ENABLE_STATS, cmd_enable_stats, enable_stats.type)                                                       \
-	/* Its last field, the cookie of Linux 6.10, lies where a batch has its keys. */                                  \
+	/* Its last field, the cookie of Linux 6.10, lies where a batch has its keys. */                               \
 	X(BPF_RAW_TRACEPOINT_OPEN, cmd_raw_tracepoint_open, batch.keys)                                                \
-	X(BPF_LINK_CREATE, cmd_link_create, link_create.tracing.cookie)                                                \
+	X(BPF_LINK_CREATE, cmd_link_create, link_create.kprobe_multi.cookies)                                          \
 	X(BPF_LINK_UPDATE, cmd_link_update, link_update.old_prog_fd)                                                   \
 	X(BPF_LINK_DETACH, cmd_link_detach, link_detach.link_fd)
 

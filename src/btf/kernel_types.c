@@ -63,9 +63,7 @@ struct icmp6hdr {
 	__be32 icmp6_data;
 };
 
-struct net {
-	unsigned int inum;
-};
+#include "btf/kernel_tasks.h"
 
 struct net_device {
 	char name[16];
@@ -113,32 +111,6 @@ struct sk_buff {
 	unsigned char *data;
 };
 
-struct cred {
-	kuid_t uid;
-	kgid_t gid;
-	kuid_t suid;
-	kgid_t sgid;
-	kuid_t euid;
-	kgid_t egid;
-	kuid_t fsuid;
-	kgid_t fsgid;
-};
-
-struct task_struct {
-	unsigned int flags;
-	int exit_code;
-	pid_t pid;
-	pid_t tgid;
-	struct task_struct *real_parent;
-	struct task_struct *parent;
-	struct task_struct *group_leader;
-	u64 start_time;
-	u64 start_boottime;
-	const struct cred *real_cred;
-	const struct cred *cred;
-	char comm[16];
-};
-
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
 };
@@ -151,26 +123,13 @@ struct bpf_perf_event_data {
 	__u64 addr;
 };
 
-struct trace_entry {
-	unsigned short type;
-	unsigned char flags;
-	unsigned char preempt_count;
-	int pid;
-};
-
-struct trace_event_raw_sys_enter {
-	struct trace_entry ent;
-	long id;
-	unsigned long args[6];
-	char __data[0];
-};
-
-struct trace_event_raw_sys_exit {
-	struct trace_entry ent;
-	long id;
-	long ret;
-	char __data[0];
-};
+/* Only the prototype counts; the body is there because a declaration alone leaves nothing in BTF. */
+#define FUNC(type, name, ...)                                                                                          \
+	__attribute__((noinline, used)) type name(__VA_ARGS__)                                                         \
+	{                                                                                                              \
+		return (type)0;                                                                                        \
+	}
+#include "btf/kernel_points.h"
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 struct bpf_iter_num {
@@ -180,55 +139,53 @@ struct bpf_iter_num {
 
 /*
  * The kernel functions that programs may call: those of src/helper/kfunc.c that have an implementation, with the prototypes of Linux 6.18, whose
- * parameters' names mean something to the verifier. Only the prototypes count; the bodies are there because a declaration alone leaves nothing in BTF.
+ * parameters' names mean something to the verifier.
  */
-#define KFUNC(type, name, ...)                                                                                         \
-	__attribute__((noinline, used)) type name(__VA_ARGS__)                                                         \
-	{                                                                                                              \
-		return (type)0;                                                                                        \
-	}
-KFUNC(int, bpf_dynptr_from_skb, struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)
-KFUNC(int, bpf_dynptr_from_xdp, struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit)
-KFUNC(void *, bpf_dynptr_slice, const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
-KFUNC(void *, bpf_dynptr_slice_rdwr, const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
-KFUNC(int, bpf_dynptr_adjust, const struct bpf_dynptr *p, u32 start, u32 end)
-KFUNC(bool, bpf_dynptr_is_null, const struct bpf_dynptr *p)
-KFUNC(bool, bpf_dynptr_is_rdonly, const struct bpf_dynptr *p)
-KFUNC(__u32, bpf_dynptr_size, const struct bpf_dynptr *p)
-KFUNC(int, bpf_dynptr_clone, const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit)
-KFUNC(int, bpf_dynptr_copy, struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, u32 src_off, u32 size)
-KFUNC(int, bpf_dynptr_memset, struct bpf_dynptr *p, u32 offset, u32 size, u8 val)
+FUNC(int, bpf_dynptr_from_skb, struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)
+FUNC(int, bpf_dynptr_from_xdp, struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit)
+FUNC(void *, bpf_dynptr_slice, const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
+FUNC(void *, bpf_dynptr_slice_rdwr, const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
+FUNC(int, bpf_dynptr_adjust, const struct bpf_dynptr *p, u32 start, u32 end)
+FUNC(bool, bpf_dynptr_is_null, const struct bpf_dynptr *p)
+FUNC(bool, bpf_dynptr_is_rdonly, const struct bpf_dynptr *p)
+FUNC(__u32, bpf_dynptr_size, const struct bpf_dynptr *p)
+FUNC(int, bpf_dynptr_clone, const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit)
+FUNC(int, bpf_dynptr_copy, struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, u32 src_off, u32 size)
+FUNC(int, bpf_dynptr_memset, struct bpf_dynptr *p, u32 offset, u32 size, u8 val)
 
-KFUNC(int, bpf_iter_num_new, struct bpf_iter_num *it, int start, int end)
-KFUNC(int *, bpf_iter_num_next, struct bpf_iter_num *it)
-KFUNC(void, bpf_iter_num_destroy, struct bpf_iter_num *it)
+FUNC(int, bpf_iter_num_new, struct bpf_iter_num *it, int start, int end)
+FUNC(int *, bpf_iter_num_next, struct bpf_iter_num *it)
+FUNC(void, bpf_iter_num_destroy, struct bpf_iter_num *it)
 
-KFUNC(void, bpf_rcu_read_lock, void)
-KFUNC(void, bpf_rcu_read_unlock, void)
-KFUNC(void, bpf_preempt_disable, void)
-KFUNC(void, bpf_preempt_enable, void)
-KFUNC(void, bpf_local_irq_save, unsigned long *flags__irq_flag)
-KFUNC(void, bpf_local_irq_restore, unsigned long *flags__irq_flag)
+FUNC(void, bpf_rcu_read_lock, void)
+FUNC(void, bpf_rcu_read_unlock, void)
+FUNC(void, bpf_preempt_disable, void)
+FUNC(void, bpf_preempt_enable, void)
+FUNC(void, bpf_local_irq_save, unsigned long *flags__irq_flag)
+FUNC(void, bpf_local_irq_restore, unsigned long *flags__irq_flag)
 
-KFUNC(int, bpf_copy_from_user_str, void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)
-KFUNC(int, bpf_strcmp, const char *s1__ign, const char *s2__ign)
-KFUNC(int, bpf_strcasecmp, const char *s1__ign, const char *s2__ign)
-KFUNC(int, bpf_strchr, const char *s__ign, char c)
-KFUNC(int, bpf_strnchr, const char *s__ign, size_t count, char c)
-KFUNC(int, bpf_strchrnul, const char *s__ign, char c)
-KFUNC(int, bpf_strrchr, const char *s__ign, int c)
-KFUNC(int, bpf_strlen, const char *s__ign)
-KFUNC(int, bpf_strnlen, const char *s__ign, size_t count)
-KFUNC(int, bpf_strspn, const char *s__ign, const char *accept__ign)
-KFUNC(int, bpf_strcspn, const char *s__ign, const char *reject__ign)
-KFUNC(int, bpf_strstr, const char *s1__ign, const char *s2__ign)
-KFUNC(int, bpf_strnstr, const char *s1__ign, const char *s2__ign, size_t len)
+FUNC(int, bpf_copy_from_user_str, void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)
+FUNC(int, bpf_strcmp, const char *s1__ign, const char *s2__ign)
+FUNC(int, bpf_strcasecmp, const char *s1__ign, const char *s2__ign)
+FUNC(int, bpf_strchr, const char *s__ign, char c)
+FUNC(int, bpf_strnchr, const char *s__ign, size_t count, char c)
+FUNC(int, bpf_strchrnul, const char *s__ign, char c)
+FUNC(int, bpf_strrchr, const char *s__ign, int c)
+FUNC(int, bpf_strlen, const char *s__ign)
+FUNC(int, bpf_strnlen, const char *s__ign, size_t count)
+FUNC(int, bpf_strspn, const char *s__ign, const char *accept__ign)
+FUNC(int, bpf_strcspn, const char *s__ign, const char *reject__ign)
+FUNC(int, bpf_strstr, const char *s1__ign, const char *s2__ign)
+FUNC(int, bpf_strnstr, const char *s1__ign, const char *s2__ign, size_t len)
 
 /* One variable of each type keeps it, whole, in the BTF. */
 #define KEEP(type, name) type keep_##name
 KEEP(struct xdp_md, xdp_md);
 KEEP(struct __sk_buff, __sk_buff);
 KEEP(struct xdp_buff, xdp_buff);
+KEEP(struct xdp_rxq_info, xdp_rxq_info);
+KEEP(struct xdp_txq_info, xdp_txq_info);
+KEEP(struct bpf_flow_keys, bpf_flow_keys);
 KEEP(struct sk_buff, sk_buff);
 KEEP(struct net, net);
 KEEP(struct net_device, net_device);
@@ -237,6 +194,58 @@ KEEP(struct cred, cred);
 KEEP(struct pt_regs, pt_regs);
 KEEP(struct trace_event_raw_sys_enter, sys_enter);
 KEEP(struct trace_event_raw_sys_exit, sys_exit);
+KEEP(struct trace_event_raw_sched_process_exec, exec);
+KEEP(struct trace_event_raw_sched_process_fork, fork);
+KEEP(struct trace_event_raw_sched_process_exit, exit);
+KEEP(struct syscall_trace_enter, call_enter);
+KEEP(struct syscall_trace_exit, call_exit);
+KEEP(btf_trace_sys_enter, raw_sys_enter);
+KEEP(btf_trace_sys_exit, raw_sys_exit);
+KEEP(btf_trace_sched_process_exec, raw_exec);
+KEEP(btf_trace_sched_process_fork, raw_fork);
+KEEP(btf_trace_sched_process_exit, raw_exit);
+KEEP(struct ns_common, ns_common);
+KEEP(struct mnt_namespace, mnt_namespace);
+KEEP(struct uts_namespace, uts_namespace);
+KEEP(struct ipc_namespace, ipc_namespace);
+KEEP(struct pid_namespace, pid_namespace);
+KEEP(struct user_namespace, user_namespace);
+KEEP(struct cgroup_namespace, cgroup_namespace);
+KEEP(struct nsproxy, nsproxy);
+KEEP(struct upid, upid);
+KEEP(struct pid, pid);
+KEEP(struct path, path);
+KEEP(struct fs_struct, fs_struct);
+KEEP(struct mm_struct, mm_struct);
+KEEP(struct signal_struct, signal_struct);
+KEEP(struct kernfs_node, kernfs_node);
+KEEP(struct cgroup, cgroup);
+KEEP(struct css_set, css_set);
+KEEP(struct super_block, super_block);
+KEEP(struct inode, inode);
+KEEP(struct qstr, qstr);
+KEEP(struct dentry, dentry);
+KEEP(struct vfsmount, vfsmount);
+KEEP(struct file, file);
+KEEP(struct linux_binprm, linux_binprm);
+KEEP(struct open_how, open_how);
+KEEP(struct mnt_idmap, mnt_idmap);
+KEEP(struct kernel_siginfo, kernel_siginfo);
+KEEP(struct msghdr, msghdr);
+KEEP(struct proto_accept_arg, proto_accept_arg);
+KEEP(struct sockaddr, sockaddr);
+KEEP(struct socket, socket);
+KEEP(struct sock_common, sock_common);
+KEEP(struct sock, sock);
+KEEP(struct inet_sock, inet_sock);
+KEEP(struct inet_connection_sock, inet_connection_sock);
+KEEP(struct renamedata, renamedata);
+KEEP(struct sockaddr_in, sockaddr_in);
+KEEP(struct sockaddr_in6, sockaddr_in6);
+KEEP(struct sockaddr_un, sockaddr_un);
+KEEP(struct tcp_sock, tcp_sock);
+KEEP(struct udp_sock, udp_sock);
+KEEP(struct unix_sock, unix_sock);
 KEEP(struct ethhdr, ethhdr);
 KEEP(struct iphdr, iphdr);
 KEEP(struct ipv6hdr, ipv6hdr);

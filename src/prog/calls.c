@@ -15,7 +15,7 @@ static const struct call_desc calls[CALLS_MAX] = {
 		    .name = #called,                                                                                   \
 		    .entry = #tracepoint,                                                                              \
 		    .args = {__VA_ARGS__}},
-#include "prog/calls.inc"
+#include "base/calls.inc"
 #undef CALL
 };
 

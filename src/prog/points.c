@@ -10,10 +10,10 @@
 
 #include <string.h>
 
-/* Numbers of calls by the names of calls.inc. */
+/* Numbers of calls by the names of base/calls.inc. */
 enum {
 #define CALL(number, called, ...) NR_##called = (number),
-#include "prog/calls.inc"
+#include "base/calls.inc"
 #undef CALL
 };
 
@@ -247,7 +247,7 @@ static const struct hook_point points[] = {
 	 .id = ID_ENTER + (number),                                                                                    \
 	 OF(number),                                                                                                   \
 	 .decides = NOTHING},
-#include "prog/calls.inc"
+#include "base/calls.inc"
 #undef CALL
 #define CALL(number, called, tracepoint, ...)                                                                          \
 	{.kind = POINT_TRACEPOINT,                                                                                     \
@@ -257,7 +257,7 @@ static const struct hook_point points[] = {
 	 .id = ID_EXIT + (number),                                                                                     \
 	 OF(number),                                                                                                   \
 	 .decides = NOTHING},
-#include "prog/calls.inc"
+#include "base/calls.inc"
 #undef CALL
 #define CALL(number, called, tracepoint, ...)                                                                          \
 	{.kind = POINT_FUNCTION,                                                                                       \
@@ -266,7 +266,7 @@ static const struct hook_point points[] = {
 	 .name = "__x64_sys_" #tracepoint,                                                                             \
 	 OF(number),                                                                                                   \
 	 .decides = NOTHING},
-#include "prog/calls.inc"
+#include "base/calls.inc"
 #undef CALL
 };
 

@@ -7,6 +7,7 @@
 #include "../prog/oracle.h"
 #include "btf/kernel.h"
 #include "helper/kfunc.h"
+#include "prog/points.h"
 #include "prog/rules.h"
 #include "prog/types.h"
 
@@ -208,6 +209,8 @@ static void spell(const struct btf *btf, uint32_t id, char *buf, size_t size)
 
 	if (!id) {
 		snprintf(buf, size, "void");
+	} else if (btf_is_type_tag(t)) {
+		spell(btf, t->type, buf, size); /* __user */
 	} else if (btf_is_ptr(t) || btf_is_const(t)) {
 		spell(btf, t->type, inner, sizeof(inner));
 		snprintf(buf, size, btf_is_ptr(t) ? "%s *" : "const %s", inner);
@@ -215,7 +218,11 @@ static void spell(const struct btf *btf, uint32_t id, char *buf, size_t size)
 		const char *name = btf__name_by_offset(btf, t->name_off);
 
 		/* Two compilers, two names. */
-		snprintf(buf, size, "%s", strcmp(name, "long unsigned int") ? name : "unsigned long");
+		if (!strcmp(name, "long unsigned int"))
+			name = "unsigned long";
+		if (!strcmp(name, "long int"))
+			name = "long";
+		snprintf(buf, size, "%s", name);
 	}
 }
 
@@ -228,45 +235,100 @@ static void spell_proto(const struct btf *btf, uint32_t func, char *buf, size_t 
 	spell(btf, proto->type, type, sizeof(type));
 	n = (size_t)snprintf(buf, size, "%s(", type);
 	for (uint32_t i = 0; i < btf_vlen(proto) && n < size; i++) {
+		const char *name = btf__name_by_offset(btf, btf_params(proto)[i].name_off);
+
 		spell(btf, btf_params(proto)[i].type, type, sizeof(type));
+		/* System calls without arguments call their registers so. */
 		n += (size_t)snprintf(buf + n, size - n, "%s%s %s", i ? ", " : "", type,
-				      btf__name_by_offset(btf, btf_params(proto)[i].name_off));
+				      strcmp(name, "__unused") ? name : "regs");
 	}
 }
 
-/* Programs in the hive find exactly the functions that have an implementation, with the kernel's prototypes. */
+/* A function that is presented has the kernel's prototype, where the kernel has it. */
+static void compare_protos(const struct btf *presented, uint32_t here, const char *name)
+{
+	int there = btf__find_by_name_kind(vmlinux, name, BTF_KIND_FUNC);
+	char a[512] = "", b[512] = "";
+
+	asked++;
+	if (there <= 0)
+		return;
+	spell_proto(presented, here, a, sizeof(a));
+	spell_proto(vmlinux, (uint32_t)there, b, sizeof(b));
+	if (strcmp(a, b) != 0) {
+		wrong++;
+		printf("%s: presented as %s, in the kernel %s\n", name, a, b);
+	}
+}
+
+/* Where a program on tasks attaches by a function's name; NULL: nowhere. */
+static const struct hook_point *point_of(const char *function)
+{
+	static const char lsm[] = "bpf_lsm_";
+
+	return strncmp(function, lsm, sizeof(lsm) - 1) ? points_find(POINT_FUNCTION, function)
+						       : points_find(POINT_LSM, function + sizeof(lsm) - 1);
+}
+
+/* Every place to attach to that is served is presented. */
+static void points_are_presented(const struct btf *presented)
+{
+	const struct hook_point *p;
+
+	for (uint32_t i = 0; (p = points_at(i)); i++) {
+		char name[128];
+
+		if (p->truth == POINT_ABSENT || p->kind == POINT_TRACEPOINT)
+			continue;
+		snprintf(name, sizeof(name), "%s%s",
+			 p->kind == POINT_LSM      ? "bpf_lsm_"
+			 : p->kind == POINT_RAW_TP ? "btf_trace_"
+						   : "",
+			 p->name);
+		asked++;
+		if (btf__find_by_name_kind(presented, name,
+					   p->kind == POINT_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC) <= 0) {
+			wrong++;
+			printf("%s is served, and not presented\n", name);
+		}
+	}
+}
+
+/*
+ * Programs in the hive find exactly the functions that have an implementation, and those that they can be attached to, with the kernel's prototypes. What
+ * a pointer leads to is there whole.
+ */
 static void what_is_presented(void)
 {
 	struct btf *presented = btf__new(kernel_btf, (uint32_t)kernel_btf_len);
-	uint32_t funcs = 0, have = 0;
 
-	for (uint32_t id = 1; presented && id < btf__type_cnt(presented); id++)
-		funcs += btf_is_func(btf__type_by_id(presented, id));
-	for (uint32_t i = 0; presented && i < kfuncs_n; i++) {
-		int here = btf__find_by_name_kind(presented, kfuncs[i].name, BTF_KIND_FUNC);
-		int there = btf__find_by_name_kind(vmlinux, kfuncs[i].name, BTF_KIND_FUNC);
-		char a[512] = "", b[512] = "";
+	for (uint32_t id = 1; presented && id < btf__type_cnt(presented); id++) {
+		const struct btf_type *t = btf__type_by_id(presented, id);
+		const char *name = btf__name_by_offset(presented, t->name_off);
+		const struct kfunc_desc *k;
 
-		have += kfuncs[i].fn != NULL;
-		asked++;
-		if ((here > 0) != (kfuncs[i].fn != NULL)) {
+		if (btf_is_fwd(t)) {
 			wrong++;
-			printf("%s: %s\n", kfuncs[i].name,
-			       here > 0 ? "presented, and nothing implements it" : "implemented, and not presented");
+			printf("%s is presented without its members\n", name);
 		}
-		if (here <= 0 || there <= 0)
+		if (!btf_is_func(t))
 			continue;
-		spell_proto(presented, (uint32_t)here, a, sizeof(a));
-		spell_proto(vmlinux, (uint32_t)there, b, sizeof(b));
-		if (strcmp(a, b) != 0) {
+		k = kfunc_find(name);
+		if (k ? !k->fn : !point_of(name)) {
 			wrong++;
-			printf("%s: presented as %s, in the kernel %s\n", kfuncs[i].name, a, b);
+			printf("%s is presented, and nothing implements or calls it\n", name);
 		}
+		compare_protos(presented, id, name);
 	}
-	if (!presented || funcs != have) {
+	for (uint32_t i = 0; presented && i < kfuncs_n; i++)
+		if (kfuncs[i].fn && btf__find_by_name_kind(presented, kfuncs[i].name, BTF_KIND_FUNC) <= 0) {
+			wrong++;
+			printf("%s is implemented, and not presented\n", kfuncs[i].name);
+		}
+	if (presented)
+		points_are_presented(presented);
+	else
 		wrong++;
-		printf("%u functions are presented, %u are implemented\n", funcs, have);
-	}
 	btf__free(presented);
 }
 
