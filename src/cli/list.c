@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* skep list: the tables of helpers, map types and program types. */
+/* skep list: the tables of helpers, map types, program types, and places on tasks that programs attach to. */
 #include "cli/cli.h"
 #include "helper/helper.h"
 #include "map/map.h"
+#include "prog/calls.h"
+#include "prog/points.h"
 #include "prog/types.h"
 
 #include <getopt.h>
 #include <string.h>
 
-static const char help[] = "usage: skep list helpers|maps|types [--json]\n"
-			   "\n"
-			   "Lists what Linux 6.18 has, since which version, and what of it skep has.\n"
-			   "\n"
-			   "examples:\n"
-			   "  skep list helpers | grep xdp\n"
-			   "  skep list maps --json\n";
+static const char help[] =
+	"usage: skep list helpers|maps|types|hooks [--json]\n"
+	"\n"
+	"Lists what Linux 6.18 has, since which version, and what of it skep has. Of hooks: where programs on\n"
+	"tasks attach (tracepoints, raw tracepoints, functions for kprobe, fentry and the like, LSM hooks), which\n"
+	"event of a task brings each, what a program decides there, and whether it is exactly the kernel's.\n"
+	"\n"
+	"examples:\n"
+	"  skep list helpers | grep xdp\n"
+	"  skep list hooks | grep openat\n"
+	"  skep list maps --json\n";
 
 static void put_string(struct json_object *o, const char *key, const char *value)
 {
@@ -127,6 +133,40 @@ static void list_types(bool json)
 	}
 }
 
+static void hook_json(const struct hook_point *p)
+{
+	struct json_object *o = json_object_new_object(), *calls = json_object_new_array();
+	bool every = p->n_calls && p->calls[0] == POINT_ANY_CALL;
+
+	for (int i = 0; i < p->n_calls && !every; i++)
+		json_object_array_add(calls, json_object_new_string(calls_at(p->calls[i])->name));
+	put_string(o, "kind", points_kind_name(p->kind));
+	put_string(o, "name", p->name);
+	put_string(o, "skep", points_truth_name(p->truth));
+	put_string(o, "event", points_event_name(p));
+	json_object_object_add(o, "calls", calls);
+	put_bool(o, "every_call", every);
+	put_string(o, "decides", p->decides);
+	json_object_object_add(o, "why", p->why ? json_object_new_string(p->why) : NULL);
+	print_json(o);
+}
+
+static void list_hooks(bool json)
+{
+	const struct hook_point *p;
+
+	if (!json)
+		printf("%-14s %-38s %-11s %-12s %s\n", "kind", "hook", "skep", "event", "decides; why");
+	for (uint32_t i = 0; (p = points_at(i)); i++)
+		if (json)
+			hook_json(p);
+		else
+			printf("%-14s %-38s %-11s %-12s %s%s%s\n", points_kind_name(p->kind), p->name,
+			       points_truth_name(p->truth), points_event_name(p),
+			       p->truth == POINT_ABSENT ? "" : p->decides,
+			       p->truth != POINT_ABSENT && p->why ? "; " : "", p->why ? p->why : "");
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
@@ -140,17 +180,19 @@ static int run(const struct verb *verb, int argc, char **argv)
 		json = true;
 	}
 	if (argc - optind != 1)
-		return misuse(verb, "list wants one of: helpers, maps, types");
+		return misuse(verb, "list wants one of: helpers, maps, types, hooks");
 	if (!strcmp(argv[optind], "helpers"))
 		list_helpers(json);
 	else if (!strcmp(argv[optind], "maps"))
 		list_maps(json);
 	else if (!strcmp(argv[optind], "types"))
 		list_types(json);
+	else if (!strcmp(argv[optind], "hooks"))
+		list_hooks(json);
 	else
-		return misuse(verb, "there is no list of '%s'; there are: helpers, maps, types", argv[optind]);
+		return misuse(verb, "there is no list of '%s'; there are: helpers, maps, types, hooks", argv[optind]);
 	return EXIT_OK;
 }
 
 const struct verb verb_list = {
-	.name = "list", .about = "list helpers, map types and program types", .help = help, .run = run};
+	.name = "list", .about = "list helpers, map types, program types and hooks", .help = help, .run = run};

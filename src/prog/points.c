@@ -327,6 +327,17 @@ const char *points_truth_name(enum point_truth truth)
 	return names[truth];
 }
 
+const char *points_event_name(const struct hook_point *p)
+{
+	static const char *const names[] = {
+		[POINT_ON_CALL] = "call", [POINT_ON_RETURN] = "return", [POINT_ON_BOTH] = "call, return",
+		[POINT_ON_FORK] = "fork", [POINT_ON_EXEC] = "exec",     [POINT_ON_EXIT] = "exit",
+	};
+	bool on_call = p->event == POINT_ON_CALL || p->event == POINT_ON_RETURN || p->event == POINT_ON_BOTH;
+
+	return on_call && !p->n_calls ? "-" : names[p->event];
+}
+
 /* Records of Linux 6.18 (include/trace/events/), and how many arguments the raw tracepoints have. */
 static const struct record {
 	const char *name;

@@ -70,9 +70,14 @@ const struct hook_point *points_by_id(uint32_t id);
  */
 uint64_t points_address(const struct hook_point *p);
 
-/* points_kind_name - "tracepoint", "raw tracepoint", "function", "LSM hook". points_truth_name - "exact", "approximate", "absent". */
+/*
+ * points_kind_name - "tracepoint", "raw tracepoint", "function", "LSM hook".
+ * points_truth_name - "exact", "approximate", "absent".
+ * points_event_name - "call", "return", "call, return", "fork", "exec", "exit"; "-": nothing of a task brings it.
+ */
 const char *points_kind_name(enum point_kind kind);
 const char *points_truth_name(enum point_truth truth);
+const char *points_event_name(const struct hook_point *p);
 
 /* What a record of a tracepoint's holds behind the part that all have (struct trace_entry), as its `format` file tells. */
 enum { POINT_FIELDS = 8, POINT_RECORD = 8 };

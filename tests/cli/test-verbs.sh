@@ -36,6 +36,16 @@ helpers() {
 }
 maps() { expect 0 "$skep" list maps --json && json "{e['name']: e['skep'] for e in o}['hash'] is True and len(o) >= 32"; }
 types() { expect 0 "$skep" list types --json && json "'xdp' in [e['name'] for e in o] and len(o) >= 32"; }
+# Each row says what it is; what is not exact says why; a system call's tracepoints are there by the names of the kernel.
+hooks() {
+	expect 0 "$skep" list hooks --json && json "len({(e['kind'], e['name']) for e in o}) == len(o) > 1000" &&
+		json "all(e['why'] for e in o if e['skep'] != 'exact') and {e['skep'] for e in o} == {'exact', 'approximate', 'absent'}" &&
+		json "[(e['event'], e['calls']) for e in o if e['name'] == 'syscalls/sys_exit_newstat'] == [('return', ['stat'])]" &&
+		json "[e['every_call'] for e in o if e['kind'] == 'raw tracepoint' and e['name'] == 'sys_enter'] == [True]" &&
+		json "[e['event'] for e in o if e['name'] == 'sched/sched_switch'] == ['-']" &&
+		expect 0 "$skep" list hooks && grep -qE '^function +do_sys_openat2 +approximate +call, return' "$tmp/out" &&
+		refused 2 'helpers, maps, types, hooks' list nothing
+}
 bench() {
 	expect 0 "$skep" bench "$ports" --prog by_limit --repeat 1000 --json &&
 		json "set(o[0]) == {'prog', 'insns', 'retval', 'interp_ns', 'jit_ns', 'kernel_ns', 'compile_us'}" &&
@@ -113,6 +123,7 @@ esac
 ok "list helpers has all of Linux 6.18, once" helpers
 ok "list maps" maps
 ok "list types" types
+ok "list hooks says of each how exact it is, what brings it and why not" hooks
 ok "bench gives the documented figures" bench
 ok "bench takes a frame from a file" bench_data
 ok "bench --kernel stands beside the kernel or says why not" bench_kernel
