@@ -13,6 +13,7 @@
 #include "bpf/seam.h"
 #include "helper/callstack.h"
 #include "map/map.h"
+#include "prog/points.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -48,9 +49,28 @@ static const struct hint {
 	 "it attaches to what the kernel's BTF does not have"},
 };
 
+/* Why a place to attach to has no type, where the table of those knows. */
+static const char *why_no_point(const char *complaint)
+{
+	static const enum point_kind kinds[] = {POINT_RAW_TP, POINT_FUNCTION, POINT_LSM};
+	const char *at = strstr(complaint, "kernel BTF type ID of '");
+	const struct hook_point *p = NULL;
+	char name[128];
+
+	if (!at || sscanf(at, "kernel BTF type ID of '%127[^']'", name) != 1)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && !p; i++)
+		p = points_find(kinds[i], name);
+	return p ? p->why : NULL;
+}
+
 /* The next step for a complaint, NULL where there is none. */
 static const char *hint(const struct skep_hive *hive, const char *complaint)
 {
+	const char *why = hive->flags & SKEP_CHECK_ONLY ? NULL : why_no_point(complaint);
+
+	if (why)
+		return why;
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
 		if (strstr(complaint, hints[i].piece))
 			return (hive->flags & SKEP_CHECK_ONLY) && hints[i].checking ? hints[i].checking : hints[i].next;

@@ -7,6 +7,7 @@
 
 #include "bpf/hive.h"
 #include "bpf/link.h"
+#include "bpf/object.h"
 #include "prog/points.h"
 
 #include <errno.h>
@@ -135,6 +136,35 @@ static void what_cannot_be_attached_is_refused_with_a_sentence(void **state)
 	bpf_object__close(obj);
 }
 
+/* What an object's loader hears of skep when a type is missing that a program is to be attached to. */
+static void what_has_no_type_is_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *prog, *point;
+		enum point_kind kind;
+	} absent[] = {
+		{"absent_btf", "sched_switch", POINT_RAW_TP},
+		{"absent_entry", "vfs_read", POINT_FUNCTION},
+		{"no_such_entry", NULL, POINT_FUNCTION},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
+		const char *why = absent[i].point ? points_find(absent[i].kind, absent[i].point)->why
+						  : "skep's own BTF does not have";
+		struct skep_object *obj;
+		AUTO_FREE void *data = NULL;
+		size_t len;
+
+		assert_int_equal(object_read(object_path("traced"), &data, &len), 0);
+		assert_int_equal(object_open(test.hive, data, len, "traced", &obj), 0);
+		bpf_program__set_autoload(program_of(object_libbpf(obj), absent[i].prog), true);
+		said_clear();
+		assert_true(object_load(obj, "traced") < 0);
+		assert_non_null(strstr(test.last_error, why));
+		skep_object_close(obj);
+	}
+}
+
 static void without_tasks_all_is_refused_with_a_sentence(void **state)
 {
 	struct bpf_object *obj = load_object("traced");
@@ -192,6 +222,7 @@ int main(int argc, char **argv)
 		LOADED_TEST(a_perf_buffer_has_a_part_for_every_worker),
 		LOADED_TEST(each_section_comes_to_its_point),
 		LOADED_TEST(what_cannot_be_attached_is_refused_with_a_sentence),
+		LOADED_TEST(what_has_no_type_is_refused_with_the_reason),
 		LOADED_TEST(without_tasks_all_is_refused_with_a_sentence),
 		LOADED_TEST(cookies_reach_the_hook),
 	};

@@ -246,6 +246,25 @@ int no_uprobe(void *ctx)
 	return 0;
 }
 
+/* What has no type to attach to, since nothing brings it: it is loaded only by who asks for it. */
+SEC("?tp_btf/sched_switch")
+int absent_btf(void *ctx)
+{
+	return 0;
+}
+
+SEC("?fentry/vfs_read")
+int absent_entry(void *ctx)
+{
+	return 0;
+}
+
+SEC("?fentry/no_such")
+int no_such_entry(void *ctx)
+{
+	return 0;
+}
+
 /* A function that skep has for programs to call is not one that they can trace. */
 SEC("fentry/bpf_strlen")
 int no_kfunc(void *ctx)

@@ -23,4 +23,14 @@ make -s --no-print-directory -j"$(nproc)" -f $here/Makefile build/selftests/load
 for side in kernel skep; do
 	printf '%s\n' $out/objects/*.bpf.o | xargs -n 4 build/selftests/load-progs-$side -u root >$out/$side.jsonl
 done
+# Of those that watch processes, in a hive that has some: each program is attached or refused with a sentence, and those of the tools that need nothing but
+# what tasks do are attached.
+wanted=()
+for p in execsnoop:tracepoint__syscalls__sys_{enter,exit}_execve exitsnoop:sched_process_exit opensnoop:tracepoint__syscalls__sys_{enter,exit}_open{,at} \
+	statsnoop:handle_{statfs,newstat,statx,newfstatat,newlstat}_{entry,return} syscount:sys_{enter,exit} sigsnoop:{,t,tg}kill_{entry,exit} \
+	mountsnoop:{,u}mount_entry tcpconnect:tcp_v{4,6}_connect{,_ret} tcptracer:exit_inet_csk_accept; do
+	wanted+=(-a "libbpf-tools-$p")
+done
+build/tests/objects/attach-objects "${wanted[@]}" $out/objects/libbpf-tools-*.bpf.o >$out/attach.txt || { grep -E 'is not attached|: $' $out/attach.txt >&2; exit 1; }
+say "libbpf-tools in a tree: $(tail -1 $out/attach.txt) ($out/attach.txt)"
 python3 $here/compare.py --kernel $out/kernel.jsonl --skep $out/skep.jsonl --diff
