@@ -5,9 +5,13 @@
  */
 #include "util.h"
 
+#include "bpf/event.h"
+#include "bpf/link.h"
 #include "bpf/pin.h"
+#include "bpf/seam_calls.h"
 
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <sys/mman.h>
 
 void *__real_malloc(size_t n);
@@ -117,6 +121,66 @@ static int load_using(int map)
 	return prog;
 }
 
+static int take(struct hive_hook *hook, struct hive_link *link, uint32_t target)
+{
+	return 0;
+}
+
+static void leave(struct hive_hook *hook, struct hive_link *link)
+{
+}
+
+/* Programs on tasks: an event that gets a program by a link and one that gets it by ioctl, and a raw tracepoint. */
+static void watch(void)
+{
+	static const struct bpf_insn insns[] = {MOV_IMM(0, 0), EXIT()};
+	static struct hive_hook hook;
+	struct perf_event_attr attr = {.type = PMU_KPROBE, .size = sizeof(attr), .kprobe_func = PTR("__x64_sys_close")};
+	int fds[8], n = 0;
+
+	hook = (struct hive_hook){
+		.attach_type = BPF_PERF_EVENT, .also = POINT_ATTACH_TYPES, .attach = take, .detach = leave};
+	assert_int_equal(hive_hook_add(hive, &hook), 0);
+	for (int raw = 0; raw < 2; raw++) {
+		int prog = call(BPF_PROG_LOAD, .prog_type = raw ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_KPROBE,
+				.insns = PTR(insns), .insn_cnt = 2, .license = PTR("GPL"));
+
+		fds[n++] = prog;
+		if (!fine(prog))
+			continue;
+		if (raw) {
+			fds[n++] = call(BPF_RAW_TRACEPOINT_OPEN,
+					.raw_tracepoint = {.name = PTR("sys_enter"), .prog_fd = (uint32_t)prog});
+			fine(fds[n - 1]);
+			continue;
+		}
+		for (int by_ioctl = 0; by_ioctl < 2; by_ioctl++) {
+			int event = hive_perf_event_open(hive, PTR(&attr), -1, 0);
+
+			fds[n++] = event;
+			if (!fine(event))
+				continue;
+			if (by_ioctl) {
+				struct skep_hive *before = seam_enter(hive);
+
+				if (skep_seam_ioctl(event, PERF_EVENT_IOC_SET_BPF, prog))
+					fine(-errno);
+				seam_enter(before);
+			} else {
+				fds[n++] = call(BPF_LINK_CREATE, .link_create = {.prog_fd = (uint32_t)prog,
+										 .target_fd = (uint32_t)event,
+										 .attach_type = BPF_PERF_EVENT});
+				fine(fds[n - 1]);
+			}
+		}
+	}
+	while (n)
+		if (fds[--n] >= 0)
+			close(fds[n]);
+	hive_sweep(hive);
+	hive_hook_remove(hive, &hook);
+}
+
 /* A life: maps of several kinds, elements, a program, a pin, a slot, infos and a run. */
 static void live(void)
 {
@@ -174,6 +238,7 @@ static void live(void)
 	}
 	if (jumps >= 0)
 		close(jumps);
+	watch();
 }
 
 static void every_allocation_may_fail_once(void **state)
@@ -196,20 +261,21 @@ static void every_allocation_may_fail_once(void **state)
 		assert_int_equal(count_ids(BPF_PROG_GET_NEXT_ID), 0);
 		assert_int_equal(count_ids(BPF_MAP_GET_NEXT_ID), 0);
 		assert_int_equal(count_ids(BPF_BTF_GET_NEXT_ID), 0);
+		assert_int_equal(count_ids(BPF_LINK_GET_NEXT_ID), 0);
 		skep_hive_free(hive);
 		hive = NULL;
 		done++;
 		assert_true(n < 10000);
 	} while (failed);
 	/* There were many to fail. */
-	assert_true(n > 60);
+	assert_true(n > 80);
 	assert_true(done > 50);
 	print_message("%ld allocations, each failed once\n", n - 1);
 }
 
 static void a_hive_works_again_once_there_is_memory(void **state)
 {
-	for (long n = 1; n < 150; n++) {
+	for (long n = 1; n < 250; n++) {
 		countdown = n;
 		live();
 		countdown = 0;
