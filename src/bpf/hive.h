@@ -114,6 +114,7 @@ struct hive_prog {
 	char name[BPF_OBJ_NAME_LEN];
 	char license[128];
 	bool gpl;
+	bool overrides; /* calls bpf_override_return(): for functions at their entry that allow it only */
 	uint8_t tag[BPF_TAG_SIZE];
 	uint32_t flags; /* BPF_F_XDP_HAS_FRAGS, ... */
 	uint64_t load_time; /* ns since boot */

@@ -63,6 +63,9 @@ static void dump_insn(const struct hive_prog *p, uint32_t at, struct bpf_insn *i
 {
 	bool checks = p->o.hive->flags & SKEP_CHECK_ONLY;
 
+	/* As the kernel shows its own. */
+	if (insn_is_probe(insn))
+		insn->code = BPF_LDX | BPF_SIZE(insn->code) | (BPF_MODE(insn->code) == BPF_IND ? BPF_MEMSX : BPF_MEM);
 	if (insn->code == (BPF_JMP | BPF_CALL)) {
 		if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL && !checks) {
 			insn->imm = (int32_t)p->refs[insn->imm].id;

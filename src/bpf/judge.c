@@ -153,6 +153,7 @@ int judge(struct load *l, const struct judge_target *target, struct verify_resul
 		.why_no_helper = why_no_helper,
 		.have_symbol = have_symbol,
 		.arg = l->hive,
+		.objects_presented = !(l->hive->flags & SKEP_CHECK_ONLY),
 		.log_level = l->log->level,
 		.log = l->log->buf ? to_log : NULL,
 		.log_rewind = rewind_log,

@@ -188,12 +188,19 @@ int load_link_kfuncs(struct load *l)
 }
 
 /* Runs are dearer where somebody looks at call stacks; whether any program does is known here. */
-static void note_helper(struct skep_hive *hive, uint32_t id)
+static void note_helper(struct load *l, uint32_t id)
 {
 	const struct helper_desc *h = helper_find(id);
 
 	if (h && h->flags & HELPER_CALL_STACK)
-		atomic_store_explicit(&hive->stacks, true, memory_order_relaxed);
+		atomic_store_explicit(&l->hive->stacks, true, memory_order_relaxed);
+	l->prog->overrides |= id == BPF_FUNC_override_return;
+	/* Its own command is disturbed by nothing but what the user's programs ask for; the kernel warns of this one, too. */
+	if (id == BPF_FUNC_probe_write_user && !(l->hive->flags & SKEP_CHECK_ONLY))
+		hive_log(l->hive, SKEP_LOG_WARN,
+			 "program '%s' calls bpf_probe_write_user(): it may change the memory of the processes that it "
+			 "watches",
+			 l->prog->name);
 }
 
 int load_resolve(struct load *l)
@@ -218,7 +225,7 @@ int load_resolve(struct load *l)
 			err = resolve_kernel(l, i, false);
 			break;
 		case INSN_CALL_HELPER:
-			note_helper(l->hive, (uint32_t)code->insns[i].imm);
+			note_helper(l, (uint32_t)code->insns[i].imm);
 			break;
 		default:
 			break;

@@ -396,7 +396,7 @@ static bool array_values(void *arg, uint32_t map, struct fixup_array *out)
 	return !load_add_ref(p, (struct code_ref){REF_VALUE, m->id, (uintptr_t)map_lookup(m, &zero, 0)}, &out->ref);
 }
 
-/* Dead code goes, as in the kernel, and with it the calls that CO-RE poisoned; look-ups of arrays become instructions. */
+/* Dead code goes, as in the kernel, and with it the calls that CO-RE poisoned; loads through kernel pointers probe; look-ups of arrays become instructions. */
 static int improve(struct hive_prog *p, struct verify_result *facts)
 {
 	struct fixup_code code = {
@@ -410,8 +410,10 @@ static int improve(struct hive_prog *p, struct verify_result *facts)
 	};
 	int err = fixup_dead_code(&code, facts->insns);
 
-	if (!err)
+	if (!err) {
+		fixup_probes(&code, facts->insns);
 		err = fixup_inline_lookups(&code, facts->insns, array_values, p);
+	}
 	p->code.insns = code.insns;
 	p->code.n_insns = code.n_insns;
 	p->code.n_subprogs = code.n_subprogs;

@@ -146,6 +146,8 @@ static int check_slots(struct check *c)
 		}
 		if (d->op == INSN_CALLX && !(c->flags & INSN_ALLOW_CALLX))
 			return refuse(c, i, INSN_FAULT_CALLX, "callx: calls through a register are not allowed");
+		if (insn_is_probe(&c->insns[i]) && !(c->flags & INSN_ALLOW_PROBES))
+			return refuse(c, i, INSN_FAULT_DECODE, "unknown opcode 0x%02x", c->insns[i].code);
 		if (insn_is_wide(&c->insns[i]))
 			err = check_wide(c, i, d);
 		else if (!(c->flags & INSN_ALLOW_RFC_MATH))

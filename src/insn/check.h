@@ -9,6 +9,7 @@
 enum insn_check_flags {
 	INSN_ALLOW_RFC_MATH =
 		1 << 0, /* constant shift counts beyond the width, division by a constant 0: as RFC 9669 */
+	INSN_ALLOW_PROBES = 1 << 5, /* loads as the loader makes them (insn_is_probe()): in no program that is loaded */
 	INSN_ALLOW_CALLX = 1 << 1, /* calls of a helper whose number is in a register */
 	INSN_ALLOW_UNREACHABLE = 1 << 2, /* instructions that no path reaches */
 	INSN_ALLOW_R10_WRITE = 1 << 4, /* instructions that write the frame pointer */

@@ -72,6 +72,21 @@ static inline bool insn_is_addr_cast(const struct bpf_insn *insn)
 	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn->off == 1;
 }
 
+/* insn_is_probe - a load that the loader has made to probe (struct bpf_insn's mode 1, 2); insn_probe() makes it of a plain load or a load-acquire. */
+static inline bool insn_is_probe(const struct bpf_insn *insn)
+{
+	return BPF_CLASS(insn->code) == BPF_LDX && (BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND);
+}
+
+static inline struct bpf_insn insn_probe(struct bpf_insn insn)
+{
+	bool sign = BPF_CLASS(insn.code) == BPF_LDX && BPF_MODE(insn.code) != BPF_MEM;
+
+	insn.code = BPF_LDX | BPF_SIZE(insn.code) | (sign ? BPF_IND : BPF_ABS);
+	insn.imm = 0;
+	return insn;
+}
+
 /* insn_is_wide - true for an instruction that takes two slots. */
 static inline bool insn_is_wide(const struct bpf_insn *insn)
 {

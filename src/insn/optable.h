@@ -20,7 +20,8 @@
  *         M      a memory offset in bytes (for a kfunc call: index of its BTF fd)
  *         EQ(n)  the constant n; rows of one code differ in these, and stand together
  * isa   1 to 4: the -mcpu=v1..v4 that brought it; 5: Linux after v4
- *       (may_goto 6.9, load-acquire 6.15); 6: an extension that no kernel accepts
+ *       (may_goto 6.9, load-acquire 6.15); 6: an extension that no kernel accepts; of
+ *       these the probing loads are what the loader makes of loads through kernel pointers
  * sym   the operator or word that the disassembler prints
  *
  * Source: RFC 9669; Linux Documentation/bpf/standardization/instruction-set.rst.
@@ -165,6 +166,14 @@
 	X(LDXSW, 0x81, W, R, M, Z, 4, "s32") \
 	X(LDXSH, 0x89, W, R, M, Z, 4, "s16") \
 	X(LDXSB, 0x91, W, R, M, Z, 4, "s8") \
+	/* Loads through kernel pointers (the kernel's BPF_PROBE_MEM, BPF_PROBE_MEMSX): a bad address gives 0 */ \
+	X(PROBEW, 0x21, W, R, M, Z, 6, "probe_u32") \
+	X(PROBEH, 0x29, W, R, M, Z, 6, "probe_u16") \
+	X(PROBEB, 0x31, W, R, M, Z, 6, "probe_u8") \
+	X(PROBEDW, 0x39, W, R, M, Z, 6, "probe_u64") \
+	X(PROBESW, 0x41, W, R, M, Z, 6, "probe_s32") \
+	X(PROBESH, 0x49, W, R, M, Z, 6, "probe_s16") \
+	X(PROBESB, 0x51, W, R, M, Z, 6, "probe_s8") \
 	/* Stores (RFC 9669 section 5.1) */ \
 	X(STW, 0x62, R, Z, M, I, 1, "u32") \
 	X(STH, 0x6a, R, Z, M, I, 1, "u16") \

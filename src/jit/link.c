@@ -24,6 +24,8 @@ static uint64_t runtime_addr(uint32_t index)
 	switch ((enum jit_runtime)index) {
 	case RUNTIME_PACKET_LOAD:
 		return (uintptr_t)packet_load;
+	case RUNTIME_PROBE:
+		return (uintptr_t)jit_target_probe;
 	case RUNTIME_COUNT:
 		break;
 	}

@@ -31,3 +31,7 @@ uint64_t jit_target_no_helper(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4
 	env->fault = FAULT_NO_HELPER;
 	return 0;
 }
+
+void jit_target_probe(void)
+{
+}

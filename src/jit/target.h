@@ -18,6 +18,7 @@ enum jit_feature {
 /* What RELOC_RUNTIME's index stands for: the routines that compiled code calls for itself. */
 enum jit_runtime {
 	RUNTIME_PACKET_LOAD, /* packet_load() */
+	RUNTIME_PROBE, /* jit_target_probe() */
 	RUNTIME_COUNT,
 };
 
@@ -56,5 +57,11 @@ uint64_t jit_target_subprog(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, 
  * jit_target_enter() or jit_target_subprog() with 0. It never jumps over a C frame.
  */
 uint64_t jit_target_no_helper(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, struct skep_env *env);
+
+/*
+ * jit_target_probe - env_probe() for compiled code, by a convention of the target's own: it keeps all registers of the program.
+ * Called from compiled code only.
+ */
+void jit_target_probe(void);
 
 #endif

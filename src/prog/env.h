@@ -113,6 +113,7 @@ struct skep_env {
 		uint32_t
 			n_args; /* fentry, fexit, LSM: how many words of the context are arguments (bpf_get_func_arg()) */
 		bool has_ret; /* and whether the next is what the function returned (bpf_get_func_ret()) */
+		uint64_t socket_cookie; /* hooks of sockets: bpf_get_socket_cookie(); 0: it has none */
 		int32_t retval; /* cgroup hooks: bpf_get_retval(), bpf_set_retval() */
 		uint32_t
 			ctx_size; /* bytes behind ctx, where the hook says: bpf_probe_read() tells them from the task's memory */
@@ -149,6 +150,13 @@ struct skep_env {
  * Return: true, or false when the bytes are not there: the function that asked then returns 0.
  */
 bool packet_load(const struct skep_env *env, int32_t off, uint32_t size, uint64_t *value);
+
+/*
+ * env_probe - what a load through a kernel pointer gives: the bytes at @at, with zeroes or the sign above them; 0 where there are none.
+ * @how: 1, 2, 4 or 8 bytes, | ENV_PROBE_SIGN
+ */
+enum { ENV_PROBE_SIGN = 0x100 };
+uint64_t env_probe(struct skep_env *env, uint64_t at, uint32_t how);
 
 /*
  * env_read_kernel - copy what a program takes for the kernel's memory: objects that the current task's host presents, and what the program has

@@ -29,6 +29,18 @@ int env_read_user(struct skep_env *env, void *to, uint64_t from, size_t len)
 	return from < TASK_OBJECTS ? env->task->host->read_user(env, to, from, len) : -EFAULT;
 }
 
+uint64_t env_probe(struct skep_env *env, uint64_t at, uint32_t how)
+{
+	uint32_t size = how & 0xff;
+	uint64_t value = 0;
+
+	if (env_read_kernel(env, &value, at, size))
+		return 0;
+	if (how & ENV_PROBE_SIGN && size < 8)
+		return (uint64_t)((int64_t)(value << (64 - size * 8)) >> (64 - size * 8));
+	return value;
+}
+
 /* The context, and the program's stack: the interpreter's and the JIT's frames both lie on this thread's, above this one. */
 static bool is_own(const struct skep_env *env, uint64_t from)
 {

@@ -19,8 +19,7 @@ void export_facts(struct verifier *v)
 		struct verify_insn *out = &v->out->insns[i];
 
 		out->ptr_type = (uint8_t)REG_BASE(a->ptr_type);
-		out->probe_mem = REG_BASE(a->ptr_type) == REG_BTF ||
-				 (REG_BASE(a->ptr_type) == REG_MEM && (a->ptr_type & PTR_UNTRUSTED));
+		out->probe_mem = a->probe;
 		out->map_known = a->map && !a->map_many && !a->map_inner;
 		out->map = a->map ? a->map - 1 : 0;
 		out->key_known = a->key_seen && !a->key_many;
@@ -201,6 +200,18 @@ static uint32_t write_lookup(const struct fixup_array *a, const struct verify_in
 	out[n++] = RAW(.code = BPF_JMP | BPF_JA, .off = 1);
 	out[n++] = RAW(.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0);
 	return n;
+}
+
+void fixup_probes(struct fixup_code *code, const struct verify_insn *facts)
+{
+	for (uint32_t i = 0; i < code->n_insns; i++) {
+		struct bpf_insn *insn = &code->insns[i];
+		const struct insn_desc *d = insn_decode_any(insn);
+
+		if (facts[i].probe_mem && d->off == FORM_MEM && d->dst == FORM_WRITE)
+			*insn = insn_probe(*insn);
+		i += insn_is_wide(insn);
+	}
 }
 
 static bool is_array_lookup(const struct bpf_insn *insn, const struct verify_insn *f, struct fixup_array *a,

@@ -26,6 +26,12 @@ struct fixup_code {
  */
 int fixup_dead_code(struct fixup_code *code, struct verify_insn *facts);
 
+/*
+ * fixup_probes - loads through kernel pointers become loads that give 0 where there is nothing (insn_probe()): what they name is presented, not
+ * mapped. @facts: as fixup_dead_code() left them
+ */
+void fixup_probes(struct fixup_code *code, const struct verify_insn *facts);
+
 /* The values of an array: where they begin, as a reference of the code's, and how they lie. */
 struct fixup_array {
 	int32_t ref; /* LD_MAP_VALUE with it is the address of value 0 */

@@ -63,6 +63,7 @@ struct insn_aux {
 	uint16_t live_regs; /* registers that some path from here reads before writing them */
 	uint32_t scc; /* strongly connected component, 0: none */
 	uint32_t ptr_type; /* type that a load or store went through so far (REG_NOT_INIT: none yet) */
+	bool probe; /* a load that went through a kernel pointer on some path */
 	/* Look-up helpers: see map_ptr of struct verify_insn. */
 	uint32_t map; /* index + 1; 0: none yet */
 	bool map_many, map_inner;

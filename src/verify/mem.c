@@ -509,6 +509,8 @@ static int note_type(struct verifier *v, uint32_t type, bool load)
 {
 	uint32_t *had = &v->aux[v->insn].ptr_type;
 
+	/* Also where the paths may differ: to probe memory of the program's own does no harm. */
+	v->aux[v->insn].probe |= REG_BASE(type) == REG_BTF || (REG_BASE(type) == REG_MEM && (type & PTR_UNTRUSTED));
 	if (*had == REG_NOT_INIT) {
 		*had = type;
 		return 0;
@@ -696,7 +698,13 @@ int check_helper_mem(struct verifier *v, uint32_t regno, uint32_t size, int rw, 
 	case REG_STACK:
 		return check_stack_init(v, regno, r->off, size, zero_ok, rw == MEM_WRITE, call);
 	case REG_BTF:
-		return check_btf_access(v, regno, r->off, size, MEM_READ, -1);
+		err = check_btf_access(v, regno, r->off, size, MEM_READ, -1);
+		if (!err && v->in->objects_presented)
+			return refuse(v, -EACCES, PROBLEM_NOT_SUPPORTED,
+				      "R%u is an object that skep presents, which is no memory here: copy it by "
+				      "bpf_probe_read_kernel() first",
+				      regno);
+		return err;
 	case REG_CTX:
 		/* Only the context of a syscall program is memory of the caller's making. */
 		if (v->prog_type == BPF_PROG_TYPE_SYSCALL) {

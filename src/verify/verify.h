@@ -110,6 +110,9 @@ struct verify_input {
 	bool (*have_symbol)(void *arg, const char *name);
 	void *arg;
 
+	/* Kernel objects are presented by address only: loads through pointers to them are probed, but no helper may take one as memory. */
+	bool objects_presented;
+
 	/* Tests that hold running programs to the verifier's claims (tests/fuzz); NULL. */
 	void (*trace)(void *arg, const struct verifier *v, enum verify_event event, const struct state *other);
 	void *trace_arg;

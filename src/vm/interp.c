@@ -245,6 +245,18 @@ op_MAY_GOTO:
 	LDX(LDXSB, int8_t)
 	LDX(LDXSH, int16_t)
 	LDX(LDXSW, int32_t)
+	/* Loads through kernel pointers. */
+#define PROBE(label, how)                                                                                              \
+	op_##label : DST = env_probe(env, SRC + (uint64_t)ip->off, how);                                               \
+	NEXT;
+
+	PROBE(PROBEB, 1)
+	PROBE(PROBEH, 2)
+	PROBE(PROBEW, 4)
+	PROBE(PROBEDW, 8)
+	PROBE(PROBESB, 1 | ENV_PROBE_SIGN)
+	PROBE(PROBESH, 2 | ENV_PROBE_SIGN)
+	PROBE(PROBESW, 4 | ENV_PROBE_SIGN)
 	ST(B, uint8_t)
 	ST(H, uint16_t)
 	ST(W, uint32_t)

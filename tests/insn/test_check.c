@@ -90,6 +90,25 @@ static void sixty_four_bit_immediates_must_be_whole(void **state)
 	insn_shape_free(&shape);
 }
 
+/* They read what is not there as 0: nothing that a program may ask for by itself. */
+static void probing_loads_are_the_loaders_alone(void **state)
+{
+	static const char *const cases[][2] = {
+		{"r1 = *(probe_u8 *)(r2 +0)\nexit", "unknown opcode 0x31"},
+		{"r1 = *(probe_u16 *)(r2 +0)\nexit", "unknown opcode 0x29"},
+		{"r1 = *(probe_u32 *)(r2 +0)\nexit", "unknown opcode 0x21"},
+		{"r1 = *(probe_u64 *)(r2 +0)\nexit", "unknown opcode 0x39"},
+		{"r1 = *(probe_s8 *)(r2 +0)\nexit", "unknown opcode 0x51"},
+		{"r1 = *(probe_s16 *)(r2 +0)\nexit", "unknown opcode 0x49"},
+		{"r1 = *(probe_s32 *)(r2 +0)\nexit", "unknown opcode 0x41"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		expect(cases[i][0], 0, 0, cases[i][1]);
+		expect(cases[i][0], INSN_ALLOW_PROBES, 0, NULL);
+	}
+}
+
 static void constants_without_a_meaning_are_refused_unless_rfc_semantics_are_asked_for(void **state)
 {
 	static const char *const cases[][2] = {
@@ -351,6 +370,7 @@ int main(void)
 		cmocka_unit_test(jumps_and_calls_must_land_on_an_instruction_of_their_own),
 		cmocka_unit_test(functions_must_end_in_an_exit_or_a_jump),
 		cmocka_unit_test(sixty_four_bit_immediates_must_be_whole),
+		cmocka_unit_test(probing_loads_are_the_loaders_alone),
 		cmocka_unit_test(constants_without_a_meaning_are_refused_unless_rfc_semantics_are_asked_for),
 		cmocka_unit_test(an_undecodable_slot_is_named_with_its_reason),
 		cmocka_unit_test(unreachable_instructions_are_refused_unless_allowed),

@@ -110,7 +110,7 @@ static void the_kernel_prints_every_instruction_as_we_do(void **state)
 		uint32_t n, at;
 
 		/* Those need objects, a second function, or are none of the kernel's; an exit would end the program. */
-		if (op == INSN_CALL_KFUNC || op == INSN_CALLX || op == INSN_CALL_SUBPROG || op == INSN_EXIT ||
+		if (op == INSN_CALL_KFUNC || d->isa == 6 || op == INSN_CALL_SUBPROG || op == INSN_EXIT ||
 		    (d->code == (BPF_LD | BPF_IMM | BPF_DW) && op != INSN_LDIMM64))
 			continue;
 		assert_int_equal(insn_encode(op, dst, src, mem ? -8 : 0, d->imm == FORM_IMM ? 5 : 0, &insn), 0);

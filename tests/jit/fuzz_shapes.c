@@ -256,6 +256,9 @@ static void gen_extend32(struct gen *g)
 }
 
 static const uint8_t plain_loads[] = {INSN_LDXB, INSN_LDXH, INSN_LDXW, INSN_LDXDW, INSN_LDXSB, INSN_LDXSH, INSN_LDXSW};
+/* Through kernel pointers; these are none, and give the same as the others. */
+static const uint8_t probes[] = {INSN_PROBEB,  INSN_PROBEH,  INSN_PROBEW, INSN_PROBEDW,
+				 INSN_PROBESB, INSN_PROBESH, INSN_PROBESW};
 static const uint8_t plain_stores[] = {INSN_STXB, INSN_STXH, INSN_STXW, INSN_STXDW,
 				       INSN_STB,  INSN_STH,  INSN_STW,  INSN_STDW};
 
@@ -325,7 +328,10 @@ static void gen_fields(struct gen *g)
 		case 0:
 		case 1:
 		case 2:
-			build(&g->b, plain_loads[pick(g, ARRAY_SIZE(plain_loads))], reg, sum, off, 0);
+			build(&g->b,
+			      chance(g, 10) ? probes[pick(g, ARRAY_SIZE(probes))]
+					    : plain_loads[pick(g, ARRAY_SIZE(plain_loads))],
+			      reg, sum, off, 0);
 			if (chance(g, 30) && reg != sum) { /* two loads, then what uses either */
 				uint32_t second = pick_dst(g);
 

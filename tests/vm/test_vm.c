@@ -110,7 +110,7 @@ static struct vm_prog *prepare(const char *text)
 
 	if (insn_asm(text, strlen(text), NULL, &insns, &n, &e))
 		fail_msg("'%s': line %u, column %u: %s", text, e.line, e.column, e.message);
-	if (insn_check(insns, n, INSN_ALLOW_UNREACHABLE | INSN_LOOSE_CALLBACKS, &shape))
+	if (insn_check(insns, n, INSN_ALLOW_UNREACHABLE | INSN_LOOSE_CALLBACKS | INSN_ALLOW_PROBES, &shape))
 		fail_msg("'%s': instruction %u: %s", text, shape.insn, shape.reason);
 	struct skep_code code = {.insns = insns,
 				 .n_insns = n,
@@ -160,6 +160,24 @@ static void the_context_arrives_in_r1(void **state)
 
 	assert_int_equal(vm_run(prog, ctx, &env), 0xdeadbeef);
 	vm_free(prog);
+}
+
+/* What the loader makes of loads through kernel pointers: 0 where there is nothing, and else what a plain load gives. */
+static void a_probing_load_gives_zero_for_a_bad_address(void **state)
+{
+	static const uint8_t own[8] = {0xff, 0xfe, 0xfd, 0xfc, 1, 2, 3, 4};
+	struct skep_env env = {};
+	char text[128];
+
+	assert_true(run("r1 = 0xffff888000000000 ll\nr0 = 7\nr0 = *(probe_u64 *)(r1 +0)\nexit", &env) == 0);
+	assert_true(run("r1 = 16\nr0 = 7\nr0 = *(probe_s32 *)(r1 -4)\nexit", &env) == 0);
+	snprintf(text, sizeof(text), "r1 = 0x%llx ll\nr0 = *(probe_u32 *)(r1 +0)\nexit",
+		 (unsigned long long)(uintptr_t)own);
+	assert_true(run(text, &env) == 0xfcfdfeff);
+	snprintf(text, sizeof(text), "r1 = 0x%llx ll\nr0 = *(probe_s16 *)(r1 +2)\nexit",
+		 (unsigned long long)(uintptr_t)own);
+	assert_true(run(text, &env) == 0xfffffffffffffcfd);
+	assert_int_equal(env.fault, FAULT_NONE);
 }
 
 static void refs_become_addresses(void **state)
@@ -412,6 +430,7 @@ static void code_that_cannot_be_run_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_probing_load_gives_zero_for_a_bad_address),
 		cmocka_unit_test(a_helper_gets_five_arguments_and_the_environment),
 		cmocka_unit_test(the_context_arrives_in_r1),
 		cmocka_unit_test(refs_become_addresses),

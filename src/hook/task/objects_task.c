@@ -150,7 +150,7 @@ static void put_mm(struct objects *o, struct slot *s, const uint64_t f[STAT_FIEL
 void fill_TASK_STAT(struct view *v, struct slot *s)
 {
 	uint64_t f[STAT_FIELDS + 1] = {0}, tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK), boot;
-	char name[PROC_NAME], text[2048], comm[16], state;
+	char name[PROC_NAME], text[2048], comm[16] = "", state;
 	struct objects *o = v->o;
 
 	if (!proc_text(o->proc, task_proc(s->tid, s->tgid, "stat", name), text, sizeof(text)) ||

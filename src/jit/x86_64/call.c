@@ -202,3 +202,22 @@ void jx_packet_ind(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86
 	emit_lea(&j->e, W32, RSI, jx_reg(in->src_reg), in->imm);
 	packet_access(j, w);
 }
+
+/* Loads through kernel pointers: jit_target_probe() takes the address in r10, how to read in r11d, and gives the value in r11; it keeps all else. */
+static void probe(struct jx *j, const struct bpf_insn *in, uint32_t how)
+{
+	emit_lea(&j->e, W64, R10, jx_reg(in->src_reg), in->off);
+	emit_mov_imm(&j->e, R11, how);
+	call_c(j, RELOC_RUNTIME, RUNTIME_PROBE);
+	emit_mov_rr(&j->e, W64, jx_reg(in->dst_reg), R11);
+}
+
+void jx_probe(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	probe(j, in, a);
+}
+
+void jx_probe_sign(struct jx *j, const struct bpf_insn *in, unsigned a, enum x86_width w)
+{
+	probe(j, in, a | ENV_PROBE_SIGN);
+}

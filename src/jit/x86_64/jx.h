@@ -337,6 +337,7 @@ jx_rule_fn jx_alu_k, jx_alu_x, jx_mul_k, jx_mul_x, jx_div_k, jx_div_x, jx_shift_
 jx_rule_fn jx_jcc_k, jx_jcc_x, jx_jset_k, jx_jset_x, jx_ja, jx_may_goto, jx_exit; /* jump.c */
 jx_rule_fn jx_load, jx_load_sign, jx_store_k, jx_store_x, jx_atomic, jx_fetch_add, jx_fetch, jx_atomic_xchg,
 	jx_atomic_cmpxchg, jx_imm64, jx_ref, jx_map_value, jx_func_addr, jx_refuse; /* mem.c */
-jx_rule_fn jx_call_helper, jx_call_kfunc, jx_call_subprog, jx_callx, jx_packet_abs, jx_packet_ind; /* call.c */
+jx_rule_fn jx_call_helper, jx_call_kfunc, jx_call_subprog, jx_callx, jx_packet_abs, jx_packet_ind, jx_probe,
+	jx_probe_sign; /* call.c */
 
 #endif

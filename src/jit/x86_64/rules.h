@@ -158,6 +158,13 @@
 #define RULE_LDXSW {jx_load_sign, 0, W32}
 #define RULE_LDXSH {jx_load_sign, 0, W16}
 #define RULE_LDXSB {jx_load_sign, 0, W8}
+#define RULE_PROBEW {jx_probe, 4, W64}
+#define RULE_PROBEH {jx_probe, 2, W64}
+#define RULE_PROBEB {jx_probe, 1, W64}
+#define RULE_PROBEDW {jx_probe, 8, W64}
+#define RULE_PROBESW {jx_probe_sign, 4, W64}
+#define RULE_PROBESH {jx_probe_sign, 2, W64}
+#define RULE_PROBESB {jx_probe_sign, 1, W64}
 
 /* Stores */
 #define RULE_STW {jx_store_k, 0, W32}

@@ -140,6 +140,13 @@ static int scan_refs(struct jx *j, struct jx_func *f, const struct bpf_insn *in,
 		j->may_end_early |= in->imm == BPF_FUNC_tail_call;
 		f->calls = f->env = true;
 		return 0;
+	case INSN_PROBEW:
+	case INSN_PROBEH:
+	case INSN_PROBEB:
+	case INSN_PROBEDW:
+	case INSN_PROBESW:
+	case INSN_PROBESH:
+	case INSN_PROBESB:
 	case INSN_LDABSW:
 	case INSN_LDABSH:
 	case INSN_LDABSB:
