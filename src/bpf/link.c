@@ -338,6 +338,8 @@ static void fill(const struct hive_link *link, struct skep_link_info *info)
 {
 	uint32_t target = link->hook ? link->target : 0;
 
+	if (link->point && !link->hook)
+		return;
 	switch (link->link_type) {
 	case BPF_LINK_TYPE_RAW_TRACEPOINT:
 		info->raw_tracepoint.cookie = link->cookie;
@@ -373,7 +375,7 @@ static struct hive_link_name name_of(const struct hive_link *link, struct skep_l
 {
 	struct hive_link_name name = {0};
 
-	if (!link->point)
+	if (!link->point || !link->hook)
 		return name;
 	name.text = link->point->name;
 	switch (link->link_type) {

@@ -361,6 +361,13 @@ static void infos_are_the_kernels(void **state)
 	assert_string_equal(name, "sched_process_fork");
 	i = (struct skep_link_info){.raw_tracepoint = {.name_len = 6}};
 	assert_int_equal(info(links[2], &i), -EINVAL);
+	/* One that is detached is nowhere. */
+	i = (struct skep_link_info){0};
+	assert_int_equal(call(BPF_LINK_DETACH, .link_detach = {.link_fd = (uint32_t)links[1]}), 0);
+	assert_int_equal(info(links[1], &i), 0);
+	assert_int_equal(i.type, BPF_LINK_TYPE_PERF_EVENT);
+	assert_int_equal(i.perf_event.type, 0);
+	assert_int_equal(i.perf_event.name_len, 0);
 	for (size_t k = 0; k < ARRAY_SIZE(links); k++)
 		close(links[k]);
 	close(event);

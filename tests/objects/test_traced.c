@@ -87,8 +87,10 @@ static void each_section_comes_to_its_point(void **state)
 			assert_non_null(strstr(test.said, point->why));
 			continue;
 		}
-		if (!link || !told.link)
+		if (!link || !told.link) {
 			fail_msg("%s: %s\n%s", attached[i].prog, strerror(errno), test.said);
+			return;
+		}
 		assert_ptr_equal(told.link->point, point);
 		assert_int_equal(told.link->on_return, attached[i].on_return);
 		assert_int_equal(told.link->attach_type, attached[i].attach_type);
@@ -203,6 +205,35 @@ static void cookies_reach_the_hook(void **state)
 	bpf_object__close(obj);
 }
 
+/* What was loaded for a type has its place from there: the call may say no other, and older libbpf opens it as a raw tracepoint. */
+static void a_type_says_where_and_the_call_may_not(void **state)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, named, .target_btf_id = 1);
+	struct bpf_object *obj = load_object("traced");
+	int entry = bpf_program__fd(program_of(obj, "entry_connect")),
+	    raw = bpf_program__fd(program_of(obj, "btf_exec"));
+	int link;
+
+	serve();
+	assert_int_equal(bpf_link_create(entry, 0, BPF_PERF_EVENT, NULL), -EINVAL);
+	/* libbpf tries EINVAL again the older way, which does not look at the attach type. */
+	assert_true(bpf_link_create(entry, raw, BPF_TRACE_FENTRY, NULL) == -EINVAL);
+	assert_int_equal(bpf_link_create(entry, 0, BPF_TRACE_FENTRY, &named), -EINVAL);
+	assert_int_equal(bpf_link_create(entry, raw, BPF_TRACE_FENTRY, &named), -EOPNOTSUPP);
+	assert_non_null(strstr(test.said, "tracing other eBPF programs is not served"));
+	assert_int_equal(bpf_raw_tracepoint_open("sys_enter", raw), -EINVAL);
+	assert_int_equal(told.attached, 0);
+	link = bpf_raw_tracepoint_open(NULL, entry);
+	assert_true(link >= 0);
+	assert_string_equal(told.link->point->name, "tcp_v4_connect");
+	close(link);
+	link = bpf_raw_tracepoint_open(NULL, raw);
+	assert_true(link >= 0);
+	assert_string_equal(told.link->point->name, "sched_process_exec");
+	close(link);
+	bpf_object__close(obj);
+}
+
 /* As many buffers as there are workers, whatever the machine has. */
 static void a_perf_buffer_has_a_part_for_every_worker(void **state)
 {
@@ -225,6 +256,7 @@ int main(int argc, char **argv)
 		LOADED_TEST(what_has_no_type_is_refused_with_the_reason),
 		LOADED_TEST(without_tasks_all_is_refused_with_a_sentence),
 		LOADED_TEST(cookies_reach_the_hook),
+		LOADED_TEST(a_type_says_where_and_the_call_may_not),
 	};
 
 	return test_main(argc, argv, tests, ARRAY_SIZE(tests), "traced");
