@@ -27,6 +27,9 @@ static uint32_t signalled;
 static bool to_process;
 static uint64_t overridden;
 
+/* What the host claims to have of the task at an address of the program's own. */
+static uint64_t claimed;
+
 static int copy(void *to, const char *memory, uint64_t base, uint64_t from, size_t len)
 {
 	memset(to, 0xee, len); /* what a caller must not rely on */
@@ -38,11 +41,17 @@ static int copy(void *to, const char *memory, uint64_t base, uint64_t from, size
 
 static int read_user(struct skep_env *e, void *to, uint64_t from, size_t len)
 {
+	assert_true(from < TASK_OBJECTS);
+	if (from == claimed) {
+		memset(to, 'c', len);
+		return 0;
+	}
 	return copy(to, user, USER, from, len);
 }
 
 static int write_user(struct skep_env *e, uint64_t to, const void *from, size_t len)
 {
+	assert_true(to < TASK_OBJECTS);
 	if (to < USER || to - USER > PAGE - len)
 		return -EFAULT;
 	memcpy(user + (to - USER), from, len);
@@ -51,6 +60,7 @@ static int write_user(struct skep_env *e, uint64_t to, const void *from, size_t 
 
 static int read_user_string(struct skep_env *e, char *to, uint64_t from, size_t size)
 {
+	assert_true(from < TASK_OBJECTS);
 	for (size_t i = 0; i < size; i++) {
 		if (copy(to + i, user, USER, from + i, 1))
 			return -EFAULT;
@@ -162,6 +172,7 @@ static void take_trace(void *arg, const char *text, size_t len)
 static int setup(void **state)
 {
 	memset(&env, 0, sizeof(env));
+	claimed = 0;
 	memset(user, 'u', sizeof(user));
 	memset(object, 'k', sizeof(object));
 	strcpy(user + 16, "of the user");
@@ -286,6 +297,7 @@ static void a_string_may_end_where_its_object_does(void **state)
 static void an_address_of_either_is_found(void **state)
 {
 	char to[16], here[] = "own", *far = malloc(4);
+	static char global[] = "glo";
 	uint64_t words[4] = {7};
 
 	assert_int_equal(CALL(probe_read, PTR(to), 6, USER + 16), 0);
@@ -296,6 +308,20 @@ static void an_address_of_either_is_found(void **state)
 	strcpy(far, "far");
 	assert_int_equal(CALL(probe_read, PTR(to), 4, PTR(far)), 0);
 	assert_string_equal(to, "far");
+	/* The context and the stack are the program's, whatever the task has there. */
+	claimed = PTR(here);
+	assert_int_equal(CALL(probe_read, PTR(to), 4, PTR(here)), 0);
+	assert_string_equal(to, "own");
+	claimed = PTR(far);
+	assert_int_equal(CALL(probe_read, PTR(to), 3, PTR(far)), 0);
+	assert_memory_equal(to, "ccc", 3);
+	claimed = PTR(global);
+	env.ctx = global;
+	assert_int_equal(CALL(probe_read, PTR(to), 3, PTR(global)), 0);
+	assert_memory_equal(to, "ccc", 3);
+	env.attach.ctx_size = sizeof(global);
+	assert_int_equal(CALL(probe_read, PTR(to), 4, PTR(global)), 0);
+	assert_string_equal(to, "glo");
 	env.ctx = words;
 	env.attach.ctx_size = sizeof(words);
 	assert_int_equal(CALL(probe_read, PTR(to), 8, PTR(words)), 0);

@@ -38,7 +38,7 @@ enum { PAGE = 4096, UID = 1234, GID = 2345 };
 
 /* What the child and the test share. */
 static struct shared {
-	char *page; /* in the child: two pages, the second of which cannot be read; the same address here */
+	char *page; /* in the child: three pages, the last of which is not there; the same address here */
 	uint32_t number;
 	int listener, client, unix_socket, file;
 	uint16_t port;
@@ -79,10 +79,10 @@ static _Noreturn void be_child(int ready, int go)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "a child (x) ");
-	shared->page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	memset(shared->page, 'x', PAGE);
-	strcpy(shared->page + PAGE - 6, "straw");
-	munmap(shared->page + PAGE, PAGE);
+	shared->page = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(shared->page, 'x', 2 * PAGE);
+	strcpy(shared->page + 2 * PAGE - 6, "straw");
+	munmap(shared->page + 2 * PAGE, PAGE);
 	shared->number = 42;
 	open_sockets();
 	shared->file = open("/proc/self/maps", O_RDONLY | O_NONBLOCK);
@@ -95,6 +95,8 @@ static _Noreturn void be_child(int ready, int go)
 			prctl(PR_SET_NAME, "renamed");
 		if (c == 'u' && (setresgid(GID, GID, GID) || setresuid(UID, UID, UID)))
 			_exit(4);
+		if (c == 'd')
+			dup2(shared->listener, shared->client);
 		if (c == 'u') /* else nobody may look into it any more */
 			prctl(PR_SET_DUMPABLE, 1);
 		if (write(ready, &c, 1) != 1)
@@ -239,6 +241,8 @@ static void a_name_is_that_of_now(void **state)
 	assert_true(member_find(btf, "task_struct", "comm", &m));
 	assert_true(CALL(probe_read_kernel_str, PTR(comm), sizeof(comm), task() + m.offset) > 0);
 	assert_string_equal(comm, "a child (x) ");
+	assert_int_equal(CALL(get_current_comm, PTR(comm), sizeof(comm)), 0);
+	assert_string_equal(comm, "a child (x) ");
 	tell_child('n');
 	next_event(TASK_CALL);
 	assert_true(CALL(probe_read_kernel_str, PTR(comm), sizeof(comm), task() + m.offset) > 0);
@@ -255,6 +259,7 @@ static void credentials_are_those_of_now(void **state)
 	assert_int_equal(read_member(cred, "cred", "egid"), getegid());
 	if (getuid())
 		skip();
+	assert_int_equal(CALL(get_current_uid_gid), 0);
 	tell_child('u');
 	next_event(TASK_CALL);
 	assert_int_equal(read_member(cred, "cred", "uid"), UID);
@@ -293,7 +298,7 @@ static void the_registers_are_the_calls(void **state)
 
 static void memory_ends_where_the_childs_does(void **state)
 {
-	uint64_t end = PTR(shared->page) + PAGE;
+	uint64_t end = PTR(shared->page) + 2 * PAGE;
 	char to[64], big[3 * PAGE];
 	uint32_t word = 7;
 
@@ -306,8 +311,11 @@ static void memory_ends_where_the_childs_does(void **state)
 	assert_int_equal(CALL(probe_read_user_str, PTR(to), 3, end - 6), 3);
 	assert_string_equal(to, "st");
 	assert_int_equal(CALL(probe_read_user_str, PTR(to), sizeof(to), end), -EFAULT);
-	assert_int_equal(CALL(probe_read_user_str, PTR(big), sizeof(big), end - PAGE), PAGE);
-	assert_int_equal(strlen(big), PAGE - 1);
+	assert_int_equal(CALL(probe_read_user_str, PTR(big), sizeof(big), end - 2 * PAGE), 2 * PAGE);
+	assert_int_equal(strlen(big), 2 * PAGE - 1);
+	/* From one page into the next, at once. */
+	assert_int_equal(CALL(probe_read_user_str, PTR(big), 32, end - PAGE - 16), 32);
+	assert_int_equal(strlen(big), 31);
 	assert_int_equal(CALL(probe_read_user, PTR(to), 8, 0), -EFAULT);
 	assert_int_equal(CALL(copy_from_user_task, PTR(to), 6, end - 6, task(), 0), 0);
 	assert_string_equal(to, "straw");
@@ -322,7 +330,7 @@ static void memory_ends_where_the_childs_does(void **state)
 /* A string that ends at every place up to a page's end, read into room of every size around it. */
 static void strings_of_every_length_are_read(void **state)
 {
-	uint64_t end = PTR(shared->page) + PAGE;
+	uint64_t end = PTR(shared->page) + 2 * PAGE;
 	char to[PAGE + 8];
 
 	for (uint32_t n = 1; n < 1300; n += n < 600 ? 1 : 37) {
@@ -380,13 +388,14 @@ static void namespaces_and_cgroups_are_the_tasks(void **state)
 static void the_image_is_the_childs(void **state)
 {
 	uint64_t mm, start, end;
-	char to[PAGE] = "", mine[PAGE] = "", path[PAGE];
+	char to[PAGE] = "", mine[PAGE] = "", path[PAGE], exe[PAGE] = "";
 	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
 
 	assert_true(read(fd, mine, sizeof(mine)) > 0);
 	close(fd);
+	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
 	assert_true(view_filename(view, path, sizeof(path)) > 0);
-	assert_non_null(strstr(path, "test-view"));
+	assert_string_equal(path, exe);
 	if (!has("mm_struct", "arg_start"))
 		skip();
 	mm = (uint64_t)TASK("mm");
@@ -422,6 +431,12 @@ static void sockets_are_followed(void **state)
 	assert_int_equal(read_member(sk, "sock", "__sk_common.skc_dport"), htons(shared->port));
 	assert_int_equal(view_sock(view, shared->client), sk);
 	assert_int_equal(read_member(view_socket(view, shared->client), "socket", "sk"), sk);
+	/* Another socket behind the fd is another object, and the one that was there stays what it was. */
+	tell_child('d');
+	next_event(TASK_CALL);
+	assert_int_equal(read_member(sk, "sock", "__sk_common.skc_dport"), htons(shared->port));
+	assert_int_equal(read_member(sk, "sock", "__sk_common.skc_state"), 1);
+	assert_int_equal(view_sock(view, shared->client), again);
 	assert_int_equal(view_sock(view, shared->file), 0);
 	assert_int_equal(view_sock(view, 999), 0);
 	assert_int_equal(view_sock(view, -1), 0);
@@ -559,6 +574,7 @@ static void a_child_that_is_gone_is_zeroes(void **state)
 	uint64_t at = task();
 	char to[16];
 
+	assert_int_not_equal(TASK("real_parent"), 0);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	next_event(TASK_CALL);
@@ -590,6 +606,17 @@ static void a_forgotten_thread_is_not_found_again(void **state)
 	assert_int_equal(read_member(before, "task_struct", "pid"), child);
 	assert_int_equal(read_member(before, "task_struct", "real_parent"), parent);
 	assert_int_not_equal(TASK("cred"), cred);
+	/* And nothing more is learnt of it: its number may be another's. */
+	if (has("nsproxy", "mnt_ns"))
+		assert_int_equal(
+			read_member((uint64_t)read_member((uint64_t)read_member(before, "task_struct", "nsproxy"),
+							  "nsproxy", "mnt_ns"),
+				    "mnt_namespace", "ns.inum"),
+			0);
+	/* Nor if the start is the same: that has a resolution of a hundredth of a second. */
+	before = task();
+	view_forget(objects, &next);
+	assert_int_not_equal(task(), before);
 	/* Another process without a word of the old one's end. */
 	before = task();
 	next.start++;

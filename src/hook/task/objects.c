@@ -176,7 +176,7 @@ struct slot *objects_at(struct objects *o, uint64_t address, uint32_t *offset)
 }
 
 /* A group's members go back to zero before they are filled anew. */
-static void clear_group(struct objects *o, struct slot *s, enum group group)
+void objects_clear(struct objects *o, struct slot *s, enum group group)
 {
 	for (uint32_t i = 0; i < MEMBER_COUNT; i++)
 		for (uint32_t k = 0; member_rows[i].group == group && k < o->layout->parts[member_rows[i].part].n; k++)
@@ -189,8 +189,8 @@ void objects_fill(struct view *v, struct slot *s, enum group group)
 
 	if (!fills[group] || s->gone || s->filled[group] == v->number || (s->filled[group] && once))
 		return;
-	if (s->filled[group])
-		clear_group(v->o, s, group);
+	if (s->filled[group] && s->bundle != BUNDLE_SOCK)
+		objects_clear(v->o, s, group);
 	/* First, so that those who fill may ask for members of other groups, and of this one. */
 	s->filled[group] = v->number;
 	fills[group](v, s);

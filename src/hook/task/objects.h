@@ -106,7 +106,11 @@ uint64_t objects_address(const struct objects *o, const struct slot *s, enum par
 /* objects_at - the slot that an address lies in and the offset in it; NULL: it lies in none. */
 struct slot *objects_at(struct objects *o, uint64_t address, uint32_t *offset);
 
-/* objects_fill - see that a group is fresh for the view's event. */
+/*
+ * objects_fill - see that a group is fresh for the view's event. What it had goes first; sockets' groups keep it until there is something new
+ * (objects_clear()).
+ */
+void objects_clear(struct objects *o, struct slot *s, enum group group);
 void objects_fill(struct view *v, struct slot *s, enum group group);
 
 /* objects_read - Return: 0 or -EFAULT. Takes the lock itself. */

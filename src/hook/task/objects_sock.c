@@ -60,7 +60,7 @@ static int sock_borrow(struct view *v, int fd, uint64_t *cookie)
 	return dup;
 }
 
-/* The duplicate for this event; the view keeps it until another is asked for, or the event ends. -1: none. */
+/* An fd to ask, the duplicate for this event; the view keeps it until another is asked for, or the event ends. -1: none. */
 static int sock_fd(struct view *v, struct slot *s)
 {
 	uint64_t cookie;
@@ -152,6 +152,7 @@ void fill_SOCK_NAMES(struct view *v, struct slot *s)
 
 	if (fd < 0 || getsockname(fd, &near.any, &near_len))
 		return;
+	objects_clear(o, s, GROUP_SOCK_NAMES);
 	if (near.any.sa_family != AF_INET && near.any.sa_family != AF_INET6)
 		return;
 	if (getpeername(fd, &far.any, &far_len))
