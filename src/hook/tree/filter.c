@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The seccomp filter of a tree. Only numbers are looked at, which cannot change under it (man 2 seccomp). connect(2) and bind(2) go to the
- * guard (guard.h); all other calls run as they would without the filter.
+ * The seccomp filters of a tree. Only numbers are looked at, which cannot change under them (man 2 seccomp).
+ *
+ *   what leads out   refused, by libseccomp's rules: the first filter
+ *   what is seen     connect(2) and bind(2) go to the guard (guard.h), and what skep watches to skep: the second, a list of call numbers
+ *
+ * Of two filters the stricter answer holds, and refused is stricter than seen: so no list of calls to watch can open a way out. Calls that
+ * both let through run as they would without filters: the kernel keeps a bitmap of them (Linux 5.11).
  */
 #include "hook/tree/ways_out.h"
 
@@ -9,8 +14,10 @@
 
 #include <asm/ioctls.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -57,23 +64,13 @@ static int refuse_datagrams(scmp_filter_ctx ctx, int call)
 	return err;
 }
 
-/* libseccomp's own way of loading hides the kernel's answer, which is wanted: so it writes the filter, and this loads it. */
-static int install(scmp_filter_ctx ctx, int *listener)
+/* Return: 0 or a negative errno. */
+static int load(const struct sock_filter *insns, size_t n, int *listener)
 {
-	AUTO_CLOSE int fd = memfd_create("skep-filter", MFD_CLOEXEC);
-	int err = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
-	off_t size = err ? 0 : lseek(fd, 0, SEEK_END);
-	AUTO_FREE struct sock_filter *insns = err ? NULL : malloc((size_t)MAX(size, (off_t)1));
-	struct sock_fprog prog = {.len = (unsigned short)((size_t)size / sizeof(*insns)), .filter = insns};
-	long got;
+	struct sock_fprog prog = {.len = (unsigned short)n, .filter = (struct sock_filter *)insns};
+	long got =
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &prog);
 
-	if (err)
-		return err;
-	if (!insns)
-		return -ENOMEM;
-	if (pread(fd, insns, (size_t)size, 0) != size)
-		return -EIO;
-	got = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &prog);
 	if (got < 0)
 		return -errno;
 	if (listener)
@@ -81,13 +78,38 @@ static int install(scmp_filter_ctx ctx, int *listener)
 	return 0;
 }
 
-/* Loads a filter. @listener: as in ways_out_filter(); NULL: without one. */
-static int load(int *listener)
+/* libseccomp's own way of loading hides the kernel's answer, which is wanted: so it writes the filter, and this loads it. */
+static int load_rules(scmp_filter_ctx ctx)
+{
+	AUTO_CLOSE int fd = memfd_create("skep-filter", MFD_CLOEXEC);
+	int err = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
+	off_t size = err ? 0 : lseek(fd, 0, SEEK_END);
+	AUTO_FREE struct sock_filter *insns = err ? NULL : malloc((size_t)MAX(size, (off_t)1));
+
+	if (err)
+		return err;
+	if (!insns)
+		return -ENOMEM;
+	if (pread(fd, insns, (size_t)size, 0) != size)
+		return -EIO;
+	return load(insns, (size_t)size / sizeof(*insns), NULL);
+}
+
+/* With a tracer: what is made with CLONE_UNTRACED would escape it. clone3(2) has its flags in memory; the C libraries do without it. */
+static int refuse_untraced(scmp_filter_ctx ctx)
+{
+	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+
+	return err ? err
+		   : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+				      SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_UNTRACED, CLONE_UNTRACED));
+}
+
+static int refuse(bool traced)
 {
 	static const int gone[] = {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
 				   SCMP_SYS(socketcall), /* a key may be asked for outside: by DNS, for one */
 				   SCMP_SYS(request_key),    SCMP_SYS(add_key),        SCMP_SYS(keyctl)};
-	static const int guarded[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
 	static const uint32_t typing[] = {TIOCSTI, TIOCLINUX};
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int err = ctx ? 0 : -ENOMEM;
@@ -107,29 +129,112 @@ static int load(int *listener)
 		err = refuse_datagrams(ctx, SCMP_SYS(socket));
 	if (!err)
 		err = refuse_datagrams(ctx, SCMP_SYS(socketpair));
-	for (size_t i = 0; i < ARRAY_SIZE(guarded) && !err && listener; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, guarded[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(gone) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), gone[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(typing) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, LOW32(1, typing[i]));
-	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		err = -errno;
-	if (!err)
-		err = install(ctx, listener);
+	if (!err && traced)
+		err = refuse_untraced(ctx);
+	err = err ? err : load_rules(ctx);
 	if (ctx)
 		seccomp_release(ctx);
 	return err;
 }
 
-int ways_out_filter(int *listener)
+/* What happens to a call. Those of the guard are notified always: it makes them. */
+static uint32_t action(const struct task_plan *plan, int nr)
 {
-	int err = load(listener);
+	if (nr == SYS_connect || nr == SYS_bind)
+		return SECCOMP_RET_USER_NOTIF;
+	if (plan->calls[nr] & PLAN_RETURN)
+		return SECCOMP_RET_TRACE;
+	return plan->calls[nr] ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
+}
+
+#ifdef __x86_64__
+enum { FIRST_COMMON = 424 }; /* calls from here on have the same number everywhere */
+
+/*
+ * Calls that 32-bit programs make by socketcall(2) or ipc(2), too, for which libseccomp has numbers of its own making: those of the direct ones
+ * (arch/x86/entry/syscalls/syscall_32.tbl).
+ */
+static const struct {
+	int16_t nr, nr_32;
+} direct[] = {{SYS_socket, 359},      {SYS_socketpair, 360},  {SYS_bind, 361},       {SYS_connect, 362},
+	      {SYS_listen, 363},      {SYS_accept4, 364},     {SYS_getsockopt, 365}, {SYS_setsockopt, 366},
+	      {SYS_getsockname, 367}, {SYS_getpeername, 368}, {SYS_sendto, 369},     {SYS_sendmsg, 370},
+	      {SYS_recvfrom, 371},    {SYS_recvmsg, 372},     {SYS_shutdown, 373},   {SYS_semget, 393},
+	      {SYS_semctl, 394},      {SYS_shmget, 395},      {SYS_shmctl, 396},     {SYS_shmat, 397},
+	      {SYS_shmdt, 398},       {SYS_msgget, 399},      {SYS_msgsnd, 400},     {SYS_msgrcv, 401},
+	      {SYS_msgctl, 402},      {SYS_recvmmsg, 337},    {SYS_sendmmsg, 345}};
+
+/* The number of a 32-bit program's call. Return: a negative number: it has none. */
+static int number_32(int nr)
+{
+	char *name;
+	int other;
+
+	if (nr >= FIRST_COMMON)
+		return nr;
+	for (size_t i = 0; i < ARRAY_SIZE(direct); i++)
+		if (direct[i].nr == nr)
+			return direct[i].nr_32;
+	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr);
+	other = name ? seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86, name) : -1;
+	free(name);
+	return other;
+}
+#endif
+
+enum { SEEN_MAX = 2 * 2 * CALLS_MAX + 8 };
+
+/* What is to be seen, as a program: "is it this call? then so." Return: instructions. */
+static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
+{
+	struct sock_filter *at = to;
+
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+#ifdef __x86_64__
+	/* A far jump when it is none of 64 bits: the list may be long. */
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	struct sock_filter *far = at++;
+#endif
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (int nr = 0; nr < CALLS_MAX; nr++) {
+		if (action(plan, nr) == SECCOMP_RET_ALLOW)
+			continue;
+		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1);
+		*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, nr));
+	}
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+#ifdef __x86_64__
+	*far = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(at - far - 1));
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (int nr = 0; nr < CALLS_MAX; nr++) {
+		int other = action(plan, nr) == SECCOMP_RET_ALLOW ? -1 : number_32(nr);
+
+		if (other < 0)
+			continue;
+		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)other, 0, 1);
+		*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, nr));
+	}
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+#endif
+	return (size_t)(at - to);
+}
+
+int ways_out_refuse(const struct tree_watch *w)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return refuse(w->traced);
+}
+
+int ways_out_see(const struct tree_watch *w, int *listener)
+{
+	AUTO_FREE struct sock_filter *seen = calloc(SEEN_MAX, sizeof(*seen));
+	int err = seen ? load(seen, list_seen(&w->plan, seen), listener) : -ENOMEM;
 
 	/* A process can have one listener: in a tree within a tree it is the outer one's guard that goes on guarding both. */
-	if (err == -EBUSY) {
-		*listener = -1;
-		err = load(NULL);
-	}
-	return err;
+	return err == -EBUSY && !w->to_skep && !w->traced ? 0 : err;
 }

@@ -17,6 +17,7 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/futex.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
@@ -62,11 +63,25 @@ struct guard_notes {
 	struct noted {
 		_Atomic uint32_t inode, pid, fd;
 	} at[NOTES]; /* by inode */
+	/* Of calls whose end skep tells first: who waits here has sent a struct guard_end. */
+	struct end {
+		_Atomic uint32_t state;
+		_Atomic int32_t result;
+	} ends[THREADS];
+};
+enum end_state { END_FREE, END_ASKED, END_ANSWERED };
+
+/* What is to be done. */
+struct job {
+	struct seccomp_notif req;
+	struct guard_call call; /* handed over by skep, else all zero */
+	int sock; /* came with it, or -1 */
 };
 
 static struct {
 	struct guard_notes *notes;
 	int listener, home, proc; /* home: the root that the guard has itself */
+	int from; /* where calls come from in place of the listener, or -1 */
 	uint32_t n_keep;
 	bool root;
 	atomic_int waiting, threads;
@@ -523,27 +538,43 @@ static void note_caller(const struct caller *c, const struct stat *sock, int fd)
 	atomic_store(&x->inode, (uint32_t)sock->st_ino);
 }
 
-/* Carries a call out. *flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE when the caller is to do it. Return: its result. */
-static int carry_out(const struct seccomp_notif *req, uint32_t *flags, uint64_t *key, uint64_t *hash)
+static int take_address(const struct job *j, const struct caller *c, struct address *a)
 {
+	const struct seccomp_data *d = &j->req.data;
+
+	if (!j->call.has_address)
+		return read_address(c, d->args[1], (int32_t)d->args[2], a);
+	memset(a, 0, sizeof(*a));
+	a->any = j->call.address;
+	a->len = MIN(j->call.address_len, (uint32_t)sizeof(a->any));
+	return 0;
+}
+
+/* Carries a call out. *flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE when the caller is to do it. Return: its result. */
+static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64_t *hash)
+{
+	const struct seccomp_notif *req = &j->req;
 	const struct seccomp_data *d = &req->data;
 	struct address a;
 	struct caller c;
 	socklen_t size = sizeof(int);
 	int err = caller_open(req, &c), domain, result = 0;
-	AUTO_CLOSE int sock = err ? -1 : (int)syscall(SYS_pidfd_getfd, c.pidfd, (int)d->args[0], 0);
+	AUTO_CLOSE int sock = j->sock >= 0 ? fcntl(j->sock, F_DUPFD_CLOEXEC, 0)
+			      : err        ? -1
+					   : (int)syscall(SYS_pidfd_getfd, c.pidfd, (int)d->args[0], 0);
 	struct stat st;
 
 	if (!err && sock < 0)
 		err = -errno;
 	if (!err && getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &size))
 		err = -errno;
-	if (!err && is_bind(d) && domain != AF_UNIX) {
+	/* Where skep wants its end, or gave its address, it is made here: without the guard's powers (drop_powers()). */
+	if (!err && is_bind(d) && domain != AF_UNIX && !j->call.report && !j->call.has_address) {
 		*flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 		goto out;
 	}
 	if (!err)
-		err = read_address(&c, d->args[1], (int32_t)d->args[2], &a);
+		err = take_address(j, &c, &a);
 	/* All of this was the caller's, if it is still there. */
 	if (!err && !still_waits(req->id))
 		err = -ESRCH;
@@ -589,35 +620,127 @@ static void one_more(void)
 	pthread_attr_destroy(&attr);
 }
 
-static void serve_one(void)
+/* The next call, from the listener. Return: 0 or a negative errno. */
+static int receive(struct job *j)
 {
 	union { /* room for what kernels to come add */
 		struct seccomp_notif req;
 		char bytes[1024];
 	} in;
+
+	memset(&in, 0, sizeof(in));
+	if (ioctl(g.listener, SECCOMP_IOCTL_NOTIF_RECV, &in))
+		return -errno;
+	j->req = in.req;
+	return 0;
+}
+
+/* A message with at most one fd. Return: its length, 0 at the end, or a negative errno. */
+static ssize_t receive_with_fd(int from, void *to, size_t size, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {to, size};
+	struct msghdr h = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(from, &h, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
+
+	*fd = -1;
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return n < 0 ? -errno : n;
+}
+
+/* The next call, from skep. */
+static int receive_handed(struct job *j)
+{
+	ssize_t n = receive_with_fd(g.from, &j->call, sizeof(j->call), &j->sock);
+	const struct guard_call *call = &j->call;
+
+	if (!n)
+		_exit(0); /* skep is gone */
+	if (n != sizeof(*call))
+		return n < 0 ? (int)n : -EPROTO;
+	j->req = (struct seccomp_notif){.id = call->id, .pid = call->tid, .data = {.nr = call->nr, .arch = call->arch}};
+	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++)
+		j->req.data.args[i] = call->args[i];
+	return 0;
+}
+
+static long futex(_Atomic uint32_t *at, int op, uint32_t value)
+{
+	return syscall(SYS_futex, at, op, value, NULL, NULL, 0);
+}
+
+void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result)
+{
+	struct end *x = &n->ends[slot % THREADS];
+
+	atomic_store(&x->result, result);
+	atomic_store(&x->state, END_ANSWERED);
+	futex(&x->state, FUTEX_WAKE, 1);
+}
+
+/* skep tells that the call ends, and may change how. Return: its result then. */
+static int ask_skep(uint64_t id, int result)
+{
+	struct guard_end end = {.id = id, .result = result};
+	uint32_t state;
+	struct end *x;
+
+	/* There is one for each thread of the guard. */
+	for (;; end.slot = (end.slot + 1) % THREADS) {
+		uint32_t is_free = END_FREE;
+
+		x = &g.notes->ends[end.slot];
+		if (atomic_compare_exchange_strong(&x->state, &is_free, END_ASKED))
+			break;
+	}
+	if (send(g.from, &end, sizeof(end), MSG_NOSIGNAL) != sizeof(end))
+		_exit(0); /* skep is gone */
+	while ((state = atomic_load(&x->state)) != END_ANSWERED)
+		futex(&x->state, FUTEX_WAIT, state);
+	result = atomic_load(&x->result);
+	atomic_store(&x->state, END_FREE);
+	return result;
+}
+
+static void serve_one(void)
+{
 	union {
 		struct seccomp_notif_resp resp;
 		char bytes[1024];
 	} out;
+	struct job j = {.sock = -1};
 	uint64_t key = 0, hash = 0;
 	int got;
 
-	memset(&in, 0, sizeof(in));
 	memset(&out, 0, sizeof(out));
 	atomic_fetch_add(&g.waiting, 1);
-	got = ioctl(g.listener, SECCOMP_IOCTL_NOTIF_RECV, &in);
+	got = g.from < 0 ? receive(&j) : receive_handed(&j);
 	if (atomic_fetch_sub(&g.waiting, 1) == 1)
 		one_more();
 	if (got) {
-		if (errno != EINTR && errno != ENOENT)
+		if (got != -EINTR && got != -ENOENT)
 			poll(NULL, 0, 10);
 		return;
 	}
-	out.resp.id = in.req.id;
-	out.resp.error = carry_out(&in.req, &out.resp.flags, &key, &hash);
+	out.resp.id = j.req.id;
+	out.resp.error = carry_out(&j, &out.resp.flags, &key, &hash);
+	if (j.call.report) {
+		int result = ask_skep(j.req.id, out.resp.error);
+
+		out.resp.error = MIN(result, 0);
+		out.resp.val = MAX(result, 0);
+	}
 	got = ioctl(g.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 	if (key)
 		finish(key, hash, got && errno == ENOENT, out.resp.error);
+	if (j.sock >= 0)
+		close(j.sock);
 }
 
 static void *work(void *arg)
@@ -632,16 +755,21 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* A user's guard looks at files as the user does: its powers over the namespace are for the rest. */
+/*
+ * A user's guard looks at files as the user does: its powers over the namespace are for the rest. The command has none over the network (its
+ * user namespace is another than the network's), so a bind is made without them whoever the user is.
+ */
 static void drop_powers(void)
 {
-	static const int gone[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_CHOWN, CAP_NET_RAW};
+	static const int gone[] = {CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+				   CAP_FOWNER,           CAP_CHOWN,        CAP_NET_RAW};
+	const size_t n = g.root ? 1 : ARRAY_SIZE(gone);
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];
 
 	if (syscall(SYS_capget, &h, d))
 		_exit(1);
-	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+	for (size_t i = 0; i < n; i++)
 		d[gone[i] / 32].effective &= ~(1u << gone[i] % 32);
 	if (syscall(SYS_capset, &h, d))
 		_exit(1);
@@ -649,42 +777,48 @@ static void drop_powers(void)
 
 static int take_listener(int from)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
 	char byte;
-	struct iovec iov = {&byte, 1};
-	struct msghdr h = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-	struct cmsghdr *c;
 	int fd;
 
-	if (recvmsg(from, &h, MSG_CMSG_CLOEXEC) != 1 || !(c = CMSG_FIRSTHDR(&h)) || c->cmsg_type != SCM_RIGHTS)
-		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	return receive_with_fd(from, &byte, 1, &fd) == 1 ? fd : -1;
 }
 
-int guard_hand_over(int to, int listener)
+/* A message with at most one fd. */
+static int send_with_fd(int to, const void *bytes, size_t size, int fd)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
-	char byte = 0;
-	struct iovec iov = {&byte, 1};
-	struct msghdr h = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct iovec iov = {(void *)bytes, size};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
 
-	memset(&control, 0, sizeof(control));
-	control.align =
-		(struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-	memcpy(CMSG_DATA(&control.align), &listener, sizeof(int));
-	return sendmsg(to, &h, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	if (fd >= 0) {
+		memset(&control, 0, sizeof(control));
+		control.align = (struct cmsghdr){
+			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
+		h.msg_control = &control;
+		h.msg_controllen = sizeof(control);
+	}
+	do
+		n = sendmsg(to, &h, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
 }
 
-void guard_main(int from, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
+int guard_hand_over(int to, int listener)
+{
+	return send_with_fd(to, "", 1, listener);
+}
+
+int guard_call_send(int to, const struct guard_call *call, int sock)
+{
+	return send_with_fd(to, call, sizeof(*call), sock);
+}
+
+void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
 {
 	struct rlimit files;
 
@@ -707,11 +841,12 @@ void guard_main(int from, const char *const *keep, uint32_t n_keep, struct guard
 	g.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	g.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	g.listener = take_listener(3);
-	close(3);
+	g.from = handed ? 3 : -1;
+	if (!handed)
+		close(3);
 	if (g.home < 0 || g.proc < 0 || g.listener < 0)
 		_exit(0);
-	if (!g.root)
-		drop_powers();
+	drop_powers();
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);

@@ -29,9 +29,33 @@
 #ifndef SKEP_HOOK_TREE_GUARD_H
 #define SKEP_HOOK_TREE_GUARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 enum { GUARD_PID = 2 };
+
+/*
+ * Where skep receives the notifications itself (hook/task/engine.h) it hands those of connect(2) and bind(2) on: one message each, with the copy of
+ * the task's socket as an fd where skep has made one. The guard answers the task; where skep wants to tell the end of the call it is asked
+ * first (guard_end), while the task still waits.
+ */
+struct guard_call {
+	uint64_t id; /* of the notification */
+	uint32_t tid; /* in the tree's namespace */
+	uint32_t arch; /* AUDIT_ARCH_* */
+	int32_t nr;
+	uint64_t args[6];
+	bool report; /* skep wants the end */
+	bool has_address; /* this one, in place of what the task's memory says */
+	uint32_t address_len;
+	struct sockaddr_storage address;
+};
+struct guard_end {
+	uint64_t id;
+	int32_t result;
+	uint32_t slot; /* for guard_end_answer() */
+};
 
 /*
  * guard_notes - whose the sockets are that the guard connected last: memory that the tree's init and guard share with skep, and nobody else.
@@ -49,11 +73,17 @@ uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd);
 /*
  * guard_main - be the guard.
  * @from: a socket on which the listener of the seccomp filter comes (guard_hand_over()); EOF: there is none, and nothing to do
+ * @handed: after the listener, calls come on it too: they are not received from the listener
  * @keep: paths of sockets outside that may be connected to, as they are now
  * @notes: where it says whose the sockets are; NULL
  */
-void guard_main(int from, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
+void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
 	__attribute__((noreturn));
+
+/* guard_call_send - @sock: of the call, or -1. Return: 0 or a negative errno. */
+int guard_call_send(int to, const struct guard_call *call, int sock);
+/* guard_end_answer - what the task is to hear of a call with @report. */
+void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result);
 
 /* guard_hand_over - send the listener. Return: 0 or a negative errno. */
 int guard_hand_over(int to, int listener);

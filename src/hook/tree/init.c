@@ -35,11 +35,9 @@ static void give_up(int ctl, int err, const char *why)
 }
 
 /* Waits for one word; when skep is gone there is nothing to go on for. */
-static void await(int ctl, enum note_kind want)
+static void await(int ctl, enum note_kind want, struct note *n, int *fds, uint32_t n_fds)
 {
-	struct note n;
-
-	if (note_receive(ctl, &n, NULL, 0) || n.kind != want)
+	if (note_receive(ctl, n, fds, n_fds) || n->kind != want)
 		_exit(1);
 }
 
@@ -134,10 +132,11 @@ static void close_others(const struct tree_opts *opts)
 }
 
 /* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */
-enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_EXEC };
+enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_WATCH, STEP_EXEC };
 struct failure {
 	int err;
 	enum step step;
+	char why[WATCH_WHY]; /* STEP_WATCH */
 };
 
 /* Could an open file send to any Unix socket by its name? That is what datagram sockets can. */
@@ -161,12 +160,63 @@ static int check_fds(const struct tree_opts *opts)
 	return 0;
 }
 
-static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said, int guard)
-	__attribute__((noreturn));
-static void be_command(const struct tree_opts *opts, const char *cwd, int mapped, int said, int guard)
+/* A number that the next new fd will have. */
+static int next_fd(void)
+{
+	int fd = open("/", O_PATH | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+/* Waits until skep has said that this process may go on. */
+static int hear_skep(const struct tree_watch *w, char why[WATCH_WHY])
+{
+	struct watch_answer a;
+	ssize_t n;
+
+	do
+		n = recv(w->hello, &a, sizeof(a), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(a))
+		return n < 0 ? -errno : -EPIPE;
+	memcpy(why, a.why, WATCH_WHY);
+	return a.err;
+}
+
+/* From here to the exec only what must be: skep may see each call. */
+static void load_filter(const struct tree_watch *w, int guard, struct failure *f)
+{
+	struct watch_hello hello = {.listener = w->to_skep ? next_fd() : -1};
+	int listener = -1;
+
+	f->step = STEP_FILTER;
+	f->err = ways_out_refuse(w);
+	if (!f->err && w->hello >= 0) {
+		f->step = STEP_WATCH;
+		f->err = send(w->hello, &hello, sizeof(hello), MSG_NOSIGNAL) == sizeof(hello) ? hear_skep(w, f->why)
+											      : -errno;
+	}
+	if (f->err)
+		return;
+	f->step = STEP_FILTER;
+	f->err = ways_out_see(w, &listener);
+	if (f->err)
+		return;
+	if (w->to_skep) {
+		f->step = STEP_WATCH;
+		f->err = hear_skep(w, f->why);
+	} else if (listener >= 0) {
+		f->err = guard_hand_over(guard, listener);
+	}
+}
+
+static void be_command(const struct tree_opts *opts, const struct tree_watch *w, const char *cwd, int mapped, int said,
+		       int guard) __attribute__((noreturn));
+static void be_command(const struct tree_opts *opts, const struct tree_watch *w, const char *cwd, int mapped, int said,
+		       int guard)
 {
 	struct failure f = {0};
-	int listener = -1;
 	char byte;
 
 	f.err = unshare(CLONE_NEWUSER | CLONE_NEWNS) ? -errno : 0;
@@ -182,17 +232,14 @@ static void be_command(const struct tree_opts *opts, const char *cwd, int mapped
 		f.err = check_fds(opts);
 	}
 	if (!f.err) {
-		f.step = STEP_FILTER;
-		f.err = ways_out_filter(&listener);
-		if (!f.err && listener >= 0)
-			f.err = guard_hand_over(guard, listener);
-		close(guard);
-		close(listener);
+		close_others(opts);
+		load_filter(w, guard, &f);
 	}
 	if (!f.err) {
 		signal(SIGPIPE, opts->pipe_ignored ? SIG_IGN : SIG_DFL);
-		close_others(opts);
 		sigprocmask(SIG_SETMASK, &opts->mask, NULL);
+		if (w->hello >= 0)
+			send(w->hello, &(struct watch_hello){.listener = -1}, sizeof(struct watch_hello), MSG_NOSIGNAL);
 		execvp(opts->argv[0], opts->argv);
 		f = (struct failure){.err = -errno, .step = STEP_EXEC};
 	}
@@ -210,7 +257,11 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 		snprintf(n.why, sizeof(n.why), "the command's namespaces cannot be made: %s", text);
 		break;
 	case STEP_FILTER:
-		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s", text);
+		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s%s", text,
+			 f->err == -EBUSY ? "; in a tree that skep runs no other run can watch system calls" : "");
+		break;
+	case STEP_WATCH:
+		snprintf(n.why, sizeof(n.why), "the command cannot be watched: %.400s", *f->why ? f->why : text);
 		break;
 	case STEP_FOLDER:
 		snprintf(n.why, sizeof(n.why), "%.200s: %s; in a tree /run has no folders with sockets in them", cwd,
@@ -230,7 +281,7 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 }
 
 /* The first process after this one. Return: a socket to it. */
-static int start_guard(const struct tree_opts *opts, struct guard_notes *notes)
+static int start_guard(const struct tree_opts *opts, const struct tree_watch *w, struct guard_notes *notes)
 {
 	int pair[2];
 	pid_t pid;
@@ -240,7 +291,7 @@ static int start_guard(const struct tree_opts *opts, struct guard_notes *notes)
 	pid = fork();
 	if (!pid) {
 		close(pair[0]);
-		guard_main(pair[1], opts->sockets, opts->n_sockets, notes);
+		guard_main(w->to_skep ? w->guard : pair[1], w->to_skep, opts->sockets, opts->n_sockets, notes);
 	}
 	close(pair[1]);
 	if (pid != GUARD_PID) {
@@ -251,7 +302,7 @@ static int start_guard(const struct tree_opts *opts, struct guard_notes *notes)
 }
 
 /* Starts the command. Return: its pid; does not return when it cannot be started. */
-static pid_t start(const struct tree_opts *opts, int ctl, struct guard_notes *notes)
+static pid_t start(const struct tree_opts *opts, const struct tree_watch *w, int ctl, struct guard_notes *notes)
 {
 	struct note started = {.kind = NOTE_STARTED};
 	int said[2], mapped[2], pidfd, err;
@@ -259,7 +310,7 @@ static pid_t start(const struct tree_opts *opts, int ctl, struct guard_notes *no
 	struct failure f;
 	pid_t pid;
 
-	int guard = start_guard(opts, notes);
+	int guard = start_guard(opts, w, notes);
 
 	if (guard < 0)
 		give_up(ctl, guard, "the guard of the tree's sockets cannot be started");
@@ -273,9 +324,13 @@ static pid_t start(const struct tree_opts *opts, int ctl, struct guard_notes *no
 	if (!pid) {
 		close(said[0]);
 		close(mapped[1]);
-		be_command(opts, cwd, mapped[0], said[1], guard);
+		be_command(opts, w, cwd, mapped[0], said[1], guard);
 	}
 	close(guard);
+	if (w->hello >= 0)
+		close(w->hello);
+	if (w->guard >= 0)
+		close(w->guard);
 	close(said[1]);
 	close(mapped[0]);
 	if (read(said[0], &f, sizeof(f)) != sizeof(f))
@@ -317,7 +372,8 @@ static int reap(pid_t command)
 
 void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ctl, struct guard_notes *notes)
 {
-	struct note ended = {.kind = NOTE_ENDED};
+	struct note ended = {.kind = NOTE_ENDED}, word;
+	int fds[2] = {-1, -1};
 	sigset_t none;
 
 	/* The kernel ends the tree when skep's thread ends that made it. Should it have ended before this line, the first word does not come. */
@@ -325,10 +381,12 @@ void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ct
 	prctl(PR_SET_NAME, "skep-init", 0, 0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	await(ctl, NOTE_MAPPED);
+	await(ctl, NOTE_MAPPED, &word, NULL, 0);
 	set_up(opts, ways, ctl);
-	await(ctl, NOTE_GO);
-	ended.value = reap(start(opts, ctl, notes));
+	await(ctl, NOTE_GO, &word, fds, ARRAY_SIZE(fds));
+	word.watch.hello = fds[0];
+	word.watch.guard = fds[1];
+	ended.value = reap(start(opts, &word.watch, ctl, notes));
 	note_send(ctl, &ended, NULL, 0);
 	/* The kernel kills who is left. */
 	_exit(0);

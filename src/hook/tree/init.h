@@ -13,7 +13,10 @@ enum { NOTE_FDS = 3 };
 struct note {
 	enum note_kind kind;
 	int value; /* NOTE_READY: the interface's index; NOTE_ENDED: the wait status; NOTE_FAILED: a negative errno */
-	char why[TREE_WHY]; /* NOTE_FAILED */
+	union {
+		char why[TREE_WHY]; /* NOTE_FAILED */
+		struct tree_watch watch; /* NOTE_GO */
+	};
 };
 
 /* note_send, note_receive - Return: 0; a negative errno, -EPIPE when the other side is gone. Fds that came are the receiver's. */

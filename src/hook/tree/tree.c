@@ -4,7 +4,7 @@
  *
  *   skep -> init     NOTE_MAPPED   the user and group maps are written
  *   init -> skep     NOTE_READY    with the fds of the port, of sock_diag and of /proc; or NOTE_FAILED
- *   skep -> init     NOTE_GO
+ *   skep -> init     NOTE_GO       with what is watched, and the sockets for it (watch.h)
  *   init -> skep     NOTE_STARTED  with a pidfd of the command; or NOTE_FAILED: it could not be executed
  *   init -> skep     NOTE_ENDED    with the command's wait status
  */
@@ -174,7 +174,14 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 	uint64_t pidfd = 0;
 	pid_t pid;
 
-	*t = (struct tree){.init = -1, .pidfd = -1, .command = -1, .ctl = -1, .diag = -1, .proc = -1, .port.fd = -1};
+	*t = (struct tree){.init = -1,
+			   .pidfd = -1,
+			   .command = -1,
+			   .ctl = -1,
+			   .diag = -1,
+			   .proc = -1,
+			   .port.fd = -1,
+			   .watch = {.hello = -1, .guard = -1}};
 	t->notes = guard_notes_new();
 	if (!t->notes) {
 		snprintf(why, TREE_WHY, "%s", strerror(ENOMEM));
@@ -225,11 +232,23 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 	return err;
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 int tree_go(struct tree *t, char why[TREE_WHY])
 {
-	const struct note go = {.kind = NOTE_GO};
-	int ignored, err = note_send(t->ctl, &go, NULL, 0);
+	const struct note go = {.kind = NOTE_GO, .watch = t->watch};
+	const int fds[] = {t->watch.hello, t->watch.guard};
+	uint32_t n = t->watch.guard >= 0 ? 2 : t->watch.hello >= 0 ? 1 : 0;
+	int ignored, err = note_send(t->ctl, &go, fds, n);
 
+	/* That nobody holds them any more says that the command has begun. */
+	close_fd(&t->watch.hello);
+	close_fd(&t->watch.guard);
 	if (err)
 		snprintf(why, TREE_WHY, "the tree's init has ended before its time");
 	return err ? err : hear(t, NOTE_STARTED, &ignored, &t->command, 1, why);
@@ -249,13 +268,6 @@ int tree_wait(struct tree *t)
 		if (n.kind == NOTE_ENDED)
 			return n.value;
 	return SIGKILL;
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 /*
@@ -293,6 +305,8 @@ void tree_free(struct tree *t)
 	close_fd(&t->ctl);
 	close_fd(&t->diag);
 	close_fd(&t->proc);
+	close_fd(&t->watch.hello);
+	close_fd(&t->watch.guard);
 	guard_notes_free(t->notes);
 	t->notes = NULL;
 	close_port(t);

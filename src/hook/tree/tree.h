@@ -18,6 +18,7 @@
 #define SKEP_HOOK_TREE_TREE_H
 
 #include "hook/net/port.h"
+#include "hook/tree/watch.h"
 
 #include <signal.h>
 #include <sys/types.h>
@@ -45,6 +46,7 @@ struct tree {
 	int proc; /* the tree's /proc */
 	struct guard_notes *notes; /* whose sockets were connected (guard.h) */
 	struct port port;
+	struct tree_watch watch; /* what skep watches: filled between tree_new() and tree_go() by engine_start() */
 };
 
 /*

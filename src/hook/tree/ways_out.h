@@ -19,6 +19,8 @@
 #ifndef SKEP_HOOK_TREE_WAYS_OUT_H
 #define SKEP_HOOK_TREE_WAYS_OUT_H
 
+#include "hook/tree/watch.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,10 +54,17 @@ int ways_out_cover(const struct ways_out *w, char *why, size_t size);
 int ways_out_file(const char *path, const char *text);
 
 /*
- * ways_out_filter - the seccomp filter for this process and all that come from it.
- * @listener: where its calls go that the guard is to carry out, closed on exec; -1 when a guard of an outer tree has them
+ * ways_out_refuse - the first seccomp filter, for this process and all that come from it: what would lead out is refused.
+ * @w: where a tracer watches, nothing can be made that it would not see
  * Return: 0 or a negative errno.
  */
-int ways_out_filter(int *listener);
+int ways_out_refuse(const struct tree_watch *w);
+
+/*
+ * ways_out_see - the second one: calls that the guard carries out, and those that skep sees.
+ * @listener: where they go, closed on exec: the next free fd; stays -1 when a guard of an outer tree has them
+ * Return: 0 or a negative errno; -EBUSY: there is an outer tree whose guard has them, and skep wants to see calls.
+ */
+int ways_out_see(const struct tree_watch *w, int *listener);
 
 #endif

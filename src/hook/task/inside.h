@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the engine share; nobody else's. */
+#ifndef SKEP_HOOK_TASK_INSIDE_H
+#define SKEP_HOOK_TASK_INSIDE_H
+
+#include "hook/task/engine.h"
+#include "hook/task/thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+enum { I386_EXECVE = 11, I386_EXECVEAT = 358, I386_BIND = 361, I386_CONNECT = 362 };
+
+/* Interrupts a system call of an engine thread; nothing else does. */
+#define ENGINE_NUDGE (SIGRTMIN + 9)
+
+enum ready { NOT_YET, READY, NEVER };
+
+struct engine {
+	struct engine_opts opts;
+	struct threads *threads;
+	bool notified, traced, returns; /* which of the threads there are */
+	int hello, guard; /* skep's ends: to the command until it is executed, to the guard */
+	int command_fd, coming; /* a pidfd of the command, and the number that its listener will have there */
+	int listener;
+	struct guard_notes *notes; /* the tree's: where the guard is answered */
+	atomic_int
+		command; /* the tree's, while it is still ours: what it does before its first exec is not told; else 0 */
+	atomic_bool stop;
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t changed;
+	enum ready ready; /* has the listener come? */
+	uint32_t n_begun, n_failed;
+
+	/* notify.c: who receives. */
+	pthread_cond_t wanted;
+	uint32_t n_wanted; /* parked threads that shall come */
+	bool watcher; /* one of the parked looks after the others */
+	atomic_bool over; /* the listener is: no task has its filter any more */
+	atomic_bool idle; /* nobody looks after anybody: the next event wakes the watcher */
+	atomic_uint active, busy; /* threads that are not parked; of these, in an event */
+	atomic_ullong told;
+
+	/* handed.c: calls that the guard has and whose end is wanted. */
+	struct pending *pending;
+
+	atomic_ullong unknown, late, sudden, orphans;
+
+	struct engine_thread {
+		struct engine *e;
+		uint32_t on;
+		pthread_t id;
+		bool there, ended;
+		void (*run)(struct engine *e, uint32_t on);
+	} of[ENGINE_THREADS + ENGINE_MORE];
+};
+
+/* engine_tell - an event, to whoever wants it. */
+static inline void engine_tell(struct engine *e, uint32_t on, struct task_event *ev)
+{
+	e->opts.event(e->opts.arg, on, ev);
+}
+
+/* engine_own - is it skep's own process on the way to the command? Until it says that it is executed now, or is. */
+bool engine_own(struct engine *e, pid_t tid, bool compat, int nr);
+
+/* engine_kill - the process ends, before anything else of it happens. Return: 0 or a negative errno; -ESRCH: it has ended. */
+int engine_kill(const struct thread *t);
+
+/*
+ * engine_meet - hear of the command before it is executed, seize it where @seize is given, let it go on.
+ * engine_take - then: take its listener, if it has come. Return: -EAGAIN, after a moment, when it has not.
+ * Return: 0 or another negative errno: there is nothing to watch.
+ */
+int engine_meet(struct engine *e, int (*seize)(pid_t pid, char why[ENGINE_WHY]));
+int engine_take(struct engine *e);
+
+/* notify_run, trace_run, returns_run - the three kinds of threads. */
+void notify_run(struct engine *e, uint32_t on);
+void trace_run(struct engine *e, uint32_t on);
+void returns_run(struct engine *e, uint32_t on);
+
+/* notify_answer - @answer: negative for an errno. Return: false when nobody waits for it any more. */
+bool notify_answer(struct engine *e, uint64_t id, bool go_on, int64_t answer);
+
+/*
+ * handed_to_guard - have the guard make the call of an event. It answers the task; where the plan wants the end of it, returns_run() tells it.
+ * Return: 0 or a negative errno.
+ */
+int handed_to_guard(struct engine *e, const struct task_event *ev);
+/* handed_free - calls that have no end yet. */
+void handed_free(struct engine *e);
+
+#endif

@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What ptrace tells of a tree: the ends of calls (SECCOMP_RET_TRACE), forks, execs, exits. One thread, for a tracee belongs to the thread that seized it.
+ *
+ * The command is seized before its first exec, and the kernel attaches whatever it makes (the filter refuses what would not be attached, see
+ * hook/tree/filter.c). SEIZE, not ATTACH: stops of job control are then known as such and left as they are (PTRACE_LISTEN), and nobody gets a signal.
+ *
+ * A tracee is in one of these states, and leaves a stop only by resume() or listen():
+ *
+ *   new      the kernel has attached it; it has not stopped yet, or its maker has not said so yet. It runs once both have happened, in either order:
+ *            TASK_FORK is told before its first instruction. A maker that is killed in between says nothing; after HOLD_NS its child goes on without.
+ *   runs     resumed by PTRACE_CONT: what stops it are seccomp's answer, a signal, an event
+ *   in call  resumed by PTRACE_SYSCALL from seccomp's stop: the next stop of a system call is its end. An exec by another thread than the
+ *            leader gives the leader's number to that thread, and its call with it.
+ *   ending   its exit has been told; what is left is to reap it. Exits that had no stop (SIGKILL at a bad moment) are told when it is reaped.
+ *
+ * Waiting must not take the statuses of skep's other children, which other threads wait for: __WNOTHREAD, this thread has none but tracees.
+ * Every request may fail with ESRCH, whenever somebody sends SIGKILL; the end is then reported by the next wait, so it is not looked at.
+ */
+#include "hook/task/inside.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { HEADS = 4096, HOLD_NS = 250000000, NAP_US = 200 };
+enum { I386_EXIT = 1, I386_SIGRETURN = 119, I386_RT_SIGRETURN = 173, I386_EXIT_GROUP = 252 };
+
+struct tracee {
+	struct tracee *next;
+	pid_t tid;
+	struct thread *t; /* held; NULL: not asked for yet, or it could not be had */
+	bool born; /* its maker has said so */
+	bool started; /* it has stopped for the first time */
+	bool counted; /* in its group */
+	bool exit_told;
+	bool dead; /* reaped; its maker has not said yet that it was there */
+	bool returns; /* a copy of its maker's call ends in it, too */
+	int stop; /* the signal of its first stop */
+	uint64_t since; /* it waits for its maker's word */
+	bool in_call;
+	struct task_event call;
+};
+
+struct group { /* a process, with the threads of it whose exit has not been told */
+	struct group *next;
+	pid_t tgid;
+	uint32_t n;
+};
+
+struct tracer {
+	struct engine *e;
+	uint32_t on;
+	uint32_t n_held;
+	struct tracee *heads[HEADS];
+	struct group *groups[HEADS];
+};
+
+static struct tracee *find(struct tracer *r, pid_t tid)
+{
+	struct tracee *x = r->heads[(uint32_t)tid % HEADS];
+
+	while (x && x->tid != tid)
+		x = x->next;
+	return x;
+}
+
+/* Return: NULL without memory. */
+static struct tracee *add(struct tracer *r, pid_t tid)
+{
+	struct tracee **head = &r->heads[(uint32_t)tid % HEADS], *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->tid = tid;
+	x->next = *head;
+	*head = x;
+	return x;
+}
+
+static void drop(struct tracer *r, struct tracee *x)
+{
+	struct tracee **at = &r->heads[(uint32_t)x->tid % HEADS];
+
+	while (*at != x)
+		at = &(*at)->next;
+	*at = x->next;
+	if (x->t) {
+		threads_gone(r->e->threads, x->t);
+		threads_put(r->e->threads, x->t);
+	}
+	free(x);
+}
+
+static struct thread *thread_of(struct tracer *r, struct tracee *x)
+{
+	if (!x->t)
+		x->t = threads_get(r->e->threads, x->tid);
+	return x->t;
+}
+
+static struct group *group_of(struct tracer *r, pid_t tgid)
+{
+	struct group **head = &r->groups[(uint32_t)tgid % HEADS], *g = *head;
+
+	while (g && g->tgid != tgid)
+		g = g->next;
+	if (g)
+		return g;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	g->tgid = tgid;
+	g->next = *head;
+	*head = g;
+	return g;
+}
+
+static void count(struct tracer *r, struct tracee *x)
+{
+	struct thread *t = x->counted ? NULL : thread_of(r, x);
+	struct group *g = t ? group_of(r, t->tgid) : NULL;
+
+	if (!g)
+		return;
+	g->n++;
+	x->counted = true;
+}
+
+/* Return: whether it was the last of its group. */
+static bool uncount(struct tracer *r, struct tracee *x)
+{
+	struct group **at, *g;
+
+	if (!x->counted || !x->t)
+		return false;
+	x->counted = false;
+	at = &r->groups[(uint32_t)x->t->tgid % HEADS];
+	while (*at && (*at)->tgid != x->t->tgid)
+		at = &(*at)->next;
+	g = *at;
+	if (!g || --g->n)
+		return false;
+	*at = g->next;
+	free(g);
+	return true;
+}
+
+static void resume(struct tracee *x, int sig)
+{
+	ptrace(x->in_call ? PTRACE_SYSCALL : PTRACE_CONT, x->tid, 0, sig);
+}
+
+static bool stops(int sig)
+{
+	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
+/* From a stop that no signal is delivered in: of job control, or the kernel's own. */
+static void go_on(struct tracee *x, int sig)
+{
+	if (stops(sig))
+		ptrace(PTRACE_LISTEN, x->tid, 0, 0);
+	else
+		resume(x, 0);
+}
+
+/* What the task finds as its call's result. @skip: the call is not made */
+static void set_result(const struct tracee *x, int64_t result, bool skip)
+{
+	if (skip)
+		ptrace(PTRACE_POKEUSER, x->tid, offsetof(struct user_regs_struct, orig_rax), -1L);
+	ptrace(PTRACE_POKEUSER, x->tid, offsetof(struct user_regs_struct, rax), result);
+}
+
+/* Tells an event of a tracee, and kills where that is the answer. Return: false: it could not be told. */
+static bool tell(struct tracer *r, struct tracee *x, struct task_event *ev)
+{
+	ev->thread = thread_of(r, x);
+	ev->listener = -1;
+	ev->id = 0;
+	ev->handed = NULL;
+	ev->verdict = TASK_GO_ON;
+	if (!ev->thread) {
+		atomic_fetch_add(&r->e->unknown, 1);
+		return false;
+	}
+	engine_tell(r->e, r->on, ev);
+	if (ev->verdict == TASK_KILL)
+		engine_kill(ev->thread);
+	return true;
+}
+
+/* The end of a call of which all but the result is known. @skip: it is not made at all */
+static void tell_return(struct tracer *r, struct tracee *x, int64_t result, bool skip)
+{
+	struct task_event ev = x->call;
+
+	ev.kind = TASK_RETURN;
+	ev.result = result;
+	if (tell(r, x, &ev) && ev.verdict == TASK_DENY)
+		set_result(x, ev.answer, skip);
+	else if (skip)
+		set_result(x, result, true);
+}
+
+static bool never_returns(const struct task_event *ev)
+{
+	if (ev->compat)
+		return ev->nr == I386_EXIT || ev->nr == I386_EXIT_GROUP || ev->nr == I386_SIGRETURN ||
+		       ev->nr == I386_RT_SIGRETURN;
+	return ev->nr == SYS_exit || ev->nr == SYS_exit_group || ev->nr == SYS_rt_sigreturn;
+}
+
+static void on_call(struct tracer *r, struct tracee *x)
+{
+	struct __ptrace_syscall_info info;
+	struct task_event *ev = &x->call;
+	int64_t answer;
+
+	x->in_call = false;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, x->tid, sizeof(info), &info) <= 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
+		goto out;
+	*ev = (struct task_event){.kind = TASK_CALL,
+				  .compat = info.arch == AUDIT_ARCH_I386,
+				  .nr = (int)info.seccomp.nr,
+				  .ip = info.instruction_pointer,
+				  .sp = info.stack_pointer};
+	for (size_t i = 0; i < ARRAY_SIZE(ev->args); i++)
+		ev->args[i] = info.seccomp.args[i];
+	if (engine_own(r->e, x->tid, ev->compat, ev->nr))
+		goto out;
+	answer = tell(r, x, ev) ? ev->answer : -ENOMEM; /* what cannot be told is refused */
+	if (ev->thread && ev->verdict == TASK_GO_ON) {
+		x->in_call = !never_returns(ev);
+		goto out;
+	}
+	if (ev->verdict == TASK_KILL) /* it dies in this stop; should it not, the call is refused */
+		set_result(x, -EPERM, true);
+	else if (ev->thread)
+		tell_return(r, x, answer, true);
+	else
+		set_result(x, answer, true);
+out:
+	resume(x, 0);
+}
+
+static void on_return(struct tracer *r, struct tracee *x)
+{
+	struct __ptrace_syscall_info info;
+
+	if (x->in_call && ptrace(PTRACE_GET_SYSCALL_INFO, x->tid, sizeof(info), &info) > 0 &&
+	    info.op == PTRACE_SYSCALL_INFO_EXIT)
+		tell_return(r, x, x->call.compat ? (int32_t)info.exit.rval : info.exit.rval, false);
+	x->in_call = false;
+	resume(x, 0);
+}
+
+/* The first instruction of a new one: it has stopped, and its maker has said so. */
+static void begin(struct tracer *r, struct tracee *x)
+{
+	if (x->returns)
+		tell_return(r, x, 0, false);
+	x->returns = false;
+	go_on(x, x->stop);
+}
+
+static void unhold(struct tracer *r, struct tracee *x)
+{
+	x->since = 0;
+	r->n_held--;
+}
+
+static void tell_fork(struct tracer *r, struct tracee *parent, struct tracee *x)
+{
+	struct thread *t = thread_of(r, parent), *child = thread_of(r, x);
+	struct task_event ev = {.kind = TASK_FORK, .child = child};
+
+	x->born = true;
+	if (!r->e->opts.plan.life)
+		return;
+	if (!t || !child) {
+		atomic_fetch_add(&r->e->unknown, 1);
+		return;
+	}
+	ev.is_thread = t->tgid == child->tgid;
+	if (ev.is_thread)
+		child->execs = t->execs;
+	count(r, x);
+	tell(r, parent, &ev);
+}
+
+static void tell_exit(struct tracer *r, struct tracee *x, int64_t status)
+{
+	struct task_event ev = {.kind = TASK_EXIT, .result = status};
+
+	x->exit_told = true;
+	x->in_call = false;
+	if (!r->e->opts.plan.life)
+		return;
+	ev.last = uncount(r, x);
+	tell(r, x, &ev);
+}
+
+/* One that has been reaped already: beginning and end at once, if its numbers are known. */
+static void tell_dead(struct tracer *r, struct tracee *parent, struct tracee *x)
+{
+	unhold(r, x);
+	if (x->t) {
+		tell_fork(r, parent, x);
+		tell_exit(r, x, x->stop);
+		atomic_fetch_add(&r->e->sudden, r->e->opts.plan.life);
+	} else {
+		atomic_fetch_add(&r->e->unknown, r->e->opts.plan.life);
+	}
+	drop(r, x);
+}
+
+static void on_fork(struct tracer *r, struct tracee *x)
+{
+	unsigned long child = 0;
+	struct tracee *c;
+
+	if (ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &child) || !child) {
+		resume(x, 0);
+		return;
+	}
+	c = find(r, (pid_t)child);
+	if (!c)
+		c = add(r, (pid_t)child);
+	if (c && c->dead) {
+		/* Killed before its first instruction, and reaped before this word. */
+		tell_dead(r, x, c);
+	} else if (c && !c->born) {
+		tell_fork(r, x, c);
+		/* fork(2) ends in both. */
+		c->returns = x->in_call;
+		if (x->in_call)
+			c->call = x->call;
+		if (c->since)
+			unhold(r, c);
+		if (c->started)
+			begin(r, c);
+	}
+	resume(x, 0);
+}
+
+/* A maker that says nothing any more. */
+static void release_orphan(struct tracer *r, struct tracee *x)
+{
+	char path[64], text[4096] = "", *at;
+	struct tracee *parent;
+	pid_t ppid;
+	FILE *f;
+
+	unhold(r, x);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)x->tid);
+	f = fopen(path, "re");
+	if (f) {
+		text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+		fclose(f);
+	}
+	at = strstr(text, "\nTgid:");
+	ppid = at ? (pid_t)strtol(at + 6, NULL, 10) : 0;
+	at = strstr(text, "\nPPid:");
+	if (at && ppid == x->tid)
+		ppid = (pid_t)strtol(at + 6, NULL, 10);
+	atomic_fetch_add(&r->e->orphans, 1);
+	parent = find(r, ppid);
+	if (parent) {
+		tell_fork(r, parent, x);
+	} else {
+		/* init of the tree has taken it over; it is no tracee. */
+		struct tracee init = {.tid = ppid};
+
+		tell_fork(r, &init, x);
+		threads_put(r->e->threads, init.t);
+	}
+	begin(r, x);
+}
+
+static void release_orphans(struct tracer *r)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	for (int i = 0; i < HEADS && r->n_held; i++)
+		for (struct tracee *x = r->heads[i], *next; x; x = next) {
+			next = x->next;
+			if (!x->since || now - x->since <= HOLD_NS)
+				continue;
+			if (x->dead) {
+				atomic_fetch_add(&r->e->unknown, r->e->opts.plan.life);
+				unhold(r, x);
+				drop(r, x);
+			} else {
+				release_orphan(r, x);
+			}
+		}
+}
+
+static void hold(struct tracer *r, struct tracee *x)
+{
+	x->since = clock_ns(CLOCK_MONOTONIC);
+	r->n_held++;
+}
+
+static void on_exec(struct tracer *r, struct tracee *x)
+{
+	struct task_event ev = {.kind = TASK_EXEC};
+	unsigned long old = 0;
+	struct tracee *y;
+	struct thread *t;
+
+	if (x->tid == atomic_load(&r->e->command))
+		atomic_store(&r->e->command, 0);
+	ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &old);
+	y = (pid_t)old == x->tid ? NULL : find(r, (pid_t)old);
+	t = thread_of(r, x);
+	ev.old_tid = y && y->t ? y->t->own_tid : t ? t->own_tid : 0;
+	if (y) {
+		/* The leader that was is gone without a word, and this is the other thread under its number. */
+		x->in_call = y->in_call;
+		x->call = y->call;
+		if (y->counted && x->counted)
+			uncount(r, y);
+		else if (y->counted)
+			x->counted = true;
+		x->exit_told = false;
+		y->counted = false;
+		drop(r, y);
+	}
+	if (t)
+		t->execs++;
+	if (r->e->opts.plan.life)
+		tell(r, x, &ev);
+	resume(x, 0);
+}
+
+static void on_exit_stop(struct tracer *r, struct tracee *x)
+{
+	unsigned long status = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &status);
+	tell_exit(r, x, (int64_t)status);
+	resume(x, 0);
+}
+
+static void reaped(struct tracer *r, struct tracee *x, int status)
+{
+	if (x->since)
+		unhold(r, x);
+	if (!x->born) {
+		/* Its maker may not have said so yet. */
+		x->dead = true;
+		x->stop = status;
+		hold(r, x);
+		return;
+	}
+	if (!x->exit_told && x->t) {
+		atomic_fetch_add(&r->e->sudden, r->e->opts.plan.life);
+		tell_exit(r, x, status);
+	}
+	drop(r, x);
+}
+
+/* The kernel's own stops: the first one, and those of job control. */
+static void on_stop(struct tracer *r, struct tracee *x, int sig)
+{
+	if (x->started) {
+		go_on(x, sig);
+		return;
+	}
+	x->started = true;
+	x->stop = sig;
+	if (x->born) {
+		begin(r, x);
+		return;
+	}
+	thread_of(r, x); /* it may be killed before its maker's word */
+	hold(r, x);
+}
+
+static void stopped(struct tracer *r, struct tracee *x, int status)
+{
+	int sig = WSTOPSIG(status);
+
+	switch (status >> 16) {
+	case PTRACE_EVENT_STOP:
+		on_stop(r, x, sig);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		on_fork(r, x);
+		break;
+	case PTRACE_EVENT_EXEC:
+		on_exec(r, x);
+		break;
+	case PTRACE_EVENT_EXIT:
+		on_exit_stop(r, x);
+		break;
+	case PTRACE_EVENT_SECCOMP:
+		on_call(r, x);
+		break;
+	case 0:
+		if (sig == (SIGTRAP | 0x80))
+			on_return(r, x);
+		else
+			resume(x, sig);
+		break;
+	default:
+		resume(x, 0);
+	}
+}
+
+static void handle(struct tracer *r, pid_t tid, int status)
+{
+	struct tracee *x = find(r, tid);
+
+	if (!x)
+		x = add(r, tid);
+	if (!x) {
+		/* Without memory it is not known any more; what it does goes untold, but it does it. */
+		atomic_fetch_add(&r->e->unknown, 1);
+		if (WIFSTOPPED(status))
+			ptrace(PTRACE_CONT, tid, 0, status >> 16 ? 0 : WSTOPSIG(status) & 0x7f);
+		return;
+	}
+	if (WIFSTOPPED(status))
+		stopped(r, x, status);
+	else
+		reaped(r, x, status);
+}
+
+static int by_whom(pid_t pid)
+{
+	char path[64], line[128];
+	int by = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "TracerPid: %d", &by) != 1)
+		;
+	if (f)
+		fclose(f);
+	return by;
+}
+
+static int seize(pid_t pid, char why[ENGINE_WHY])
+{
+	const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+			     PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+	int err, by;
+
+	if (!ptrace(PTRACE_SEIZE, pid, 0, options))
+		return 0;
+	err = -errno;
+	by = by_whom(pid);
+	if (by)
+		snprintf(why, ENGINE_WHY,
+			 "process %d traces it already (strace, a debugger, another run); a process has one tracer",
+			 by);
+	else
+		snprintf(why, ENGINE_WHY,
+			 "ptrace: %s; /proc/sys/kernel/yama/ptrace_scope may be 3, or a container's profile forbids it "
+			 "(docker run --cap-add SYS_PTRACE allows it)",
+			 strerror(-err));
+	return err;
+}
+
+static void loop(struct tracer *r)
+{
+	struct engine *e = r->e;
+	bool taken = false;
+
+	while (!atomic_load(&e->stop)) {
+		int status;
+		pid_t tid;
+
+		if (!taken)
+			taken = engine_take(e) != -EAGAIN;
+		tid = waitpid(-1, &status, __WALL | __WNOTHREAD | (taken && !r->n_held ? 0 : WNOHANG));
+		if (tid > 0) {
+			handle(r, tid, status);
+		} else if (!tid && r->n_held) {
+			release_orphans(r);
+			usleep(NAP_US);
+		} else if (tid < 0 && errno != EINTR) {
+			break; /* nobody is left */
+		}
+	}
+}
+
+void trace_run(struct engine *e, uint32_t on)
+{
+	struct tracer *r = calloc(1, sizeof(*r));
+	struct tracee *command;
+
+	if (!r)
+		shutdown(e->hello, SHUT_RDWR); /* the command hears that nobody watches, and ends */
+	if (!r || engine_meet(e, seize)) {
+		free(r);
+		return;
+	}
+	r->e = e;
+	r->on = on;
+	command = add(r, atomic_load(&e->command));
+	if (command) {
+		command->born = command->started = true;
+		if (e->opts.plan.life)
+			count(r, command);
+		loop(r);
+	}
+	for (int i = 0; i < HEADS; i++) {
+		while (r->heads[i])
+			drop(r, r->heads[i]);
+		while (r->groups[i]) {
+			struct group *g = r->groups[i];
+
+			r->groups[i] = g->next;
+			free(g);
+		}
+	}
+	free(r);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How a tree is watched: what skep tells it before its command starts (tree.h), and what the command and skep say to each other then (hook/task/engine.c). */
+#ifndef SKEP_HOOK_TREE_WATCH_H
+#define SKEP_HOOK_TREE_WATCH_H
+
+#include "hook/task/plan.h"
+
+enum { WATCH_WHY = 512 };
+
+struct tree_watch {
+	struct task_plan plan;
+	bool to_skep; /* notifications go to skep, which gives the guard what is the guard's; else to the guard */
+	bool traced; /* the command waits to be seized, and nothing is made that its tracer would not see */
+	int hello, guard; /* the tree's ends of sockets of skep's, for the command and the guard; -1: not needed */
+};
+
+struct watch_hello {
+	int listener; /* the fd that the listener will be; -1: it does not come to skep */
+};
+
+struct watch_answer {
+	int err; /* 0, or a negative errno: do not go on */
+	char why[WATCH_WHY]; /* "": what the errno says */
+};
+
+#endif
