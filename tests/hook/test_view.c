@@ -17,9 +17,11 @@
 
 #include <arpa/inet.h>
 #include <bpf/btf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +44,7 @@ static struct shared {
 	uint32_t number;
 	int listener, client, unix_socket, file;
 	uint16_t port;
+	int tid; /* the child's second thread */
 } * shared;
 
 static struct btf *btf;
@@ -73,8 +76,18 @@ static void open_sockets(void)
 	shared->port = ntohs(at.sin_port);
 }
 
+static void *be_thread(void *arg)
+{
+	prctl(PR_SET_NAME, "second");
+	__atomic_store_n(&shared->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+	return NULL;
+}
+
 static _Noreturn void be_child(int ready, int go)
 {
+	pthread_t second;
 	char c = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -84,6 +97,9 @@ static _Noreturn void be_child(int ready, int go)
 	strcpy(shared->page + 2 * PAGE - 6, "straw");
 	munmap(shared->page + 2 * PAGE, PAGE);
 	shared->number = 42;
+	pthread_create(&second, NULL, be_thread, NULL);
+	while (!__atomic_load_n(&shared->tid, __ATOMIC_ACQUIRE))
+		sched_yield();
 	open_sockets();
 	shared->file = open("/proc/self/maps", O_RDONLY | O_NONBLOCK);
 	if (chdir("/usr/lib") || shared->file < 0)
@@ -265,6 +281,33 @@ static void credentials_are_those_of_now(void **state)
 	assert_int_equal(read_member(cred, "cred", "uid"), UID);
 	assert_int_equal(read_member(cred, "cred", "fsgid"), GID);
 	assert_int_equal(CALL(get_current_uid_gid), (uint64_t)GID << 32 | UID);
+}
+
+static void a_thread_shares_what_its_process_has(void **state)
+{
+	struct thread second = thread;
+	uint64_t leader = task(), mm, self;
+	char comm[16];
+
+	second.tid = second.own_tid = shared->tid;
+	mm = has("task_struct", "mm") ? (uint64_t)TASK("mm") : 0;
+	event.thread = &second;
+	next_event(TASK_CALL);
+	self = task();
+	assert_int_not_equal(self, leader);
+	assert_int_equal(CALL(get_current_pid_tgid), (uint64_t)child << 32 | (uint32_t)shared->tid);
+	assert_int_equal(TASK("pid"), shared->tid);
+	assert_int_equal(TASK("tgid"), child);
+	assert_int_equal(TASK("group_leader"), leader);
+	assert_int_equal(read_member((uint64_t)TASK("real_parent"), "task_struct", "pid"), getpid());
+	if (mm)
+		assert_int_equal(TASK("mm"), mm);
+	assert_int_equal(CALL(get_current_comm, PTR(comm), sizeof(comm)), 0);
+	assert_string_equal(comm, "second");
+	/* Its pidfd is its process's: what that says is not of it. */
+	assert_int_equal(CALL(get_current_uid_gid), (uint64_t)getgid() << 32 | getuid());
+	if (has("signal_struct", "live"))
+		assert_int_equal(read_member((uint64_t)TASK("signal"), "signal_struct", "live.counter"), 2);
 }
 
 static void the_registers_are_the_calls(void **state)
@@ -592,6 +635,65 @@ static void a_child_that_is_gone_is_zeroes(void **state)
 	assert_int_equal(view_file(view, shared->file), 0);
 }
 
+/* A process that does nothing. */
+static pid_t start_idle(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static uint32_t open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	uint32_t n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* A thousand processes are looked at, and the fds that this takes stay few; none is left in the end. */
+static void looking_at_many_tasks_takes_few_fds(void **state)
+{
+	enum { MANY = 1000, FEW = 220 };
+	struct thread *all = calloc(MANY, sizeof(*all));
+	uint32_t before = open_fds(), most = 0;
+	pid_t *pids = calloc(MANY, sizeof(*pids));
+	char comm[16];
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		pids[i] = start_idle();
+		all[i] = (struct thread){
+			.tid = pids[i], .tgid = pids[i], .own_tid = pids[i], .own_tgid = pids[i], .pidfd = -1};
+		event.thread = &all[i];
+		next_event(TASK_CALL);
+		assert_int_equal(CALL(get_current_comm, PTR(comm), sizeof(comm)), 0);
+		assert_true(*comm);
+		assert_int_equal(CALL(get_current_uid_gid), (uint64_t)getgid() << 32 | getuid());
+		assert_int_equal(TASK("pid"), pids[i]);
+		assert_int_equal(read_member((uint64_t)TASK("real_parent"), "task_struct", "pid"), getpid());
+		most = MAX(most, open_fds() - before);
+	}
+	assert_true(most <= FEW);
+	for (uint32_t i = 0; i < MANY; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+		view_forget(objects, &all[i]);
+	}
+	assert_in_range(open_fds() - before, 0, 4); /* of the test itself, their parent */
+	event.thread = &thread;
+	free(all);
+	free(pids);
+}
+
 /* A number that is used again does not name the old task; its object stays as it was. */
 static void a_forgotten_thread_is_not_found_again(void **state)
 {
@@ -632,6 +734,7 @@ int main(int argc, char **argv)
 		TEST(the_current_task_is_the_child),
 		TEST(a_name_is_that_of_now),
 		TEST(credentials_are_those_of_now),
+		TEST(a_thread_shares_what_its_process_has),
 		TEST(the_registers_are_the_calls),
 		TEST(memory_ends_where_the_childs_does),
 		TEST(strings_of_every_length_are_read),
@@ -646,6 +749,7 @@ int main(int argc, char **argv)
 		TEST(an_override_denies_a_call_that_begins),
 		TEST(a_child_that_is_gone_is_zeroes),
 		TEST(a_forgotten_thread_is_not_found_again),
+		TEST(looking_at_many_tasks_takes_few_fds),
 	};
 	int failed;
 

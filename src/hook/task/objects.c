@@ -58,9 +58,12 @@ void objects_free(struct objects *o)
 		return;
 	for (uint32_t b = 0; o->slots && b < BUNDLES; b++)
 		for (uint32_t i = 0; i < o->kinds[b].used; i++) {
-			free(o->slots[o->kinds[b].first + i].bytes);
-			free(o->slots[o->kinds[b].first + i].text);
-			free(o->slots[o->kinds[b].first + i].cgroups);
+			struct slot *s = &o->slots[o->kinds[b].first + i];
+
+			task_close(o, s);
+			free(s->bytes);
+			free(s->text);
+			free(s->cgroups);
 		}
 	layout_free(o->layout);
 	pthread_mutex_destroy(&o->lock);
@@ -143,6 +146,7 @@ struct slot *objects_make(struct objects *o, enum bundle bundle, uint64_t key0, 
 	} else {
 		leave_order(o, s);
 		leave_hash(o, s);
+		task_close(o, s);
 		free(s->text);
 		free(s->cgroups);
 		memset(bytes, 0, size);

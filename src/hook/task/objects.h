@@ -35,6 +35,10 @@ enum { OBJECTS_SHIFT = 16, OBJECTS_STRIDE = 1 << OBJECTS_SHIFT };
 /* What a file's bundle shows: an fd of a process, one of its links in /proc, or what skep has open itself. */
 enum file_kind { FILE_OF_FD, FILE_OF_EXE, FILE_OF_CWD, FILE_OF_ROOT, FILE_OF_OURS };
 
+/* Files of a task in /proc that are asked for again and again: they stay open, OBJECTS_FILES in all, since to open one costs more than to read it. */
+enum task_file { TASK_FILE_COMM, TASK_FILE_STAT, TASK_FILE_STATUS, TASK_FILE_COUNT };
+enum { OBJECTS_FILES = 192 };
+
 struct slot {
 	enum bundle bundle;
 	bool used, gone;
@@ -52,6 +56,7 @@ struct slot {
 	uint64_t event;
 	char *text; /* BUNDLE_FILE: the path, owned; NULL: not known */
 	uint32_t flags; /* FILE_OF_OURS: as in open(2) */
+	int files[TASK_FILE_COUNT]; /* BUNDLE_TASK: fd + 1; 0: not open */
 	struct slot_cgroups *cgroups; /* BUNDLE_TASK, of a process; owned; NULL: nobody has asked */
 };
 
@@ -67,6 +72,7 @@ struct objects {
 	struct layout *layout;
 	const struct btf *btf;
 	atomic_uint_fast64_t events; /* numbers of events that have been given out */
+	uint32_t open_files; /* of all slots */
 	uint64_t made; /* objects without a key of their own */
 	struct slot *slots;
 	uint32_t *hash;
@@ -137,10 +143,14 @@ fill_fn fill_FILE_SELF, fill_FILE_PATH, fill_FILE_STAT, fill_FILE_INFO; /* objec
 
 /*
  * task_slot - the bundle of a task of the tree. @start: of its process, 0: whoever has the number now. NULL: without memory.
+ * task_text - read one of its files into @to, ended. Return: its length, 0 when it cannot be read.
+ * task_close - the files of a task that are open are closed.
  * task_proc - the name of a file of a task in the tree's /proc.
- * proc_text - read such a file into @to, ended. Return: its length, 0 when it cannot be read.
+ * proc_text - read such a file, as task_text() does.
  */
 struct slot *task_slot(struct objects *o, uint32_t tid, uint32_t tgid, uint64_t start);
+size_t task_text(struct objects *o, struct slot *s, enum task_file file, char *to, size_t size);
+void task_close(struct objects *o, struct slot *s);
 enum { PROC_NAME = 64 };
 const char *task_proc(uint32_t tid, uint32_t tgid, const char *file, char name[PROC_NAME]);
 size_t proc_text(int proc, const char *name, char *to, size_t size);

@@ -28,12 +28,59 @@ size_t proc_text(int proc, const char *name, char *to, size_t size)
 	return (size_t)n;
 }
 
+void task_close(struct objects *o, struct slot *s)
+{
+	for (uint32_t i = 0; i < TASK_FILE_COUNT; i++) {
+		if (!s->files[i])
+			continue;
+		close(s->files[i] - 1);
+		s->files[i] = 0;
+		o->open_files--;
+	}
+}
+
+/* Room for one more open file: the task that was asked for least recently gives its own up. */
+static void make_room(struct objects *o)
+{
+	for (uint32_t at = o->kinds[BUNDLE_TASK].oldest; at && o->open_files >= OBJECTS_FILES;
+	     at = o->slots[at - 1].newer)
+		task_close(o, &o->slots[at - 1]);
+}
+
+size_t task_text(struct objects *o, struct slot *s, enum task_file file, char *to, size_t size)
+{
+	static const char *const names[TASK_FILE_COUNT] = {"comm", "stat", "status"};
+	char name[PROC_NAME];
+	ssize_t n = 0;
+	int fd;
+
+	for (int tries = 0; n <= 0 && tries < 2; tries++) {
+		if (!s->files[file]) {
+			make_room(o);
+			fd = openat(o->proc, task_proc(s->tid, s->tgid, names[file], name), O_RDONLY | O_CLOEXEC);
+			if (fd < 0)
+				break;
+			s->files[file] = fd + 1;
+			o->open_files++;
+			tries++;
+		}
+		n = pread(s->files[file] - 1, to, size - 1, 0);
+		/* Gone; or another thread has its number now, after an exec. */
+		if (n <= 0)
+			task_close(o, s);
+	}
+	n = MAX(n, (ssize_t)0);
+	to[n] = 0;
+	return (size_t)n;
+}
+
 struct slot *task_slot(struct objects *o, uint32_t tid, uint32_t tgid, uint64_t start)
 {
 	struct slot *s = objects_find(o, BUNDLE_TASK, tid, 0);
 
 	/* A number that names another task now. */
 	if (s && (s->tgid != tgid || (start && s->start && start != s->start))) {
+		task_close(o, s);
 		s->gone = true;
 		s = NULL;
 	}
@@ -150,11 +197,10 @@ static void put_mm(struct objects *o, struct slot *s, const uint64_t f[STAT_FIEL
 void fill_TASK_STAT(struct view *v, struct slot *s)
 {
 	uint64_t f[STAT_FIELDS + 1] = {0}, tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK), boot;
-	char name[PROC_NAME], text[2048], comm[16] = "", state;
+	char text[2048], comm[16] = "", state;
 	struct objects *o = v->o;
 
-	if (!proc_text(o->proc, task_proc(s->tid, s->tgid, "stat", name), text, sizeof(text)) ||
-	    !parse_stat(text, comm, &state, f))
+	if (!task_text(o, s, TASK_FILE_STAT, text, sizeof(text)) || !parse_stat(text, comm, &state, f))
 		return;
 	boot = f[22] * tick;
 	put_bytes(o, s, M_TASK_COMM, comm, sizeof(comm));
@@ -200,9 +246,9 @@ void fill_TASK_CRED(struct view *v, struct slot *s)
 		{"\nCapBnd:", 16, 1, {M_CRED_CAP_BSET}},
 		{"\nCapAmb:", 16, 1, {M_CRED_CAP_AMB}},
 	};
-	char name[PROC_NAME], text[4096];
+	char text[4096];
 
-	proc_text(v->o->proc, task_proc(s->tid, s->tgid, "status", name), text, sizeof(text));
+	task_text(v->o, s, TASK_FILE_STATUS, text, sizeof(text));
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		/* The name comes first, and the kernel escapes ends of lines in it. */
 		char *at = strstr(text, lines[i].line);
