@@ -135,33 +135,59 @@ void live_maps_free(struct map_view *views, uint32_t n)
 
 /* A link, and the program in it. */
 struct seen {
-	uint32_t id, prog_id, attach_type;
+	uint32_t id, prog_id;
+	int order; /* of the frame's point, or behind them all */
+	char at[128];
 	char prog[BPF_OBJ_NAME_LEN];
 };
 
+enum { ON_TASKS = CHAIN_POINTS + 1 };
+
+static int look_at_prog(struct seen *s, uint32_t *type)
+{
+	struct bpf_prog_info prog = {0};
+	uint32_t len = sizeof(prog);
+	AUTO_CLOSE int fd = bpf_prog_get_fd_by_id(s->prog_id);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &prog, &len))
+		return -errno;
+	memcpy(s->prog, prog.name, sizeof(s->prog));
+	*type = prog.type;
+	return 0;
+}
+
+/* An info's name has room where the kind of link has one. */
 static int look_at_link(uint32_t id, struct seen *s)
 {
-	struct bpf_link_info link = {0};
-	struct bpf_prog_info prog = {0};
-	uint32_t len = sizeof(link);
-	int fd = bpf_link_get_fd_by_id(id), err;
+	struct skep_link_info link = {0};
+	uint32_t len = sizeof(link), type = 0;
+	AUTO_CLOSE int fd = bpf_link_get_fd_by_id(id);
+	char name[128] = "";
 
-	if (fd < 0)
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &link, &len))
 		return -errno;
-	err = bpf_obj_get_info_by_fd(fd, &link, &len) ? -errno : 0;
-	close(fd);
+	*s = (struct seen){.id = id, .prog_id = link.prog_id};
+	if (look_at_prog(s, &type))
+		return -ENOENT;
+	if (link.type == BPF_LINK_TYPE_RAW_TRACEPOINT || link.type == BPF_LINK_TYPE_PERF_EVENT) {
+		uint64_t to = (uintptr_t)name;
+		bool raw = link.type == BPF_LINK_TYPE_RAW_TRACEPOINT;
+
+		memset(&link, 0, sizeof(link));
+		*(raw ? &link.raw_tracepoint.name : &link.perf_event.name) = to;
+		*(raw ? &link.raw_tracepoint.name_len : &link.perf_event.name_len) = sizeof(name);
+		len = sizeof(link);
+		if (bpf_obj_get_info_by_fd(fd, &link, &len))
+			return -errno;
+	}
+	s->order = ON_TASKS;
+	if (live_task_point(&link, name, type, s->at, sizeof(s->at)))
+		return 0;
 	/* One that is detached is nowhere; a pin, or somebody's fd, still has it. */
-	if (!err && !link.xdp.ifindex)
-		err = -ENOENT;
-	if (err)
-		return err;
-	*s = (struct seen){.id = id, .prog_id = link.prog_id, .attach_type = chain_link_point(&link)};
-	fd = bpf_prog_get_fd_by_id(link.prog_id);
-	len = sizeof(prog);
-	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &prog, &len))
-		memcpy(s->prog, prog.name, sizeof(s->prog));
-	if (fd >= 0)
-		close(fd);
+	if (!link.ifindex || link.type == BPF_LINK_TYPE_RAW_TRACEPOINT || link.type == BPF_LINK_TYPE_PERF_EVENT)
+		return -ENOENT;
+	s->order = (int)chain_link_point((const struct bpf_link_info *)&link);
+	snprintf(s->at, sizeof(s->at), "%s", chain_point_name((enum chain_point)s->order));
 	return 0;
 }
 
@@ -184,28 +210,30 @@ static int links(struct live *l, struct seen *all, uint32_t *n)
 int live_links_show(struct live *l, bool json)
 {
 	struct seen all[LINKS];
+	int width = 20; /* of the places */
 	uint32_t n;
 
 	if (links(l, all, &n))
 		return EXIT_FAILED;
+	for (uint32_t i = 0; i < n; i++)
+		width = MAX(width, (int)strlen(all[i].at));
 	if (!json)
-		printf("%-6s %-20s %-16s %s\n", "link", "at", "program", "id");
+		printf("%-6s %-*s %-16s %s\n", "link", width, "at", "program", "id");
 	/* In the order in which a frame meets them: by point, then by age. */
-	for (int point = 0; point <= CHAIN_POINTS; point++)
+	for (int order = 0; order <= ON_TASKS; order++)
 		for (uint32_t i = 0; i < n; i++) {
 			struct json_object *o;
 
-			if ((int)all[i].attach_type != point)
+			if (all[i].order != order)
 				continue;
 			if (!json) {
-				printf("%-6u %-20s %-16s %u\n", all[i].id, chain_point_name((enum chain_point)point),
-				       all[i].prog, all[i].prog_id);
+				printf("%-6u %-*s %-16s %u\n", all[i].id, width, all[i].at, all[i].prog,
+				       all[i].prog_id);
 				continue;
 			}
 			o = json_object_new_object();
 			json_object_object_add(o, "link", json_object_new_uint64(all[i].id));
-			json_object_object_add(o, "at",
-					       json_object_new_string(chain_point_name((enum chain_point)point)));
+			json_object_object_add(o, "at", json_object_new_string(all[i].at));
 			json_object_object_add(o, "prog", json_object_new_string(all[i].prog));
 			json_object_object_add(o, "prog_id", json_object_new_uint64(all[i].prog_id));
 			print_json(o);

@@ -6,6 +6,7 @@
 #ifndef SKEP_CLI_LIVE_H
 #define SKEP_CLI_LIVE_H
 
+#include "base/uapi.h"
 #include "cli/cli.h"
 #include "cli/mapio.h"
 #include "hive/client.h"
@@ -26,6 +27,13 @@ void live_close(struct live *l);
 /* live_maps - a view of each map. @out: *n of them, given back with live_maps_free(). Return: EXIT_OK or EXIT_FAILED, said. */
 int live_maps(struct live *l, struct map_view **out, uint32_t *n);
 void live_maps_free(struct map_view *views, uint32_t n);
+
+/*
+ * live_task_point - where a program on tasks is attached: "tracepoint/syscalls/sys_enter_openat", "fentry/vfs_unlink".
+ * @name: of the point, as the link's info gives it
+ * Return: false: the link is none of those, or detached.
+ */
+bool live_task_point(const struct skep_link_info *info, const char *name, uint32_t prog_type, char *at, size_t size);
 
 /* The links of a run: what is attached where. @link: a link's id, or its program's name where that is but one. */
 int live_links_show(struct live *l, bool json);

@@ -354,6 +354,7 @@ static void infos_are_the_kernels(void **state)
 	assert_int_equal(i.prog_id, id_of(probe));
 	i = (struct skep_link_info){.raw_tracepoint = {.name = PTR(name), .name_len = 6}};
 	assert_int_equal(info(links[2], &i), -ENOSPC);
+	assert_int_equal(i.type, 0); /* and nothing else is told */
 	assert_string_equal(name, "sched");
 	i.raw_tracepoint.name_len = sizeof(name);
 	assert_int_equal(info(links[2], &i), 0);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* linked NAME: serves a hive in which a program is attached to interface 1 by a link that is pinned, until SIGTERM. */
+/*
+ * linked NAME [OBJECT]: serves a hive in which something is attached, until SIGTERM: a program to interface 1 by a link that is pinned, or those of an
+ * object's programs on tasks that can be, to a hook that takes them all and brings no events.
+ */
 #include "base/uapi.h"
 #include "bpf/link.h"
+#include "bpf/seam.h"
 #include "hive/server.h"
 
+#include <bpf/libbpf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,16 +45,42 @@ static int make_link(struct skep_hive *hive)
 	return skep_bpf(hive, BPF_OBJ_PIN, &pin, sizeof(pin));
 }
 
+static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return 0;
+}
+
+/* The object and its links stay as long as this process. */
+static int attach_all(struct skep_hive *hive, const char *path)
+{
+	struct bpf_object *obj;
+	struct bpf_program *prog;
+	int n = 0;
+
+	libbpf_set_print(say_nothing);
+	seam_enter(hive);
+	obj = bpf_object__open(path);
+	if (!obj || bpf_object__load(obj))
+		return -1;
+	bpf_object__for_each_program(prog, obj) n += bpf_program__attach(prog) != NULL;
+	seam_enter(NULL);
+	return n ? 0 : -1;
+}
+
 int main(int argc, char **argv)
 {
-	struct hive_hook hook = {
-		.attach_type = BPF_XDP, .link_type = BPF_LINK_TYPE_XDP, .attach = attach, .detach = detach};
+	struct hive_hook hook = {.attach_type = BPF_XDP,
+				 .also = POINT_ATTACH_TYPES,
+				 .link_type = BPF_LINK_TYPE_XDP,
+				 .attach = attach,
+				 .detach = detach};
 	struct skep_hive *hive;
 	struct place place;
 	char why[256] = "";
 
-	if (argc != 2 || place_find(argv[1], true, &place, why, sizeof(why)) || skep_hive_new(NULL, &hive) ||
-	    hive_hook_add(hive, &hook) || make_link(hive) || server_new(&place, hive, &server, why, sizeof(why))) {
+	if (argc < 2 || place_find(argv[1], true, &place, why, sizeof(why)) || skep_hive_new(NULL, &hive) ||
+	    hive_hook_add(hive, &hook) || (argc > 2 ? attach_all(hive, argv[2]) : make_link(hive)) ||
+	    server_new(&place, hive, &server, why, sizeof(why))) {
 		fprintf(stderr, "linked: %s\n", why);
 		return 1;
 	}

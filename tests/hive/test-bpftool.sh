@@ -33,6 +33,7 @@ for o; do case $o in
 	*firewall*) firewall=$o ;;
 	*lb*) lb=$o ;;
 	*funcs*) funcs=$o ;;
+	*traced.v3*) traced=$o ;;
 	*hive-skeleton) skeleton=$o ;;
 esac; done
 
@@ -169,6 +170,20 @@ linked() { # in a hive where something is attached
 	ret=$?
 	kill -TERM $pid && wait $pid && [ $ret = 0 ]
 }
+# Programs on tasks: bpftool names raw tracepoints, skep names all as their sections do, and what is detached is nowhere.
+linked_to_tasks() {
+	"$linked" l "$traced" & local pid=$! i=0 ret id
+	until [ -S "$XDG_RUNTIME_DIR/skep/l" ] || [ $((i += 1)) -gt 500 ]; do sleep 0.01; done
+	in_l link show && says "^[0-9]+: raw_tracepoint  prog [0-9]+ *\$" && says "tp 'sched_process_exec'" && says ': perf_event ' && says 'prog_type tracing .*attach_type trace_fexit' &&
+		"$skep" prog show --run l >"$tmp/out" && says '^[0-9]+ +tracepoint/syscalls/sys_exit_openat +tp_exit ' &&
+		says ' kprobe/__x64_sys_openat +call_openat ' && says ' kretprobe/vfs_open +probe_opened ' && says ' raw_tp/sys_enter +raw_enter ' &&
+		says ' tp_btf/sys_exit +btf_exit ' && says ' fentry/tcp_v4_connect +entry_connect ' && says ' fexit/vfs_unlink +exit_unlink ' &&
+		"$skep" prog show --run l --json >"$tmp/out" && id=$(sed -n 's/{"link":\([0-9]*\),"at":"kprobe\/do_sys_openat2".*/\1/p' "$tmp/out") &&
+		[ -n "$id" ] && "$skep" prog detach "$id" --run l && "$skep" prog show --run l >"$tmp/out" && ! says 'do_sys_openat2' >"$tmp/gone" &&
+		says ' kretprobe/vfs_open '
+	ret=$?
+	kill -TERM $pid && wait $pid && [ $ret = 0 ]
+}
 in_l() { "$skep" hive exec l -- "$bpftool" "$@" >"$tmp/out" 2>"$tmp/err" || { cat "$tmp/out" "$tmp/err"; return 1; }; }
 skeletons() { "$skep" hive exec t -- "$skeleton"; }
 pin_more() {
@@ -254,6 +269,7 @@ ok "btf show and dump" btf
 ok "statistics are off unless asked for" stats
 ok "link show" links
 ok "link show, pin, detach" linked
+ok "links of programs on tasks say where they are" linked_to_tasks
 ok "a libbpf program with a skeleton shares its variables" skeletons
 ok "pins are made and removed" pin_more
 ok "what nobody holds is gone" gone_without_pin
