@@ -108,11 +108,14 @@ static const struct hook_point points[] = {
 
 	/* Functions that system calls come to. */
 	FUNCTION(APPROXIMATE, "do_sys_openat2", OF(OPENS), "also for a call whose flags the kernel then refuses"),
-	FUNCTION(APPROXIMATE, "vfs_open", OF(OPENS), "for opens by system calls, not for the kernel's own (an executable at exec)"),
+	FUNCTION(APPROXIMATE, "vfs_open", OF(OPENS), "when the call has returned, of files that could be opened; not for the kernel's own opens (an executable at exec)"),
 	FUNCTION(APPROXIMATE, "vfs_unlink", OF(UNLINKS), "also for a file that the kernel then refuses to unlink; not what a file system unlinks by itself"),
 	FUNCTION(APPROXIMATE, "tcp_v4_connect", OF(NR_connect), "a connect on a socket that is connected comes here, too, and then fails"),
 	FUNCTION(APPROXIMATE, "tcp_v6_connect", OF(NR_connect), "a connect on a socket that is connected comes here, too, and then fails"),
 	FUNCTION(APPROXIMATE, "inet_csk_accept", OF(ACCEPTS), "when the call returns, not when it begins to wait"),
+	FUNCTION(APPROXIMATE, "inet_bind", OF(NR_bind), "also for a call that the kernel then refuses"),
+	FUNCTION(APPROXIMATE, "inet6_bind", OF(NR_bind), "also for a call that the kernel then refuses"),
+	FUNCTION(APPROXIMATE, "inet_listen", OF(NR_listen), "also for a call that the kernel then refuses"),
 	FUNCTION(ABSENT, "do_sys_open", OF(NR_open, NR_openat, NR_creat), LATER),
 	FUNCTION(ABSENT, "do_filp_open", OF(OPENS), LATER),
 	FUNCTION(ABSENT, "vfs_create", OF(OPENS, NR_mknod, NR_mknodat), LATER),
@@ -128,9 +131,6 @@ static const struct hook_point points[] = {
 	FUNCTION(ABSENT, "path_mount", OF(NR_mount), LATER),
 	FUNCTION(ABSENT, "do_execveat_common", OF(EXECS), "a static function of the kernel's that compilers write in place; tracepoints of execve and sched_process_exec tell it"),
 	FUNCTION(ABSENT, "bprm_execve", OF(EXECS), LATER),
-	FUNCTION(ABSENT, "inet_bind", OF(NR_bind), LATER),
-	FUNCTION(ABSENT, "inet6_bind", OF(NR_bind), LATER),
-	FUNCTION(ABSENT, "inet_listen", OF(NR_listen), LATER),
 	FUNCTION(ABSENT, "security_bprm_check", OF(EXECS), LATER),
 	FUNCTION(ABSENT, "security_file_open", OF(OPENS), LATER),
 	FUNCTION(ABSENT, "security_inode_create", OF(OPENS), LATER),
@@ -399,6 +399,11 @@ uint32_t points_fields(const struct hook_point *p, struct point_field fields[POI
 			n++;
 		}
 	return n;
+}
+
+bool points_overrides(const struct hook_point *p)
+{
+	return p->kind == POINT_FUNCTION && !strncmp(p->name, "__x64_sys_", strlen("__x64_sys_"));
 }
 
 uint32_t points_context(const struct hook_point *p)

@@ -28,7 +28,8 @@ done
 wanted=()
 for p in execsnoop:tracepoint__syscalls__sys_{enter,exit}_execve exitsnoop:sched_process_exit opensnoop:tracepoint__syscalls__sys_{enter,exit}_open{,at} \
 	statsnoop:handle_{statfs,newstat,statx,newfstatat,newlstat}_{entry,return} syscount:sys_{enter,exit} sigsnoop:{,t,tg}kill_{entry,exit} \
-	mountsnoop:{,u}mount_entry tcpconnect:tcp_v{4,6}_connect{,_ret} tcptracer:exit_inet_csk_accept; do
+	mountsnoop:{,u}mount_entry tcpconnect:tcp_v{4,6}_connect{,_ret} tcptracer:exit_inet_csk_accept \
+	bindsnoop:ipv{4,6}_bind_{entry,exit} solisten:inet_listen_{entry,exit}; do
 	wanted+=(-a "libbpf-tools-$p")
 done
 build/tests/objects/attach-objects "${wanted[@]}" $out/objects/libbpf-tools-*.bpf.o >$out/attach.txt || { grep -E 'is not attached|: $' $out/attach.txt >&2; exit 1; }
