@@ -156,6 +156,13 @@ static int check_prog(const struct hive_event *e, const struct hive_prog *p)
 		return -EINVAL;
 	if (tracepoint && p->max_ctx > points_context(e->point))
 		return -EACCES;
+	if (p->overrides && (e->on_return || !points_overrides(e->point))) {
+		hive_log(e->o.hive, SKEP_LOG_WARN,
+			 "program '%s' calls bpf_override_return(), which works at the begin of system calls only "
+			 "(ksyscall/...), not at %s%s",
+			 p->name, e->on_return ? "the return of " : "", e->point->name);
+		return -EINVAL;
+	}
 	return e->link ? -EEXIST : 0;
 }
 

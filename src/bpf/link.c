@@ -254,7 +254,8 @@ static bool may_replace(const struct hive_link *link, const struct hive_prog *ol
 {
 	return p->type == old->type && p->expected_attach_type == old->expected_attach_type &&
 	       p->attach_btf_id == old->attach_btf_id && p->traces_prog == old->traces_prog &&
-	       (!link->point || p->type == BPF_PROG_TYPE_KPROBE || p->max_ctx <= points_context(link->point));
+	       (!link->point || p->type == BPF_PROG_TYPE_KPROBE || p->max_ctx <= points_context(link->point)) &&
+	       (!p->overrides || (link->point && points_overrides(link->point) && !link->on_return));
 }
 
 int cmd_link_update(struct bpf_call *call, uint32_t which)

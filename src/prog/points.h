@@ -93,6 +93,12 @@ struct point_field {
  */
 uint32_t points_fields(const struct hook_point *p, struct point_field fields[POINT_FIELDS]);
 
+/*
+ * points_overrides - may a program at the function's begin keep it from being run (bpf_override_return())? As in the kernel: functions marked for error
+ * injection (ALLOW_ERROR_INJECTION), which of these are the system calls.
+ */
+bool points_overrides(const struct hook_point *p);
+
 /* points_context - bytes of the context that a program there may look at: a tracepoint's record, a raw tracepoint's arguments. */
 uint32_t points_context(const struct hook_point *p);
 

@@ -120,6 +120,33 @@ static void a_link_on_an_event_tells_the_hook_its_point(void **state)
 	assert_int_equal(count_ids(BPF_PROG_GET_NEXT_ID), 0);
 }
 
+/* What the kernel allows by ALLOW_ERROR_INJECTION. */
+static void a_return_is_overridden_at_the_begin_of_system_calls_only(void **state)
+{
+	const struct bpf_insn insns[] = {MOV_IMM(2, -13), INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_override_return),
+					 MOV_IMM(0, 0), EXIT()};
+	int prog = make_prog_insns(BPF_PROG_TYPE_KPROBE, insns, ARRAY_SIZE(insns)),
+	    plain = make_prog(BPF_PROG_TYPE_KPROBE, 0);
+	int begin = open_kprobe("__x64_sys_openat", false), end = open_kprobe("__x64_sys_openat", true),
+	    other = open_kprobe("do_sys_openat2", false);
+	int link = link_event(prog, begin), plain_link;
+
+	assert_true(link >= 0 && end >= 0 && other >= 0);
+	assert_int_equal(link_event(prog, end), -EINVAL);
+	assert_int_equal(link_event(prog, other), -EINVAL);
+	plain_link = link_event(plain, other);
+	assert_true(plain_link >= 0);
+	assert_true(call(BPF_LINK_UPDATE,
+			 .link_update = {.link_fd = (uint32_t)plain_link, .new_prog_fd = (uint32_t)prog}) < 0);
+	close(plain_link);
+	close(link);
+	close(other);
+	close(end);
+	close(begin);
+	close(plain);
+	close(prog);
+}
+
 static void an_event_has_one_program_at_a_time(void **state)
 {
 	int prog = make_prog(BPF_PROG_TYPE_TRACEPOINT, 0);
@@ -383,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POINT_TEST(a_link_on_an_event_tells_the_hook_its_point),
+		POINT_TEST(a_return_is_overridden_at_the_begin_of_system_calls_only),
 		POINT_TEST(an_event_has_one_program_at_a_time),
 		POINT_TEST(an_ioctl_puts_a_program_on_an_event_for_as_long_as_that_lives),
 		POINT_TEST(raw_tracepoints_are_opened_by_name),
