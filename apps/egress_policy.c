@@ -107,12 +107,13 @@ static uint32_t distance(const char *a, const char *b, size_t n)
 }
 
 /* The nearest of some names, NULL when none is near. @next gives the i-th. */
-static const char *nearest(const char *(*next)(uint32_t i), const char *text, size_t len)
+static const char *nearest(const struct policy *p, const char *(*next)(const struct policy *p, uint32_t i),
+			   const char *text, size_t len)
 {
 	const char *best = NULL, *name;
 	uint32_t least = len > 2 ? 3 : 2;
 
-	for (uint32_t i = 0; (name = next(i)); i++)
+	for (uint32_t i = 0; (name = next(p, i)); i++)
 		if (distance(name, text, len) < least) {
 			least = distance(name, text, len);
 			best = name;
@@ -559,15 +560,52 @@ int policy_parse_option(struct policy *p, bool allow, const char *option, const 
 
 /* Files. */
 
-#define PROFILES "npm, pip, git and apt"
+enum key { KEY_ALLOW, KEY_DENY, KEY_DEFAULT, KEY_AUDIT, KEY_PROFILE, KEYS };
 
-enum key { KEY_ALLOW, KEY_DENY, KEY_DEFAULT, KEY_AUDIT, KEY_PROFILE };
-
-static const char *key_name(uint32_t i)
+/* The firewall's own keys, then those of the part. */
+static const char *key_name(const struct policy *p, uint32_t i)
 {
-	static const char *const keys[] = {"allow", "deny", "default", "audit", "profile"};
+	static const char *const keys[KEYS] = {"allow", "deny", "default", "audit", "profile"};
 
-	return i < COUNT(keys) ? keys[i] : NULL;
+	return i < KEYS ? keys[i] : p->part ? p->part->keys[i - KEYS] : NULL;
+}
+
+static const char *profile_name(const struct policy *p, uint32_t i)
+{
+	return policy_profile_name(i);
+}
+
+/* "a, b and c", cut where there is no room. */
+static const char *list(const struct policy *p, const char *(*next)(const struct policy *p, uint32_t i), char *to,
+			size_t room)
+{
+	size_t n = 0;
+
+	*to = 0;
+	for (uint32_t i = 0; next(p, i) && n < room; i++)
+		n += (size_t)snprintf(to + n, room - n, "%s%s", !i ? "" : next(p, i + 1) ? ", " : " and ", next(p, i));
+	return to;
+}
+
+/* Where a line's comment begins: at a # that begins a word. */
+static const char *before_comment(const char *at, const char *end)
+{
+	for (const char *c = at; c < end; c++)
+		if (*c == '#' && (c == at || is_blank(c[-1])))
+			return c;
+	return end;
+}
+
+static int read_part(struct reader *r, uint32_t key, const char *at, const char *end)
+{
+	const struct policy_part *part = r->p->part;
+	char why[256] = "";
+	size_t where = 0;
+	int err = part->line(part->arg, key, at, (size_t)(before_comment(at, end) - at), &where, why, sizeof(why));
+
+	if (err == -ENOMEM)
+		return no_memory(r);
+	return err ? complain(r, at + where, "%s", why) : 0;
 }
 
 /* The one word of a line's rest. */
@@ -588,7 +626,8 @@ static int only_word(struct reader *r, const char *at, const char *end, struct w
 
 static int read_setting(struct reader *r, enum key key, const char *at, const char *end)
 {
-	char name[64];
+	char name[64], all[128];
+	const char *near;
 	struct word w;
 	int err = only_word(r, at, end, &w);
 
@@ -610,15 +649,17 @@ static int read_setting(struct reader *r, enum key key, const char *at, const ch
 	/* A profile includes no profile: its text is ours. */
 	if (policy_profile(name, &(size_t){0}))
 		return policy_parse_profile(r->p, name, r->err);
-	if (nearest(policy_profile_name, w.at, w.len))
-		return complain(r, w.at, "there is no profile '%s'; did you mean '%s'?", name,
-				nearest(policy_profile_name, w.at, w.len));
-	return complain(r, w.at, "there is no profile '%s'; there are " PROFILES, name);
+	near = nearest(r->p, profile_name, w.at, w.len);
+	if (near)
+		return complain(r, w.at, "there is no profile '%s'; did you mean '%s'?", name, near);
+	return complain(r, w.at, "there is no profile '%s'; there are %s", name,
+			list(r->p, profile_name, all, sizeof(all)));
 }
 
 static int read_line(struct reader *r, const char *at, const char *end)
 {
 	const char *key = at, *near;
+	char all[128];
 	size_t len;
 
 	while (key < end && is_blank(*key))
@@ -629,15 +670,17 @@ static int read_line(struct reader *r, const char *at, const char *end)
 	while (at < end && !is_blank(*at) && *at != '#')
 		at++;
 	len = (size_t)(at - key);
-	for (uint32_t i = 0; key_name(i); i++)
-		if (is_word(key_name(i), key, len))
-			return i <= KEY_DENY ? read_entries(r, i == KEY_ALLOW, at, end) : read_setting(r, i, at, end);
-	near = nearest(key_name, key, len);
+	for (uint32_t i = 0; key_name(r->p, i); i++)
+		if (is_word(key_name(r->p, i), key, len))
+			return i >= KEYS       ? read_part(r, i - KEYS, at, end)
+			       : i <= KEY_DENY ? read_entries(r, i == KEY_ALLOW, at, end)
+					       : read_setting(r, i, at, end);
+	near = nearest(r->p, key_name, key, len);
 	if (near)
 		return complain(r, key, "unknown key '%.*s'; did you mean '%s'?", (int)(len < 64 ? len : 64), key,
 				near);
-	return complain(r, key, "unknown key '%.*s'; there are allow, deny, default, audit and profile",
-			(int)(len < 64 ? len : 64), key);
+	return complain(r, key, "unknown key '%.*s'; there are %s", (int)(len < 64 ? len : 64), key,
+			list(r->p, key_name, all, sizeof(all)));
 }
 
 int policy_parse_text(struct policy *p, const char *name, const char *text, size_t len, struct policy_error *err)
@@ -686,15 +729,18 @@ int policy_parse_profile(struct policy *p, const char *name, struct policy_error
 {
 	size_t len;
 	const char *text = policy_profile(name, &len), *near;
-	char label[80];
+	char label[128];
 
 	if (text) {
 		snprintf(label, sizeof(label), "profile %s", name);
 		return policy_parse_text(p, label, text, len, err);
 	}
-	near = nearest(policy_profile_name, name, strlen(name));
-	snprintf(err->text, sizeof(err->text), "there is no profile '%.64s'; %s%s%s", name,
-		 near ? "did you mean '" : "there are " PROFILES, near ? near : "", near ? "'?" : "");
+	near = nearest(p, profile_name, name, strlen(name));
+	if (near)
+		snprintf(err->text, sizeof(err->text), "there is no profile '%.64s'; did you mean '%s'?", name, near);
+	else
+		snprintf(err->text, sizeof(err->text), "there is no profile '%.64s'; there are %s", name,
+			 list(p, profile_name, label, sizeof(label)));
 	return -EINVAL;
 }
 
@@ -766,6 +812,8 @@ void policy_print(const struct policy *p, FILE *out)
 		policy_print_rule(p, &p->rules[i], out);
 		fputc('\n', out);
 	}
+	if (p->part)
+		p->part->print(p->part->arg, out);
 }
 
 bool policy_allows_unmatched(const struct policy *p)

@@ -49,12 +49,26 @@ enum policy_default {
 	POLICY_DENY,
 };
 
+/* A part of a policy that another program understands: keys of a file beside the firewall's (guard_policy.h). */
+struct policy_part {
+	const char *const *keys; /* ends in NULL */
+	/*
+	 * line - what stands behind a key.
+	 * @text: the rest of the line, @len bytes, a comment left out
+	 * Return: 0; -EINVAL with *at, an offset in @text, and @why, of @room bytes; -ENOMEM.
+	 */
+	int (*line)(void *arg, uint32_t key, const char *text, size_t len, size_t *at, char *why, size_t room);
+	void (*print)(const void *arg, FILE *out); /* as a file that is read back to the same */
+	void *arg;
+};
+
 struct policy {
 	struct policy_rule *rules;
 	char **exes; /* patterns as fnmatch(3) takes them; * does not match a / */
 	uint32_t n_rules, n_exes, n_names, n_prefixes;
 	enum policy_default unmatched;
 	bool audit;
+	const struct policy_part *part; /* the caller's; NULL: there are no further keys */
 };
 
 /* What is wrong, in one line: where, what, and what would do. */

@@ -17,6 +17,7 @@
 #include "bpf/seam.h"
 #include "hive/place.h"
 #include "hive/server.h"
+#include "hook/task/sockets.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -65,14 +66,20 @@ static const char help[] =
 	"  --pcapng FILE           every frame, with verdict and process as its comment\n"
 	"  --metrics FILE|ADDR:PORT  counters for Prometheus\n"
 	"  --progress              a line of progress (by itself when stderr is a terminal and stdout is none)\n"
-	"  --json                  the summary as JSON Lines (docs/json.md)\n"
+	"  --events FILE           what the objects send through ring and perf buffers, as JSON Lines\n"
+	"  --json                  the summary, and events, as JSON Lines (docs/json.md)\n"
 	"  -q, --quiet             no summary\n"
 	"  -v, --verbose           what is attached where; refusals when they happen\n"
 	"\n"
 	"Programs:\n"
 	"  OBJ, NAME[@PRIORITY]    an object file, or a ready-made program such as xdp-flows; xdp, tc, cgroup_skb and\n"
-	"                          socket filters are attached by their sections, and run in the order of their\n"
+	"                          socket filters, tracepoints, kprobes and so on are attached by their sections, and run in the order of their\n"
 	"                          priorities (50 where none is given; lower ones first), then in that given here\n"
+	"  watch                   among the objects: processes, files and connections are told at the end (-v: as they come)\n"
+	"    --processes FILE      ... as JSON Lines in the shape of Tetragon's process_exec and process_exit\n"
+	"    --syscalls CALL[,...] ... with counts, errors and times of these system calls, as strace -c has them\n"
+	"  --reserve CALL[:return][,...]  let programs that come later, from other terminals, see these system calls\n"
+	"                          (:return: their ends, too); 'life': forks, execs and exits; 'all': every call\n"
 	"  --name NAME             of the run, for 'skep hive list' and other terminals (default: run-PID)\n"
 	"  --interpret             run programs in the interpreter\n"
 	"\n"
@@ -83,6 +90,7 @@ static const char help[] =
 	"  skep run --profile pip --violation-exit 99 -- pip install requests\n"
 	"  skep run --audit --advise -- make             # what does it talk to?\n"
 	"  skep run fw.bpf.o count.bpf.o@10 -- npm install\n"
+	"  skep run watch --syscalls openat,connect -- make\n"
 	"  skep run --loopback 5432 --publish 8080 -- ./server\n";
 /* clang-format on */
 
@@ -97,6 +105,9 @@ struct run {
 	struct run_tasks *tasks;
 	struct net *net;
 	struct run_report *report;
+	struct run_calls *calls;
+	struct run_watch *watch; /* NULL: it is not among the objects */
+	struct run_events *events;
 	int links[LINKS];
 	uint32_t n_links;
 	struct hive_server *server;
@@ -116,8 +127,8 @@ static int by_priority(const void *a, const void *b)
 
 static int load_objects(struct run *r)
 {
-	/* The network takes one worker for good; others test and look. */
-	struct source base = {.workers = 2};
+	/* The network takes one worker for good, the last; those that see tasks are before it; others test and look. */
+	struct source base = {.workers = 2 + (r->args.n_objects || r->args.reserve ? run_calls_workers() : 0)};
 	int err = source_hive(&base, r->args.interpret ? SOURCE_INTERPRET : 0);
 
 	r->hive = base.hive;
@@ -143,12 +154,18 @@ static int attach_program(struct run *r, const struct source *s, struct skep_pro
 {
 	const struct hive_prog *prog = program_loaded(p);
 	const char *section = bpf_program__section_name(program_libbpf(p));
-	int type = chain_attach_type(prog->type, prog->expected_attach_type, section);
+	int frames = chain_attach_type(prog->type, prog->expected_attach_type, section);
+	int type = frames >= 0 ? frames : sockets_attach_type(prog->type, prog->expected_attach_type);
 	union bpf_attr attr = {0};
 	int fd;
 
+	/* A program without a place in its section is for somebody else to attach. */
+	if (type < 0 && run_calls_serves(prog->type) && strchr(section, '/'))
+		return run_calls_attach(r->calls, s, p);
+	if (type < 0 && run_watch_is(s))
+		return EXIT_OK;
 	if (type < 0) {
-		note("%s: program '%s' (SEC(\"%s\")) is loaded but not attached: no frame runs through its type",
+		note("%s: program '%s' (SEC(\"%s\")) is loaded but not attached: nothing in a run comes to its type",
 		     s->name, skep_program_name(p), section);
 		return EXIT_OK;
 	}
@@ -156,12 +173,14 @@ static int attach_program(struct run *r, const struct source *s, struct skep_pro
 		return fail("more than %d programs", LINKS);
 	attr.link_create.prog_fd = (uint32_t)skep_program_fd(p);
 	attr.link_create.attach_type = (uint32_t)type;
-	attr.link_create.target_ifindex = r->tree.port.ifindex;
+	attr.link_create.target_ifindex = frames >= 0 ? r->tree.port.ifindex : 0;
 	fd = skep_bpf(r->hive, BPF_LINK_CREATE, &attr, sizeof(attr));
 	if (fd < 0)
 		return fail("%s: program '%s' cannot be attached: %s", s->name, skep_program_name(p),
 			    fd == -E2BIG ? "its attach point is full" : strerror(-fd));
 	r->links[r->n_links++] = fd;
+	if (r->args.verbose && frames < 0)
+		note("%s: program '%s' at %s", s->name, skep_program_name(p), section);
 	if (r->args.verbose)
 		for (int point = 0; point < CHAIN_POINTS; point++)
 			if (chain_point_type((enum chain_point)point) == (uint32_t)type)
@@ -186,6 +205,21 @@ static int attach_all(struct run *r)
 
 	for (uint32_t i = 0; i < r->args.n_objects && !err; i++)
 		err = attach_object(r, &r->sources[i]);
+	return err;
+}
+
+/* What the tree's tasks do: seen by programs of the objects, and by whom other terminals attach. */
+static int serve_tasks(const struct verb *verb, struct run *r)
+{
+	int err = EXIT_OK;
+
+	if (r->args.n_objects || r->args.reserve)
+		err = run_calls_new(verb, &r->args, r->hive, &r->tree, &r->calls);
+	for (uint32_t i = 0; i < r->args.n_objects && !err; i++)
+		if (run_watch_is(&r->sources[i]) && !r->watch)
+			err = run_watch_new(&r->args, &r->sources[i], r->hive, &r->watch);
+	if (!err && r->args.n_objects)
+		err = run_events_new(&r->args, r->hive, r->sources, r->args.n_objects, r->watch, &r->events);
 	return err;
 }
 
@@ -328,15 +362,35 @@ static int end_alike(const struct run *r, int status)
 	return 128 + sig;
 }
 
-static int run_command(struct run *r, int *status)
+/* All that has been seen, when nothing more comes. */
+static void report(struct run *r, uint64_t ns)
 {
 	struct net_losses losses;
+
+	net_losses(r->net, &losses);
+	run_output_finish(r->output, &losses);
+	if (r->args.quiet)
+		return;
+	run_report_print(r->report, &losses, ns, r->args.json);
+	run_calls_report(r->calls, r->args.json);
+	run_watch_report(r->watch, r->args.json);
+	run_events_report(r->events, r->args.json);
+}
+
+static int run_command(const struct verb *verb, struct run *r, int *status)
+{
 	uint64_t start;
 	char why[TREE_WHY];
 	int err = start_network(r);
 
 	if (!err)
+		err = serve_tasks(verb, r);
+	if (!err)
 		err = attach_all(r);
+	if (!err && r->watch)
+		err = run_watch_attach(r->watch, r->args.syscalls);
+	if (!err && r->calls)
+		err = run_calls_start(r->calls, &r->tree);
 	if (!err)
 		err = start_server(r);
 	if (err)
@@ -349,13 +403,12 @@ static int run_command(struct run *r, int *status)
 	}
 	*status = wait_for_command(r);
 	net_stop(r->net);
+	run_calls_stop(r->calls);
+	run_events_stop(r->events);
 	take_terminal_back(r);
 	if (net_failed(r->net))
 		fail("%s", net_failed(r->net));
-	net_losses(r->net, &losses);
-	run_output_finish(r->output, &losses);
-	if (!r->args.quiet)
-		run_report_print(r->report, &losses, clock_ns(CLOCK_MONOTONIC) - start, r->args.json);
+	report(r, clock_ns(CLOCK_MONOTONIC) - start);
 	if (r->policy && run_policy_report(r->policy, r->args.quiet) && r->args.policy.violation_exit)
 		*status = W_EXITCODE(r->args.policy.violation_exit, 0);
 	return EXIT_OK;
@@ -368,6 +421,9 @@ static void clean_up(struct run *r)
 	stop_server(r);
 	for (uint32_t i = 0; i < r->n_links; i++)
 		close(r->links[i]);
+	run_events_free(r->events);
+	run_watch_free(r->watch);
+	run_calls_free(r->calls);
 	net_free(r->net);
 	run_output_free(r->output);
 	run_tasks_free(r->tasks);
@@ -415,7 +471,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 	raise_files();
 	if (!err)
 		err = load_objects(&r);
-	err = err ? EXIT_OWN : run_command(&r, &status);
+	err = err ? EXIT_OWN : run_command(verb, &r, &status);
 	clean_up(&r);
 	policy_free(&r.args.policy.policy);
 	return err ? err : end_alike(&r, status);

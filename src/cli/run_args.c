@@ -30,6 +30,10 @@ enum {
 	OPT_NO_TAP,
 	OPT_JSON,
 	OPT_INTERPRET,
+	OPT_RESERVE,
+	OPT_EVENTS,
+	OPT_PROCESSES,
+	OPT_SYSCALLS,
 };
 
 static const struct option options[] = {{"publish", required_argument, NULL, OPT_PUBLISH},
@@ -52,6 +56,10 @@ static const struct option options[] = {{"publish", required_argument, NULL, OPT
 					{"name", required_argument, NULL, OPT_NAME},
 					{"no-tap", no_argument, NULL, OPT_NO_TAP},
 					{"interpret", no_argument, NULL, OPT_INTERPRET},
+					{"reserve", required_argument, NULL, OPT_RESERVE},
+					{"events", required_argument, NULL, OPT_EVENTS},
+					{"processes", required_argument, NULL, OPT_PROCESSES},
+					{"syscalls", required_argument, NULL, OPT_SYSCALLS},
 					{"json", no_argument, NULL, OPT_JSON},
 					{"quiet", no_argument, NULL, 'q'},
 					{"verbose", no_argument, NULL, 'v'},
@@ -315,6 +323,18 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 	case OPT_INTERPRET:
 		a->interpret = true;
 		return EXIT_OK;
+	case OPT_RESERVE:
+		a->reserve = optarg;
+		return EXIT_OK;
+	case OPT_EVENTS:
+		a->events = optarg;
+		return EXIT_OK;
+	case OPT_PROCESSES:
+		a->processes = optarg;
+		return EXIT_OK;
+	case OPT_SYSCALLS:
+		a->syscalls = optarg;
+		return EXIT_OK;
 	case OPT_JSON:
 		a->json = true;
 		return EXIT_OK;
@@ -327,6 +347,14 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 	default:
 		return option_error(verb, argv);
 	}
+}
+
+static bool names_watch(const struct run_args *a)
+{
+	for (uint32_t i = 0; i < a->n_objects; i++)
+		if (!strcmp(a->objects[i].name, "watch"))
+			return true;
+	return false;
 }
 
 int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_args *a)
@@ -352,6 +380,8 @@ int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_ar
 	/* --print-policy alone asks for nothing more. */
 	if (!*a->command && !a->policy.print)
 		return misuse(verb, "'--' and a command must follow, as in: skep run fw.bpf.o -- npm install");
+	if ((a->processes || a->syscalls) && !names_watch(a))
+		return misuse(verb, "--processes and --syscalls are for 'watch', which must be among the objects");
 	/* Where the command's own output does not go to the same terminal. */
 	if (isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && !a->quiet)
 		a->output.progress = true;

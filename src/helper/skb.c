@@ -127,7 +127,9 @@ HELPER(get_socket_cookie)
 {
 	const struct packet *pkt = env->pkt;
 
-	return pkt && r1 == (uintptr_t)&pkt->ctx && pkt->socket.known ? pkt->socket.cookie : 0;
+	if (pkt && r1 == (uintptr_t)&pkt->ctx)
+		return pkt->socket.known ? pkt->socket.cookie : 0;
+	return r1 == (uintptr_t)env->ctx ? env->attach.socket_cookie : 0;
 }
 
 /*

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A row for each function; what its arguments are follows the kernel's own call path, named at each. Sockets are looked at through a duplicate
+ * (pidfd_getfd(2)); a socket that is gone brings no function.
+ */
+#include "hook/task/functions.h"
+
+#include "base/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct function {
+	const char *name; /* ends in '*': all that begin so */
+	bool late;
+	bool (*args)(struct view *v, const struct task_event *e, uint64_t *a);
+	uint64_t (*result)(struct view *v, const struct task_event *e);
+	uint32_t n_args;
+	bool socket; /* the call's first argument must be one: of this family and type, 0: any */
+	int family, type;
+};
+
+static int option(int sock, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(sock, SOL_SOCKET, name, &value, &len) ? -1 : value;
+}
+
+static bool socket_fits(const struct function *f, const struct task_event *e)
+{
+	AUTO_CLOSE int sock = (int)syscall(SYS_pidfd_getfd, e->thread->pidfd, (int)e->args[0], 0);
+
+	return sock >= 0 && (!f->family || option(sock, SO_DOMAIN) == f->family) &&
+	       (!f->type || option(sock, SO_TYPE) == f->type);
+}
+
+/* __x64_sys_openat(const struct pt_regs *regs): the registers of the caller. */
+static bool call_args(struct view *v, const struct task_event *e, uint64_t *a)
+{
+	a[0] = view_regs(v);
+	return true;
+}
+
+static uint64_t call_result(struct view *v, const struct task_event *e)
+{
+	return (uint64_t)e->result;
+}
+
+/* do_sys_openat2(int dfd, const char *filename, struct open_how *how): fs/open.c makes @how of open's and openat's arguments. */
+static bool open_args(struct view *v, const struct task_event *e, uint64_t *a)
+{
+	struct open_how how = {0};
+	bool at = e->nr == SYS_openat || e->nr == SYS_openat2;
+
+	a[0] = at ? e->args[0] : (uint64_t)(int64_t)AT_FDCWD;
+	a[1] = e->args[at];
+	switch (e->nr) {
+	case SYS_openat2: {
+		/* The task's own struct; of a version that is longer, what is known. */
+		struct iovec to = {&how, MIN(e->args[3], (uint64_t)sizeof(how))},
+			     from = {(void *)e->args[2], to.iov_len}; /* NOLINT */
+
+		if (process_vm_readv(e->thread->tid, &to, 1, &from, 1, 0) != (ssize_t)to.iov_len)
+			return false;
+		break;
+	}
+	case SYS_creat:
+		how = (struct open_how){.flags = O_CREAT | O_WRONLY | O_TRUNC, .mode = e->args[1] & 07777};
+		break;
+	default:
+		how.flags = e->args[at + 1] & UINT32_MAX;
+		how.mode = how.flags & (O_CREAT | O_TMPFILE) ? e->args[at + 2] & 07777 : 0;
+	}
+	a[2] = view_bytes(v, &how, sizeof(how));
+	return true;
+}
+
+/* vfs_open(const struct path *path, struct file *file): of what the call has opened. */
+static bool opened_args(struct view *v, const struct task_event *e, uint64_t *a)
+{
+	if (e->result < 0)
+		return false;
+	a[1] = view_file(v, (int)e->result);
+	a[0] = view_part(v, a[1], VIEW_PATH);
+	return a[1] != 0;
+}
+
+static uint64_t opened_result(struct view *v, const struct task_event *e)
+{
+	return 0;
+}
+
+/* tcp_v4_connect(struct sock *sk, struct sockaddr *uaddr, int addr_len), inet_csk_accept(struct sock *sk, ...) */
+static bool sock_args(struct view *v, const struct task_event *e, uint64_t *a)
+{
+	a[0] = view_sock(v, (int)e->args[0]);
+	a[1] = e->args[1];
+	a[2] = e->args[2];
+	return a[0] != 0;
+}
+
+/*
+ * The function has sent the first segment and returned; what came of it the call tells later. Errors that it finds itself are those of the
+ * address and of the route (net/ipv4/tcp_ipv4.c).
+ */
+static uint64_t connect_result(struct view *v, const struct task_event *e)
+{
+	switch (-e->result) {
+	case EINVAL:
+	case EAFNOSUPPORT:
+	case ENETUNREACH:
+	case EACCES:
+	case EADDRNOTAVAIL:
+	case EISCONN:
+	case EALREADY:
+		return (uint64_t)e->result;
+	default:
+		return 0;
+	}
+}
+
+/* inet_csk_accept(): the new socket, or NULL. */
+static uint64_t accept_result(struct view *v, const struct task_event *e)
+{
+	return e->result < 0 ? 0 : view_sock(v, (int)e->result);
+}
+
+/* inet_bind(struct socket *sock, struct sockaddr *uaddr, int addr_len), inet_listen(struct socket *sock, int backlog) */
+static bool socket_args(struct view *v, const struct task_event *e, uint64_t *a)
+{
+	a[0] = view_socket(v, (int)e->args[0]);
+	a[1] = e->args[1];
+	a[2] = e->args[2];
+	return a[0] != 0;
+}
+
+static const struct function functions[] = {
+	{"__x64_sys_*", false, call_args, call_result, 1, false, 0, 0},
+	{"do_sys_openat2", false, open_args, call_result, 3, false, 0, 0},
+	{"vfs_open", true, opened_args, opened_result, 2, false, 0, 0},
+	{"tcp_v4_connect", false, sock_args, connect_result, 3, true, AF_INET, SOCK_STREAM},
+	{"tcp_v6_connect", false, sock_args, connect_result, 3, true, AF_INET6, SOCK_STREAM},
+	{"inet_csk_accept", false, sock_args, accept_result, 2, true, 0, SOCK_STREAM},
+	{"inet_bind", false, socket_args, call_result, 3, true, AF_INET, 0},
+	{"inet6_bind", false, socket_args, call_result, 3, true, AF_INET6, 0},
+	{"inet_listen", false, socket_args, call_result, 2, true, 0, 0},
+};
+
+const struct function *function_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+		size_t n = strlen(functions[i].name);
+
+		if (functions[i].name[n - 1] == '*' ? !strncmp(functions[i].name, name, n - 1)
+						    : !strcmp(functions[i].name, name))
+			return &functions[i];
+	}
+	return NULL;
+}
+
+bool function_is_late(const struct function *f)
+{
+	return f->late;
+}
+
+bool function_args(const struct function *f, struct view *v, const struct task_event *e, uint64_t *args, uint32_t *n)
+{
+	*n = f->n_args;
+	memset(args, 0, FUNCTION_ARGS * sizeof(*args));
+	return (!f->socket || socket_fits(f, e)) && f->args(v, e, args);
+}
+
+uint64_t function_result(const struct function *f, struct view *v, const struct task_event *e)
+{
+	return f->result(v, e);
+}
