@@ -164,6 +164,12 @@ FUNC(void, bpf_preempt_enable, void)
 FUNC(void, bpf_local_irq_save, unsigned long *flags__irq_flag)
 FUNC(void, bpf_local_irq_restore, unsigned long *flags__irq_flag)
 
+FUNC(void *, bpf_rdonly_cast, const void *obj__ign, u32 btf_id__k)
+FUNC(struct task_struct *, bpf_task_acquire, struct task_struct *p)
+FUNC(struct task_struct *, bpf_task_from_pid, s32 pid)
+FUNC(struct task_struct *, bpf_task_from_vpid, s32 vpid)
+FUNC(void, bpf_task_release, struct task_struct *p)
+
 FUNC(int, bpf_copy_from_user_str, void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)
 FUNC(int, bpf_strcmp, const char *s1__ign, const char *s2__ign)
 FUNC(int, bpf_strcasecmp, const char *s1__ign, const char *s2__ign)

@@ -198,6 +198,12 @@ KFUNC(bpf_preempt_enable);
 KFUNC(bpf_local_irq_save);
 KFUNC(bpf_local_irq_restore);
 
+KFUNC(bpf_rdonly_cast);
+KFUNC(bpf_task_acquire);
+KFUNC(bpf_task_from_pid);
+KFUNC(bpf_task_from_vpid);
+KFUNC(bpf_task_release);
+
 KFUNC(bpf_copy_from_user_str);
 KFUNC(bpf_strcmp);
 KFUNC(bpf_strcasecmp);

@@ -284,3 +284,35 @@ HELPER(set_retval)
 	env->attach.retval = (int32_t)r1;
 	return 0;
 }
+
+/*
+ * Kernel functions on tasks. An object stays readable for as long as a program can have its address, so there is nothing to count: that a reference is given
+ * back is the verifier's.
+ */
+
+KFUNC(bpf_task_acquire)
+{
+	return env->task && env->task->host->regs(env, r1) ? r1 : 0;
+}
+
+KFUNC(bpf_task_from_pid)
+{
+	return env->task && (int32_t)r1 > 0 ? env->task->host->find(env, (uint32_t)r1) : 0;
+}
+
+/* Programs see the numbers of one namespace only. */
+KFUNC(bpf_task_from_vpid)
+{
+	return k_bpf_task_from_pid(r1, r2, r3, r4, r5, env);
+}
+
+KFUNC(bpf_task_release)
+{
+	return 0;
+}
+
+/* Loads through what comes out of it are checked one by one. */
+KFUNC(bpf_rdonly_cast)
+{
+	return r1;
+}

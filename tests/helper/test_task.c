@@ -90,6 +90,11 @@ static uint64_t regs_of(struct skep_env *e, uint64_t task)
 	return task == TASK ? TASK + 8 : 0;
 }
 
+static uint64_t find(struct skep_env *e, uint32_t tid)
+{
+	return tid == TID ? TASK : 0;
+}
+
 static uint64_t uid_gid(struct skep_env *e)
 {
 	return 77ull << 32 | 66;
@@ -148,6 +153,7 @@ static const struct task_host host = {
 	.read_kernel = read_kernel,
 	.task = task_of,
 	.regs = regs_of,
+	.find = find,
 	.uid_gid = uid_gid,
 	.comm = comm,
 	.cgroups = cgroups,
@@ -196,6 +202,23 @@ static void the_current_task_is_the_trees(void **state)
 	assert_int_equal(CALL(get_current_task_btf), TASK);
 	assert_int_equal(CALL(task_pt_regs, TASK), TASK + 8);
 	assert_int_equal(CALL(task_pt_regs, OTHER_TASK), 0);
+}
+
+#define KCALL(name, ...) call(k_##name, (uint64_t[5]){__VA_ARGS__})
+
+static void a_task_is_found_by_its_number(void **state)
+{
+	assert_int_equal(KCALL(bpf_task_from_pid, TID), TASK);
+	assert_int_equal(KCALL(bpf_task_from_vpid, TID), TASK);
+	assert_int_equal(KCALL(bpf_task_from_pid, TID + 1), 0);
+	assert_int_equal(KCALL(bpf_task_from_pid, (uint32_t)-TID), 0);
+	assert_int_equal(KCALL(bpf_task_acquire, TASK), TASK);
+	assert_int_equal(KCALL(bpf_task_acquire, TASK + 8), 0);
+	assert_int_equal(KCALL(bpf_task_release, TASK), 0);
+	assert_int_equal(KCALL(bpf_rdonly_cast, TASK, 5), TASK);
+	env.task = NULL;
+	assert_int_equal(KCALL(bpf_task_from_pid, TID), 0);
+	assert_int_equal(KCALL(bpf_task_acquire, TASK), 0);
 }
 
 static void a_namespace_and_a_cgroup_are_the_tasks(void **state)
@@ -418,6 +441,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_current_task_is_the_trees),
+		TEST(a_task_is_found_by_its_number),
 		TEST(a_namespace_and_a_cgroup_are_the_tasks),
 		TEST(memory_of_the_user_is_the_tasks),
 		TEST(memory_of_another_task_is_asked_for_by_its_address),

@@ -8,6 +8,7 @@
 #include "bpf/fd.h"
 #include "bpf/hive.h"
 #include "hook/task/view.h"
+#include "insn/insn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -170,6 +171,34 @@ static void loads_give_what_reads_give(void **state)
 	bpf_object__close(obj);
 }
 
+static void tasks_are_found_and_cast(void **state)
+{
+	struct bpf_object *obj = load_object("tasks");
+
+	run(obj, "found", true, sys_enter_words, NULL);
+	EXPECT(obj, getpid(), 1, child, getpid(), 0);
+	bpf_object__close(obj);
+}
+
+/* As the kernel shows loads of this kind: what the program was written with. */
+static void a_dump_shows_plain_loads(void **state)
+{
+	struct bpf_object *obj = load_object("tasks");
+	struct bpf_insn insns[256];
+	struct bpf_prog_info info = {.xlated_prog_insns = (uintptr_t)insns, .xlated_prog_len = sizeof(insns)};
+	uint32_t len = sizeof(info), loads = 0;
+
+	assert_int_equal(bpf_obj_get_info_by_fd(bpf_program__fd(program_of(obj, "by_loads")), &info, &len), 0);
+	assert_true(info.xlated_prog_len && info.xlated_prog_len <= sizeof(insns));
+	for (uint32_t i = 0; i < info.xlated_prog_len / sizeof(*insns); i++) {
+		assert_false(insn_is_probe(&insns[i]));
+		loads += BPF_CLASS(insns[i].code) == BPF_LDX;
+		i += insn_is_wide(&insns[i]);
+	}
+	assert_true(loads > 20);
+	bpf_object__close(obj);
+}
+
 static const uint64_t nowhere[] = {0,
 				   8,
 				   0xffff888000000000,
@@ -284,7 +313,8 @@ static void no_helper_takes_an_object_as_memory(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TASK_TEST(loads_give_what_reads_give),     TASK_TEST(a_pointer_to_nothing_is_zeroes),
+		TASK_TEST(loads_give_what_reads_give),     TASK_TEST(tasks_are_found_and_cast),
+		TASK_TEST(a_dump_shows_plain_loads),       TASK_TEST(a_pointer_to_nothing_is_zeroes),
 		TASK_TEST(a_test_run_has_no_task),         TASK_TEST(what_changes_the_task_changes_the_child),
 		TASK_TEST(a_file_has_a_path_and_an_inode), TASK_TEST(arguments_are_words_of_the_context),
 		TASK_TEST(a_verdict_is_the_hooks),         TASK_TEST(no_helper_takes_an_object_as_memory),

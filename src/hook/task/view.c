@@ -129,6 +129,24 @@ static uint64_t host_task(struct skep_env *env)
 	return view_task(view_of(env), thread_of(env));
 }
 
+static uint64_t host_find(struct skep_env *env, uint32_t tid)
+{
+	struct view *v = view_of(env);
+	char name[PROC_NAME], text[4096], *at;
+	uint64_t address = 0;
+
+	/* By its number a thread is found, too, though no list of /proc has it. */
+	snprintf(name, sizeof(name), "%u/status", tid);
+	proc_text(v->o->proc, name, text, sizeof(text));
+	at = strstr(text, "\nTgid:");
+	if (!at)
+		return 0;
+	pthread_mutex_lock(&v->o->lock);
+	address = objects_address(v->o, task_slot(v->o, tid, (uint32_t)strtoul(at + 6, NULL, 10), 0), PART_TASK, 0);
+	pthread_mutex_unlock(&v->o->lock);
+	return address;
+}
+
 static uint64_t host_regs(struct skep_env *env, uint64_t task)
 {
 	uint32_t tid, tgid;
@@ -351,6 +369,7 @@ static const struct task_host host = {
 	.read_kernel = read_kernel,
 	.task = host_task,
 	.regs = host_regs,
+	.find = host_find,
 	.uid_gid = host_uid_gid,
 	.comm = host_comm,
 	.cgroups = host_cgroups,

@@ -171,6 +171,38 @@ SEC("cgroup/connect4") int verdicts(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
+extern void *bpf_rdonly_cast(const void *obj, unsigned int btf_id) __ksym;
+extern struct task_struct *bpf_task_acquire(struct task_struct *p) __ksym;
+extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
+extern struct task_struct *bpf_task_from_vpid(int vpid) __ksym;
+extern void bpf_task_release(struct task_struct *p) __ksym;
+
+SEC("tp_btf/sys_enter") int found(__u64 *ctx)
+{
+	struct task_struct *current = bpf_get_current_task_btf(), *parent, *other, *cast;
+
+	parent = bpf_task_from_pid(current->real_parent->pid);
+	if (parent) {
+		out[0] = parent->tgid;
+		bpf_task_release(parent);
+	}
+	other = bpf_task_from_vpid(0x7fffffff);
+	out[1] = !other;
+	if (other)
+		bpf_task_release(other);
+	other = bpf_task_acquire(current);
+	if (other) {
+		out[2] = other->pid;
+		bpf_task_release(other);
+	}
+	cast = bpf_rdonly_cast((void *)bpf_get_current_task(), bpf_core_type_id_kernel(struct task_struct));
+	out[3] = cast->real_parent->tgid;
+	/* Any number may be one; what is not there is 0. */
+	cast = bpf_rdonly_cast((void *)0xffff888077777777, bpf_core_type_id_kernel(struct task_struct));
+	out[4] = cast->real_parent->tgid;
+	return 0;
+}
+
 /* Accepted by the kernel: the object as memory of a helper's. */
 SEC("?tp_btf/sys_enter") int as_memory(__u64 *ctx)
 {
