@@ -108,6 +108,7 @@ static int place_parts(const struct btf *btf, uint32_t room, struct layout *l)
 	for (uint32_t i = 0; i < PART_COUNT; i++) {
 		const struct part_row *row = &part_rows[i];
 		uint32_t size = 0, *end = &l->sizes[row->bundle];
+		bool bare = row->types[0] && !*row->types[0];
 
 		for (uint32_t k = 0; k < PART_TYPES && row->types[k]; k++) {
 			int32_t id = *row->types[k] ? find_struct(btf, row->types[k]) : 0;
@@ -115,7 +116,7 @@ static int place_parts(const struct btf *btf, uint32_t room, struct layout *l)
 			if (id > 0)
 				size = MAX(size, (uint32_t)MAX(btf__resolve_size(btf, (uint32_t)id), (int64_t)0));
 		}
-		if (size || !*row->types[0])
+		if (size || bare)
 			size += row->room;
 		size = ALIGN_UP(size, (uint32_t)PART_ALIGN);
 		l->parts[i].offset = *end;

@@ -144,17 +144,14 @@ static uint64_t device(dev_t dev)
 void fill_FILE_STAT(struct view *v, struct slot *s)
 {
 	struct objects *o = v->o;
-	AUTO_CLOSE int opened = -1;
 	char name[PROC_NAME];
 	struct statfs fs;
 	struct stat st;
-	int fd = s->fd;
+	bool ours = s->file == FILE_OF_OURS;
+	AUTO_CLOSE int opened = ours ? -1 : openat(o->proc, link_of(s, "fd", name), O_PATH | O_CLOEXEC);
+	int fd = ours ? s->fd : opened;
 
-	if (s->file != FILE_OF_OURS)
-		fd = opened = openat(o->proc, link_of(s, "fd", name), O_PATH | O_CLOEXEC);
-	else if (s->event != v->number)
-		return;
-	if (fd < 0 || fstat(fd, &st))
+	if ((ours && s->event != v->number) || fd < 0 || fstat(fd, &st))
 		return;
 	put(o, s, M_INODE_INO, st.st_ino);
 	put(o, s, M_INODE_MODE, st.st_mode);
