@@ -51,6 +51,9 @@ int call_write_field(struct bpf_call *call, size_t off, const void *from, size_t
 	X(BPF_OBJ_GET, cmd_obj_get, file_flags)                                                                        \
 	X(BPF_BTF_LOAD, cmd_btf_load, btf_log_level)                                                                   \
 	X(BPF_ENABLE_STATS, cmd_enable_stats, enable_stats.type)                                                       \
+	X(BPF_PROG_ATTACH, cmd_prog_attach, replace_bpf_fd)                                                            \
+	X(BPF_PROG_DETACH, cmd_prog_detach, replace_bpf_fd)                                                            \
+	X(BPF_PROG_QUERY, cmd_prog_query, query.prog_attach_flags)                                                     \
 	/* Its last field, the cookie of Linux 6.10, lies where a batch has its keys. */                               \
 	X(BPF_RAW_TRACEPOINT_OPEN, cmd_raw_tracepoint_open, batch.keys)                                                \
 	X(BPF_LINK_CREATE, cmd_link_create, link_create.kprobe_multi.cookies)                                          \

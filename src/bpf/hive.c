@@ -4,6 +4,7 @@
 
 #include "base/util.h"
 #include "bpf/fd.h"
+#include "bpf/link.h"
 #include "bpf/pin.h"
 #include "bpf/timers.h"
 #include "btf/kernel.h"
@@ -161,6 +162,14 @@ static void destroy_all(struct skep_hive *hive)
 		hive->mappings = n->next;
 		hive_object_put(&n->map->o);
 		free(n);
+	}
+	for (o = hive->objects[HIVE_LINK]; o;) {
+		/* What goes may be the next in the list: begin again. */
+		struct hive_link *link = container_of(o, struct hive_link, o);
+		bool held = link->held;
+
+		hive_link_release(link);
+		o = held ? hive->objects[HIVE_LINK] : o->next;
 	}
 	for (o = hive->objects[HIVE_MAP]; o;) {
 		/* Emptying one may take others with it: begin again. */

@@ -3,7 +3,6 @@
 #include "bpf/link.h"
 
 #include "base/util.h"
-#include "base/usermem.h"
 #include "bpf/cmd.h"
 #include "bpf/event.h"
 #include "bpf/fd.h"
@@ -13,8 +12,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* Does a hook serve an attach type? Those of Linux are below 64; skep's own may be any. */
-static bool serves(const struct hive_hook *h, uint32_t type)
+/* Types of Linux are below 64; skep's own may be any. */
+bool hive_hook_serves(const struct hive_hook *h, uint32_t type)
 {
 	return h->attach_type == type || (type < 64 && h->also >> type & 1);
 }
@@ -25,7 +24,8 @@ int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook)
 
 	pthread_mutex_lock(&hive->lock);
 	for (struct hive_hook *h = hive->hooks; h; h = h->next)
-		if (serves(h, hook->attach_type) || serves(hook, h->attach_type) || (h->also & hook->also))
+		if (hive_hook_serves(h, hook->attach_type) || hive_hook_serves(hook, h->attach_type) ||
+		    (h->also & hook->also))
 			ret = -EEXIST;
 	if (!ret) {
 		hook->next = hive->hooks;
@@ -94,7 +94,7 @@ static struct hive_hook *find_hook(struct skep_hive *hive, const struct hive_pro
 {
 	struct hive_hook *h = hive->hooks;
 
-	while (h && !serves(h, at->attach_type))
+	while (h && !hive_hook_serves(h, at->attach_type))
 		h = h->next;
 	if (!h && at->point)
 		hive_log(hive, SKEP_LOG_WARN, "program '%s': nothing in this hive serves %s '%s': it has no tasks",
@@ -192,7 +192,12 @@ static int create(struct skep_hive *hive, struct hive_prog *p, const union bpf_a
 		hive_object_put(&p->o);
 		return -EINVAL;
 	}
-	err = hive_link_make(hive, p, &at, &link);
+	/* Beside a program that wants to be the only one there is no place. */
+	err = hive_attached_alone(hive, at.attach_type) ? -EPERM : 0;
+	if (err)
+		hive_object_put(&p->o);
+	else
+		err = hive_link_make(hive, p, &at, &link);
 	return err ? err : hive_link_open(link);
 }
 
@@ -249,6 +254,15 @@ static void put_prog(void *arg)
 	hive_object_put(arg);
 }
 
+void hive_link_replace(struct hive_link *link, struct hive_prog *p)
+{
+	struct skep_hive *hive = link->o.hive;
+	struct hive_prog *old = atomic_exchange(&link->prog, p);
+
+	quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]), put_prog,
+		       &old->o);
+}
+
 /* May a program take the place of a link's? */
 static bool may_replace(const struct hive_link *link, const struct hive_prog *old, const struct hive_prog *p)
 {
@@ -287,10 +301,8 @@ int cmd_link_update(struct bpf_call *call, uint32_t which)
 	else if (!may_replace(link, old, p))
 		ret = -EINVAL;
 	if (!ret) {
-		atomic_store(&link->prog, p);
+		hive_link_replace(link, p);
 		p = NULL; /* the link's now */
-		quiesce_retire(&hive->quiesce, &hive->workers[0].reader, hive->n_cpus, sizeof(hive->workers[0]),
-			       put_prog, &old->o);
 	}
 put:
 	if (expected)
@@ -313,106 +325,9 @@ int cmd_link_detach(struct bpf_call *call, uint32_t which)
 	link = link_get(hive, (int)call->attr.link_detach.link_fd, &ret);
 	if (link) {
 		detach(link);
+		hive_link_release(link);
 		hive_object_put(&link->o);
 	}
 	pthread_mutex_unlock(&hive->lock);
 	return ret;
-}
-
-/* As the kernel's bpf_perf_link_fill_link_info(). */
-static void event_info(const struct hive_link *link, struct skep_link_info *info)
-{
-	const struct hook_point *point = link->point;
-
-	if (point->kind == POINT_TRACEPOINT) {
-		info->perf_event.type = SKEP_PERF_EVENT_TRACEPOINT;
-		info->perf_event.tracepoint.cookie = link->cookie;
-	} else {
-		info->perf_event.type = link->on_return ? SKEP_PERF_EVENT_KRETPROBE : SKEP_PERF_EVENT_KPROBE;
-		info->perf_event.kprobe.addr = points_address(point);
-		info->perf_event.kprobe.cookie = link->cookie;
-	}
-}
-
-/* What else the kernel tells of a kind of link. One that is detached is nowhere any more, as there. */
-static void fill(const struct hive_link *link, struct skep_link_info *info)
-{
-	uint32_t target = link->hook ? link->target : 0;
-
-	if (link->point && !link->hook)
-		return;
-	switch (link->link_type) {
-	case BPF_LINK_TYPE_RAW_TRACEPOINT:
-		info->raw_tracepoint.cookie = link->cookie;
-		break;
-	case BPF_LINK_TYPE_PERF_EVENT:
-		event_info(link, info);
-		break;
-	case BPF_LINK_TYPE_TRACING:
-		info->tracing.attach_type = link->attach_type;
-		info->tracing.target_btf_id = atomic_load(&link->prog)->attach_btf_id;
-		info->tracing.cookie = link->cookie;
-		break;
-	case BPF_LINK_TYPE_XDP:
-		info->ifindex = target;
-		break;
-	case BPF_LINK_TYPE_CGROUP:
-		info->cgroup.cgroup_id = target;
-		info->cgroup.attach_type = link->attach_type;
-		break;
-	case SKEP_LINK_TYPE_TCX:
-	case BPF_LINK_TYPE_UNSPEC:
-		info->tcx.ifindex = target;
-		info->tcx.attach_type = link->attach_type;
-		break;
-	case BPF_LINK_TYPE_NETNS:
-		info->netns.attach_type = link->attach_type;
-		break;
-	}
-}
-
-/* A name goes to the caller by the address and the room that stand in the info: they stay. */
-static struct hive_link_name name_of(const struct hive_link *link, struct skep_link_info *info)
-{
-	struct hive_link_name name = {0};
-
-	if (!link->point || !link->hook)
-		return name;
-	name.text = link->point->name;
-	switch (link->link_type) {
-	case BPF_LINK_TYPE_RAW_TRACEPOINT:
-		name.to = info->raw_tracepoint.name;
-		name.len = &info->raw_tracepoint.name_len;
-		break;
-	case BPF_LINK_TYPE_PERF_EVENT:
-		name.to = info->perf_event.name;
-		name.len = &info->perf_event.name_len;
-		/* Of a tracepoint the kernel tells its own name only. */
-		if (strchr(name.text, '/'))
-			name.text = strchr(name.text, '/') + 1;
-		break;
-	default:
-		return (struct hive_link_name){0};
-	}
-	name.room = *name.len;
-	return name;
-}
-
-void hive_link_info(struct hive_object *o, struct skep_link_info *info, struct hive_link_name *name)
-{
-	struct hive_link *link = container_of(o, struct hive_link, o);
-
-	*name = name_of(link, info);
-	memset(info, 0, sizeof(*info));
-	info->id = o->id;
-	info->prog_id = atomic_load(&link->prog)->o.id;
-	info->type = link->link_type;
-	if (name->len) {
-		uint64_t *to =
-			info->type == BPF_LINK_TYPE_PERF_EVENT ? &info->perf_event.name : &info->raw_tracepoint.name;
-
-		*to = name->to;
-		*name->len = (uint32_t)strlen(name->text) + 1;
-	}
-	fill(link, info);
 }

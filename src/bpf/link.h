@@ -54,6 +54,8 @@ struct hive_link {
 	uint64_t cookie; /* bpf_get_attach_cookie() */
 	struct hive_event *event; /* the perf event that it is on, until it is detached; NULL: none */
 	struct hive_object *holds; /* that event, held, where the link does not belong to it */
+	bool held; /* PROG_ATTACH made it: the hive holds it (attach.c) */
+	uint32_t held_flags; /* BPF_F_ALLOW_MULTI and kin, of that call */
 	atomic_bool detached; /* the hook's: it runs no more, although a list that is in use may still have it */
 	void *priv; /* the hook's */
 };
@@ -82,6 +84,18 @@ int hive_link_make(struct skep_hive *hive, struct hive_prog *p, const struct lin
 
 /* hive_link_open - the fd of a link that has been made, whose reference it takes; where it cannot be opened the link goes. */
 int hive_link_open(struct hive_link *link);
+
+/* hive_link_replace - another program in its place, between two events. @p: taken. hive->lock is held. */
+void hive_link_replace(struct hive_link *link, struct hive_prog *p);
+
+/* hive_attached_alone - has PROG_ATTACH put a program there that allows no other? hive->lock is held. */
+bool hive_attached_alone(struct skep_hive *hive, uint32_t attach_type);
+
+/* hive_link_release - where PROG_ATTACH made it, it is detached and held no more; else nothing. hive->lock is held. */
+void hive_link_release(struct hive_link *link);
+
+/* hive_hook_serves - is the attach type one of a hook's? */
+bool hive_hook_serves(const struct hive_hook *h, uint32_t attach_type);
 
 /* hive_link_traced - LINK_CREATE for programs that are attached to a point. @p: taken. hive->lock is held. Return: fd or error. */
 int hive_link_traced(struct bpf_call *call, struct hive_prog *p);
