@@ -109,7 +109,6 @@ static const struct hook_point points[] = {
 	/* Functions that system calls come to. */
 	FUNCTION(APPROXIMATE, "do_sys_openat2", OF(OPENS), "also for a call whose flags the kernel then refuses"),
 	FUNCTION(APPROXIMATE, "vfs_open", OF(OPENS), "when the call has returned, of files that could be opened; not for the kernel's own opens (an executable at exec)"),
-	FUNCTION(APPROXIMATE, "vfs_unlink", OF(UNLINKS), "also for a file that the kernel then refuses to unlink; not what a file system unlinks by itself"),
 	FUNCTION(APPROXIMATE, "tcp_v4_connect", OF(NR_connect), "a connect on a socket that is connected comes here, too, and then fails"),
 	FUNCTION(APPROXIMATE, "tcp_v6_connect", OF(NR_connect), "a connect on a socket that is connected comes here, too, and then fails"),
 	FUNCTION(APPROXIMATE, "inet_csk_accept", OF(ACCEPTS), "when the call returns, not when it begins to wait"),
@@ -118,6 +117,7 @@ static const struct hook_point points[] = {
 	FUNCTION(APPROXIMATE, "inet_listen", OF(NR_listen), "also for a call that the kernel then refuses"),
 	FUNCTION(ABSENT, "do_sys_open", OF(NR_open, NR_openat, NR_creat), LATER),
 	FUNCTION(ABSENT, "do_filp_open", OF(OPENS), LATER),
+	FUNCTION(ABSENT, "vfs_unlink", OF(UNLINKS), LATER),
 	FUNCTION(ABSENT, "vfs_create", OF(OPENS, NR_mknod, NR_mknodat), LATER),
 	FUNCTION(ABSENT, "vfs_mkdir", OF(MKDIRS), LATER),
 	FUNCTION(ABSENT, "vfs_rmdir", OF(RMDIRS), LATER),

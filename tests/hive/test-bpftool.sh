@@ -177,7 +177,7 @@ linked_to_tasks() {
 	in_l link show && says "^[0-9]+: raw_tracepoint  prog [0-9]+ *\$" && says "tp 'sched_process_exec'" && says ': perf_event ' && says 'prog_type tracing .*attach_type trace_fexit' &&
 		"$skep" prog show --run l >"$tmp/out" && says '^[0-9]+ +tracepoint/syscalls/sys_exit_openat +tp_exit ' &&
 		says ' kprobe/__x64_sys_openat +call_openat ' && says ' kretprobe/vfs_open +probe_opened ' && says ' raw_tp/sys_enter +raw_enter ' &&
-		says ' tp_btf/sys_exit +btf_exit ' && says ' fentry/tcp_v4_connect +entry_connect ' && says ' fexit/vfs_unlink +exit_unlink ' &&
+		says ' tp_btf/sys_exit +btf_exit ' && says ' fentry/tcp_v4_connect +entry_connect ' && says ' fexit/vfs_open +exit_open ' &&
 		"$skep" prog show --run l --json >"$tmp/out" && id=$(sed -n 's/{"link":\([0-9]*\),"at":"kprobe\/do_sys_openat2".*/\1/p' "$tmp/out") &&
 		[ -n "$id" ] && "$skep" prog detach "$id" --run l && "$skep" prog show --run l >"$tmp/out" && ! says 'do_sys_openat2' >"$tmp/gone" &&
 		says ' kretprobe/vfs_open '

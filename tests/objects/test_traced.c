@@ -60,7 +60,8 @@ static const struct {
 	{"probe_open", "do_sys_openat2", POINT_FUNCTION, false, BPF_PERF_EVENT, BPF_LINK_TYPE_PERF_EVENT},
 	{"probe_opened", "vfs_open", POINT_FUNCTION, true, BPF_PERF_EVENT, BPF_LINK_TYPE_PERF_EVENT},
 	{"entry_connect", "tcp_v4_connect", POINT_FUNCTION, false, BPF_TRACE_FENTRY, BPF_LINK_TYPE_TRACING},
-	{"exit_unlink", "vfs_unlink", POINT_FUNCTION, true, BPF_TRACE_FEXIT, BPF_LINK_TYPE_TRACING},
+	{"exit_open", "vfs_open", POINT_FUNCTION, true, BPF_TRACE_FEXIT, BPF_LINK_TYPE_TRACING},
+	{"entry_unlink", "vfs_unlink", POINT_FUNCTION, false, BPF_TRACE_FENTRY, BPF_LINK_TYPE_TRACING},
 	{"entry_unlinkat", "__x64_sys_unlinkat", POINT_FUNCTION, false, BPF_TRACE_FENTRY, BPF_LINK_TYPE_TRACING},
 	{"lsm_open", "file_open", POINT_LSM, false, BPF_LSM_MAC, BPF_LINK_TYPE_TRACING},
 	{"lsm_exec", "bprm_check_security", POINT_LSM, false, BPF_LSM_MAC, BPF_LINK_TYPE_TRACING},
@@ -197,7 +198,7 @@ static void cookies_reach_the_hook(void **state)
 	assert_non_null(links[1]);
 	assert_int_equal(told.link->cookie, 22);
 	assert_true(told.link->on_return);
-	links[2] = bpf_program__attach_trace_opts(program_of(obj, "exit_unlink"), &trace);
+	links[2] = bpf_program__attach_trace_opts(program_of(obj, "exit_open"), &trace);
 	assert_non_null(links[2]);
 	assert_int_equal(told.link->cookie, 33);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)

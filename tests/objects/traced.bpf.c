@@ -24,11 +24,12 @@ struct dentry {
 struct path {
 	struct dentry *dentry;
 } CORE;
-struct file {
-	struct path f_path;
-} CORE;
 struct inode {
 	unsigned long i_ino;
+} CORE;
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
 } CORE;
 struct linux_binprm {
 	const char *filename;
@@ -158,10 +159,17 @@ int BPF_PROG(entry_connect, struct sock *sk, struct sockaddr *uaddr, int addr_le
 	return 0;
 }
 
-SEC("fexit/vfs_unlink")
-int BPF_PROG(exit_unlink, void *idmap, struct inode *dir, struct dentry *dentry, struct inode **delegated, int ret)
+SEC("fexit/vfs_open")
+int BPF_PROG(exit_open, struct path *path, struct file *file, int ret)
 {
-	sum += ret + (long)dir->i_ino + (long)dentry->d_name.name;
+	sum += ret + (long)file->f_inode->i_ino + (long)path->dentry->d_name.name;
+	return 0;
+}
+
+SEC("fentry/vfs_unlink")
+int BPF_PROG(entry_unlink, void *idmap, struct inode *dir, struct dentry *dentry, struct inode **delegated)
+{
+	sum += (long)dir->i_ino + (long)dentry->d_name.name;
 	return 0;
 }
 
