@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <netinet/in.h>
@@ -196,7 +198,11 @@ static int interrupted(int restart)
 	}
 	setitimer(ITIMER_REAL, &never, NULL);
 	printf("ticks %s, fine %s, eintr %s, other %d\n", ticks > 20 ? "many" : "few",
-	       fine + eintr == 3000 ? "all" : "not all", eintr ? "some" : "none", other);
+	       fine + eintr == 3000 ? "all" : "not all",
+	       eintr * 10 > (int)ticks ? "many"
+	       : eintr                 ? "few"
+				       : "none",
+	       other);
 	return 0;
 }
 
@@ -306,6 +312,30 @@ static int connects(int port)
 	return 0;
 }
 
+/* Connects to somebody who takes nobody yet, while an alarm goes off. */
+static int slow_connect(int restart)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "\0task-acts"};
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 10;
+	struct sigaction a = {.sa_handler = tick, .sa_flags = restart ? SA_RESTART : 0};
+	int listening = socket(AF_UNIX, SOCK_STREAM, 0), s, err;
+
+	if (bind(listening, (struct sockaddr *)&to, len) || listen(listening, 0) ||
+	    connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&to, len))
+		return 1;
+	sigaction(SIGALRM, &a, NULL);
+	if (!fork()) {
+		usleep(400000);
+		accept(listening, NULL, NULL);
+		pause();
+	}
+	s = socket(AF_UNIX, SOCK_STREAM, 0);
+	ualarm(100000, 0);
+	err = connect(s, (struct sockaddr *)&to, len) ? errno : 0;
+	printf("%s, %d tick\n", err ? strerror(err) : "connected", (int)ticks);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -344,5 +374,9 @@ int main(int argc, char **argv)
 		return make_folder();
 	if (!strcmp(what, "connect"))
 		return connects(4710);
+	if (!strcmp(what, "slow-connect"))
+		return slow_connect(0);
+	if (!strcmp(what, "slow-connect-restarted"))
+		return slow_connect(1);
 	return 64;
 }

@@ -12,7 +12,9 @@
  *   - It may be held up in an event (memory of a task may have to come from a disk, or never comes). One of the parked watches: when for LOOK_MS nothing
  *     has been told and nobody waits in RECV, it takes over. When nothing happens it sleeps until the next event.
  *
- * A task that waits here can be interrupted by a signal of its own, as if the call could: it returns EINTR, or is begun again (SA_RESTART), told again.
+ * A task that has been received waits deaf to all but fatal signals, which then come after the call, as they would without skep. In the few us before that, and
+ * before Linux 5.19 all the time, any signal interrupts the wait: a call may return EINTR that never would by itself, or is begun, and told, again
+ * (SA_RESTART). Such a call has not been made.
  */
 #include "hook/task/inside.h"
 

@@ -24,6 +24,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
+#endif
+
 /* Families that stay inside or go through the tree's interface. AF_ALG is the kernel's cryptography. */
 static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG};
 
@@ -65,11 +69,10 @@ static int refuse_datagrams(scmp_filter_ctx ctx, int call)
 }
 
 /* Return: 0 or a negative errno. */
-static int load(const struct sock_filter *insns, size_t n, int *listener)
+static int load(const struct sock_filter *insns, size_t n, unsigned int flags, int *listener)
 {
 	struct sock_fprog prog = {.len = (unsigned short)n, .filter = (struct sock_filter *)insns};
-	long got =
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &prog);
+	long got = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
 
 	if (got < 0)
 		return -errno;
@@ -92,7 +95,7 @@ static int load_rules(scmp_filter_ctx ctx)
 		return -ENOMEM;
 	if (pread(fd, insns, (size_t)size, 0) != size)
 		return -EIO;
-	return load(insns, (size_t)size / sizeof(*insns), NULL);
+	return load(insns, (size_t)size / sizeof(*insns), 0, NULL);
 }
 
 /* With a tracer: what is made with CLONE_UNTRACED would escape it. clone3(2) has its flags in memory; the C libraries do without it. */
@@ -233,8 +236,17 @@ int ways_out_refuse(const struct tree_watch *w)
 int ways_out_see(const struct tree_watch *w, int *listener)
 {
 	AUTO_FREE struct sock_filter *seen = calloc(SEEN_MAX, sizeof(*seen));
-	int err = seen ? load(seen, list_seen(&w->plan, seen), listener) : -ENOMEM;
+	size_t n = seen ? list_seen(&w->plan, seen) : 0;
+	const unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	int err = -EINVAL;
 
+	if (!seen)
+		return -ENOMEM;
+	/* No call shall fail because skep looks at it: only what kills interrupts (before Linux 5.19 every signal does). */
+	if (w->to_skep)
+		err = load(seen, n, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, listener);
+	if (err == -EINVAL)
+		err = load(seen, n, flags, listener);
 	/* A process can have one listener: in a tree within a tree it is the outer one's guard that goes on guarding both. */
 	return err == -EBUSY && !w->to_skep && !w->traced ? 0 : err;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Threads: each waits for a call, and carries it out, which may take as long as a connect does. One more is made whenever none is left
- * that waits, up to THREADS; beyond that callers wait. Each has a working directory, a root and a umask of its own (CLONE_FS).
+ * that waits, up to GUARD_THREADS; beyond that callers wait. Each has a working directory, a root and a umask of its own (CLONE_FS).
  *
  * A signal to the caller ends its wait; the kernel calls again when the handler is through (SA_RESTART), although the deed may be done by
  * then. The result of a call that nobody waited for any more is therefore kept, by its socket, for the next one, which waits until
- * there is one.
+ * there is one. (In a tree whose calls skep watches, callers wait otherwise: guard_recall.c.)
  */
-#include "hook/tree/guard.h"
+#include "hook/tree/guard_inside.h"
 
 #include "base/clock.h"
 #include "base/util.h"
@@ -41,35 +41,18 @@
 #include <sys/un.h>
 
 enum {
-	THREADS = 1024,
 	SPARE = 4, /* waiting threads beyond these end */
 	STACK = 128 << 10,
 	LATE = 512, /* results that may be asked for again */
 	LATE_NS = 1000000000,
 	AGAIN_NS = 50000000,
-	GROUPS = 256,
-	NOTES = 4096,
 	I386_BIND = 361,
 	I386_CONNECT = 362,
+	ERESTARTSYS = 512, /* the kernel's own: as if a signal had interrupted the call itself */
 };
 #ifndef SIOCUNIXFILE
 #define SIOCUNIXFILE SIOCPROTOPRIVATE /* linux/un.h, which sys/un.h cannot have beside it */
 #endif
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-#endif
-
-struct guard_notes {
-	struct noted {
-		_Atomic uint32_t inode, pid, fd;
-	} at[NOTES]; /* by inode */
-	/* Of calls whose end skep tells first: who waits here has sent a struct guard_end. */
-	struct end {
-		_Atomic uint32_t state;
-		_Atomic int32_t result;
-	} ends[THREADS];
-};
-enum end_state { END_FREE, END_ASKED, END_ANSWERED };
 
 /* What is to be done. */
 struct job {
@@ -99,19 +82,10 @@ static struct {
 		int result;
 	} late[LATE];
 	uint32_t next_late;
-	uint64_t busy[THREADS]; /* keys of what is being carried out, as in late */
+	uint64_t busy[GUARD_THREADS]; /* keys of what is being carried out, as in late */
 	uint32_t n_busy;
 	pthread_cond_t done;
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
-
-/* Who calls, as it was while it waited. */
-struct caller {
-	int dir, root, cwd, pidfd;
-	pid_t tid, tgid, own_tid, own_tgid;
-	unsigned int umask, uid, gid;
-	gid_t groups[GROUPS];
-	size_t n_groups;
-};
 
 struct address {
 	union {
@@ -243,84 +217,6 @@ static void finish(uint64_t key, uint64_t hash, bool undelivered, int result)
 static bool still_waits(uint64_t id)
 {
 	return !ioctl(g.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
-}
-
-static pid_t last_number(char *text, const char *name, pid_t otherwise)
-{
-	char *at = strstr(text, name), *end;
-
-	at = at ? at + strlen(name) : NULL;
-	end = at ? at + strcspn(at, "\n") : NULL;
-	while (end && end > at && end[-1] >= '0' && end[-1] <= '9')
-		end--;
-	return end && *end != '\n' ? (pid_t)strtol(end, NULL, 10) : otherwise;
-}
-
-static void read_status(struct caller *c)
-{
-	char text[4096], *at;
-	AUTO_CLOSE int fd = openat(c->dir, "status", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	c->tgid = c->own_tid = c->own_tgid = c->tid;
-	c->umask = 077;
-	c->uid = geteuid();
-	c->gid = getegid();
-	if (n <= 0)
-		return;
-	text[n] = 0;
-	at = strstr(text, "\nUmask:");
-	if (at)
-		c->umask = (unsigned int)strtoul(at + 7, NULL, 8);
-	at = strstr(text, "\nTgid:");
-	if (at)
-		c->tgid = (pid_t)strtol(at + 6, NULL, 10);
-	/* As its own /proc has it, which may be of a PID namespace further in: the last one of the line. */
-	c->own_tid = last_number(text, "\nNSpid:", c->tid);
-	c->own_tgid = last_number(text, "\nNStgid:", c->tgid);
-	at = strstr(text, "\nUid:");
-	if (at)
-		sscanf(at + 5, "%*u %*u %*u %u", &c->uid);
-	at = strstr(text, "\nGid:");
-	if (at)
-		sscanf(at + 5, "%*u %*u %*u %u", &c->gid);
-	at = strstr(text, "\nGroups:");
-	for (at = at ? at + 8 : NULL; at && c->n_groups < GROUPS;) {
-		char *end;
-		unsigned long group;
-
-		at += strspn(at, " \t");
-		group = strtoul(at, &end, 10);
-		if (end == at)
-			break;
-		c->groups[c->n_groups++] = (gid_t)group;
-		at = end;
-	}
-}
-
-static void caller_close(struct caller *c)
-{
-	const int fds[] = {c->dir, c->root, c->cwd, c->pidfd};
-
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
-static int caller_open(const struct seccomp_notif *req, struct caller *c)
-{
-	char name[32];
-
-	*c = (struct caller){.dir = -1, .root = -1, .cwd = -1, .pidfd = -1, .tid = (pid_t)req->pid};
-	snprintf(name, sizeof(name), "%d", (int)c->tid);
-	c->dir = openat(g.proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (c->dir < 0)
-		return -ESRCH;
-	read_status(c);
-	c->pidfd = (int)syscall(SYS_pidfd_open, c->tid, PIDFD_THREAD);
-	if (c->pidfd < 0)
-		c->pidfd = (int)syscall(SYS_pidfd_open, c->tgid, 0);
-	return c->pidfd < 0 ? -errno : 0;
 }
 
 /* The address, once. */
@@ -505,39 +401,6 @@ static bool is_bind(const struct seccomp_data *d)
 	return d->arch == AUDIT_ARCH_I386 ? d->nr == I386_BIND : d->nr == SYS_bind;
 }
 
-struct guard_notes *guard_notes_new(void)
-{
-	void *n = mmap(NULL, sizeof(struct guard_notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	return n == MAP_FAILED ? NULL : n;
-}
-
-void guard_notes_free(struct guard_notes *n)
-{
-	if (n)
-		munmap(n, sizeof(*n));
-}
-
-uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd)
-{
-	const struct noted *x = &n->at[inode % NOTES];
-
-	*fd = (int)atomic_load(&x->fd);
-	return atomic_load(&x->inode) == inode ? atomic_load(&x->pid) : 0;
-}
-
-static void note_caller(const struct caller *c, const struct stat *sock, int fd)
-{
-	struct noted *x;
-
-	if (!g.notes)
-		return;
-	x = &g.notes->at[(uint32_t)sock->st_ino % NOTES];
-	atomic_store(&x->pid, (uint32_t)c->tgid);
-	atomic_store(&x->fd, (uint32_t)fd);
-	atomic_store(&x->inode, (uint32_t)sock->st_ino);
-}
-
 static int take_address(const struct job *j, const struct caller *c, struct address *a)
 {
 	const struct seccomp_data *d = &j->req.data;
@@ -550,6 +413,26 @@ static int take_address(const struct job *j, const struct caller *c, struct addr
 	return 0;
 }
 
+/* The call itself. It may take long. */
+static int make(struct caller *c, const struct seccomp_data *d, int sock, const struct address *a)
+{
+	/* Where skep receives, callers do not hear signals by themselves (guard_recall.c). */
+	int number = g.from >= 0 ? recall_begin(c->dir) : -1;
+	int result;
+
+	if (is_bind(d))
+		result = *a->path                                               ? bind_path(c, sock, a)
+			 : bind(sock, (const struct sockaddr *)&a->any, a->len) ? -errno
+										: 0;
+	else if (*a->path)
+		result = connect_path(c, sock, a);
+	else
+		result = connect(sock, (const struct sockaddr *)&a->any, a->len) ? -errno : 0;
+	if (number >= 0)
+		recall_end(number);
+	return number >= 0 && result == -EINTR ? -ERESTARTSYS : result;
+}
+
 /* Carries a call out. *flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE when the caller is to do it. Return: its result. */
 static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64_t *hash)
 {
@@ -558,7 +441,7 @@ static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64
 	struct address a;
 	struct caller c;
 	socklen_t size = sizeof(int);
-	int err = caller_open(req, &c), domain, result = 0;
+	int err = caller_open(g.proc, (pid_t)req->pid, &c), domain, result = 0;
 	AUTO_CLOSE int sock = j->sock >= 0 ? fcntl(j->sock, F_DUPFD_CLOEXEC, 0)
 			      : err        ? -1
 					   : (int)syscall(SYS_pidfd_getfd, c.pidfd, (int)d->args[0], 0);
@@ -589,13 +472,8 @@ static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64
 	if (domain == AF_UNIX)
 		find_path(&c, &a);
 	else
-		note_caller(&c, &st, (int)d->args[0]);
-	if (is_bind(d))
-		result = *a.path ? bind_path(&c, sock, &a) : bind(sock, (struct sockaddr *)&a.any, a.len) ? -errno : 0;
-	else if (*a.path)
-		result = connect_path(&c, sock, &a);
-	else
-		result = connect(sock, (struct sockaddr *)&a.any, a.len) ? -errno : 0;
+		guard_note(g.notes, &c, &st, (int)d->args[0]);
+	result = make(&c, d, sock, &a);
 out:
 	caller_close(&c);
 	return err ? err : result;
@@ -608,7 +486,7 @@ static void one_more(void)
 	pthread_attr_t attr;
 	pthread_t t;
 
-	if (atomic_fetch_add(&g.threads, 1) >= THREADS) {
+	if (atomic_fetch_add(&g.threads, 1) >= GUARD_THREADS) {
 		atomic_fetch_sub(&g.threads, 1);
 		return;
 	}
@@ -635,29 +513,10 @@ static int receive(struct job *j)
 	return 0;
 }
 
-/* A message with at most one fd. Return: its length, 0 at the end, or a negative errno. */
-static ssize_t receive_with_fd(int from, void *to, size_t size, int *fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {to, size};
-	struct msghdr h = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(from, &h, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
-
-	*fd = -1;
-	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return n < 0 ? -errno : n;
-}
-
 /* The next call, from skep. */
 static int receive_handed(struct job *j)
 {
-	ssize_t n = receive_with_fd(g.from, &j->call, sizeof(j->call), &j->sock);
+	ssize_t n = guard_receive(g.from, &j->call, sizeof(j->call), &j->sock);
 	const struct guard_call *call = &j->call;
 
 	if (!n)
@@ -668,44 +527,6 @@ static int receive_handed(struct job *j)
 	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++)
 		j->req.data.args[i] = call->args[i];
 	return 0;
-}
-
-static long futex(_Atomic uint32_t *at, int op, uint32_t value)
-{
-	return syscall(SYS_futex, at, op, value, NULL, NULL, 0);
-}
-
-void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result)
-{
-	struct end *x = &n->ends[slot % THREADS];
-
-	atomic_store(&x->result, result);
-	atomic_store(&x->state, END_ANSWERED);
-	futex(&x->state, FUTEX_WAKE, 1);
-}
-
-/* skep tells that the call ends, and may change how. Return: its result then. */
-static int ask_skep(uint64_t id, int result)
-{
-	struct guard_end end = {.id = id, .result = result};
-	uint32_t state;
-	struct end *x;
-
-	/* There is one for each thread of the guard. */
-	for (;; end.slot = (end.slot + 1) % THREADS) {
-		uint32_t is_free = END_FREE;
-
-		x = &g.notes->ends[end.slot];
-		if (atomic_compare_exchange_strong(&x->state, &is_free, END_ASKED))
-			break;
-	}
-	if (send(g.from, &end, sizeof(end), MSG_NOSIGNAL) != sizeof(end))
-		_exit(0); /* skep is gone */
-	while ((state = atomic_load(&x->state)) != END_ANSWERED)
-		futex(&x->state, FUTEX_WAIT, state);
-	result = atomic_load(&x->result);
-	atomic_store(&x->state, END_FREE);
-	return result;
 }
 
 static void serve_one(void)
@@ -731,7 +552,7 @@ static void serve_one(void)
 	out.resp.id = j.req.id;
 	out.resp.error = carry_out(&j, &out.resp.flags, &key, &hash);
 	if (j.call.report) {
-		int result = ask_skep(j.req.id, out.resp.error);
+		int result = guard_ask(g.notes, g.from, j.req.id, out.resp.error);
 
 		out.resp.error = MIN(result, 0);
 		out.resp.val = MAX(result, 0);
@@ -775,52 +596,10 @@ static void drop_powers(void)
 		_exit(1);
 }
 
-static int take_listener(int from)
-{
-	char byte;
-	int fd;
-
-	return receive_with_fd(from, &byte, 1, &fd) == 1 ? fd : -1;
-}
-
-/* A message with at most one fd. */
-static int send_with_fd(int to, const void *bytes, size_t size, int fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {(void *)bytes, size};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
-
-	if (fd >= 0) {
-		memset(&control, 0, sizeof(control));
-		control.align = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
-		h.msg_control = &control;
-		h.msg_controllen = sizeof(control);
-	}
-	do
-		n = sendmsg(to, &h, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
-}
-
-int guard_hand_over(int to, int listener)
-{
-	return send_with_fd(to, "", 1, listener);
-}
-
-int guard_call_send(int to, const struct guard_call *call, int sock)
-{
-	return send_with_fd(to, call, sizeof(*call), sock);
-}
-
 void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
 {
 	struct rlimit files;
+	char byte;
 
 	prctl(PR_SET_NAME, "skep-guard", 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -840,7 +619,7 @@ void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep,
 	g.root = !geteuid();
 	g.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	g.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	g.listener = take_listener(3);
+	guard_receive(3, &byte, 1, &g.listener);
 	g.from = handed ? 3 : -1;
 	if (!handed)
 		close(3);
