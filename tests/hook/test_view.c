@@ -307,7 +307,7 @@ static void a_thread_shares_what_its_process_has(void **state)
 	/* Its pidfd is its process's: what that says is not of it. */
 	assert_int_equal(CALL(get_current_uid_gid), (uint64_t)getgid() << 32 | getuid());
 	if (has("signal_struct", "live"))
-		assert_int_equal(read_member((uint64_t)TASK("signal"), "signal_struct", "live.counter"), 2);
+		assert_true(read_member((uint64_t)TASK("signal"), "signal_struct", "live.counter") >= 2);
 }
 
 static void the_registers_are_the_calls(void **state)
@@ -635,6 +635,51 @@ static void a_child_that_is_gone_is_zeroes(void **state)
 	assert_int_equal(view_file(view, shared->file), 0);
 }
 
+/* What one thread of an engine sees, again and again. */
+static void *look_often(void *arg)
+{
+	struct task_event e = {.kind = TASK_CALL, .thread = &thread, .nr = SYS_openat};
+	struct member_place pid, parent, cred, uid;
+	struct view *mine = view_new(objects);
+	struct skep_env seen = {0};
+	uintptr_t wrong = 0;
+
+	member_find(btf, "task_struct", "pid", &pid);
+	member_find(btf, "task_struct", "real_parent", &parent);
+	member_find(btf, "task_struct", "cred", &cred);
+	member_find(btf, "cred", "uid", &uid);
+	for (uint32_t i = 0; i < 3000; i++) {
+		uint64_t at, other = 0;
+		uint32_t value = 0;
+
+		view_enter(mine, &seen, &e);
+		at = h_get_current_task(0, 0, 0, 0, 0, &seen);
+		h_probe_read_kernel(PTR(&other), 8, at + parent.offset, 0, 0, &seen);
+		h_probe_read_kernel(PTR(&value), 4, other + pid.offset, 0, 0, &seen);
+		wrong += value != (uint32_t)getpid();
+		h_probe_read_kernel(PTR(&other), 8, at + cred.offset, 0, 0, &seen);
+		h_probe_read_kernel(PTR(&value), 4, other + uid.offset, 0, 0, &seen);
+		wrong += value != getuid();
+		wrong += !view_sock(mine, shared->client) || !view_bytes(mine, &e, sizeof(e));
+		view_leave(mine, &seen);
+	}
+	view_free(mine);
+	return (void *)wrong;
+}
+
+static void views_of_several_threads_agree(void **state)
+{
+	pthread_t threads[3];
+	void *wrong;
+
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, look_often, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+		pthread_join(threads[i], &wrong);
+		assert_null(wrong);
+	}
+}
+
 /* A process that does nothing. */
 static pid_t start_idle(void)
 {
@@ -748,6 +793,7 @@ int main(int argc, char **argv)
 		TEST(signals_reach_the_child_alone),
 		TEST(an_override_denies_a_call_that_begins),
 		TEST(a_child_that_is_gone_is_zeroes),
+		TEST(views_of_several_threads_agree),
 		TEST(a_forgotten_thread_is_not_found_again),
 		TEST(looking_at_many_tasks_takes_few_fds),
 	};
