@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -45,6 +46,7 @@ static struct shared {
 	int listener, client, unix_socket, file;
 	uint16_t port;
 	int tid; /* the child's second thread */
+	char text[16];
 } * shared;
 
 static struct btf *btf;
@@ -771,6 +773,119 @@ static void a_forgotten_thread_is_not_found_again(void **state)
 	assert_int_not_equal(task(), before);
 }
 
+/* Processes of a user, PID and mount namespace of their own, as a tree has them: the first, and its child. */
+static _Noreturn void be_tree(int ready)
+{
+	char c = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS))
+		_exit(77);
+	if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("proc", "/proc", "proc", 0, NULL))
+			_exit(77);
+		prctl(PR_SET_NAME, "first");
+		if (!fork()) {
+			prctl(PR_SET_NAME, "second");
+			strcpy(shared->text, "in the tree");
+			shared->client = socket(AF_INET, SOCK_STREAM, 0);
+			if (write(ready, &c, 1) == 1)
+				pause();
+		}
+		wait(NULL);
+		_exit(0);
+	}
+	close(ready);
+	wait(NULL);
+	_exit(0);
+}
+
+static pid_t only_child(pid_t pid)
+{
+	char name[64];
+	int found = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(name, "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &found), 1);
+	fclose(f);
+	return found;
+}
+
+static void numbers_are_those_of_the_trees_namespace(void **state)
+{
+	struct bpf_pidns_info info;
+	struct objects *of_tree;
+	char to[64], name[64], c;
+	pid_t outer, first, second;
+	int ready[2], proc;
+	struct stat st;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	outer = fork();
+	if (!outer)
+		be_tree(ready[1]);
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1) /* no such namespaces here */
+		skip();
+	first = only_child(outer);
+	second = only_child(first);
+	snprintf(name, sizeof(name), "/proc/%d/root/proc", second);
+	proc = open(name, O_RDONLY | O_DIRECTORY);
+	assert_true(proc >= 0);
+	assert_int_equal(objects_new(&(struct objects_opts){.proc = proc, .btf = btf}, &of_tree), 0);
+	view = view_new(of_tree);
+	memset(&env, 0, sizeof(env));
+	thread = (struct thread){.tid = second,
+				 .tgid = second,
+				 .own_tid = 2,
+				 .own_tgid = 2,
+				 .pidfd = (int)syscall(SYS_pidfd_open, second, 0),
+				 .start = start_of(second)};
+	event = (struct task_event){.thread = &thread};
+	view_enter(view, &env, &event);
+
+	assert_int_equal(CALL(get_current_pid_tgid), 2ull << 32 | 2);
+	assert_int_equal(CALL(get_current_uid_gid), (uint64_t)getgid() << 32 | getuid());
+	assert_int_equal(CALL(get_current_comm, PTR(to), 16), 0);
+	assert_string_equal(to, "second");
+	assert_int_equal(TASK("real_parent") != 0, 1);
+	assert_int_equal(read_member((uint64_t)TASK("real_parent"), "task_struct", "pid"), 1);
+	/* What is above the first is not of the tree. */
+	assert_int_equal(read_member((uint64_t)TASK("real_parent"), "task_struct", "real_parent"), 0);
+	assert_int_equal(CALL(probe_read_user_str, PTR(to), sizeof(to), PTR(shared->text)), 12);
+	assert_string_equal(to, "in the tree");
+	/* Of the parent, through /proc of the tree. */
+	assert_int_equal(CALL(copy_from_user_task, PTR(to), 6, PTR(shared->text), (uint64_t)TASK("real_parent"), 0), 0);
+	assert_memory_equal(to, "in the", 6);
+	/* Its own namespace, and this one. */
+	assert_int_equal(fstatat(proc, "2/ns/pid", &st, 0), 0);
+	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino, PTR(&info), sizeof(info)), 0);
+	assert_int_equal(info.pid, 2);
+	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
+	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino, PTR(&info), sizeof(info)), 0);
+	assert_int_equal(info.pid, second);
+	if (has("sock", "__sk_common.skc_family"))
+		assert_int_equal(read_member(view_sock(view, shared->client), "sock", "__sk_common.skc_family"),
+				 AF_INET);
+	assert_int_equal(CALL(send_signal, SIGKILL), 0);
+	assert_int_equal(event.verdict, TASK_KILL);
+
+	view_leave(view, &env);
+	view_free(view);
+	objects_free(of_tree);
+	close(proc);
+	close(thread.pidfd);
+	kill(outer, SIGKILL);
+	waitpid(outer, NULL, 0);
+	close(ready[0]);
+	munmap(shared, sizeof(*shared));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(int argc, char **argv)
@@ -793,6 +908,7 @@ int main(int argc, char **argv)
 		TEST(signals_reach_the_child_alone),
 		TEST(an_override_denies_a_call_that_begins),
 		TEST(a_child_that_is_gone_is_zeroes),
+		cmocka_unit_test(numbers_are_those_of_the_trees_namespace),
 		TEST(views_of_several_threads_agree),
 		TEST(a_forgotten_thread_is_not_found_again),
 		TEST(looking_at_many_tasks_takes_few_fds),
