@@ -589,8 +589,13 @@ static void signals_reach_the_child_alone(void **state)
 {
 	int status;
 
+	int pidfd = thread.pidfd;
+
 	assert_int_equal(CALL(send_signal, 0), 0);
 	assert_int_equal(event.verdict, TASK_GO_ON);
+	thread.pidfd = -1;
+	assert_int_equal(CALL(send_signal, 0), 0);
+	thread.pidfd = pidfd;
 	assert_int_equal(CALL(send_signal_thread, SIGKILL), 0);
 	assert_int_equal(event.verdict, TASK_KILL);
 	assert_int_equal(waitpid(child, &status, 0), child);

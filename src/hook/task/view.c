@@ -4,7 +4,7 @@
  * program wants to know.
  *
  * System calls: process_vm_readv, process_vm_writev, openat, read, readlinkat, newfstatat, close, pidfd_getfd, getsockopt, getsockname, getpeername, pread64,
- * pidfd_send_signal, ioctl on a pidfd, tgkill.
+ * pidfd_send_signal, kill, ioctl on a pidfd, tgkill.
  */
 #include "base/clock.h"
 #include "base/util.h"
@@ -288,7 +288,10 @@ static int host_signal(struct skep_env *env, uint32_t sig, bool whole_process)
 	const struct thread *t = e->thread;
 	long ret;
 
-	if (whole_process) {
+	if (whole_process && t->pidfd < 0) {
+		/* Its number is its own: it stands still, so it cannot end meanwhile but by a kill. */
+		ret = kill(t->tgid, (int)sig);
+	} else if (whole_process) {
 		/* Before 6.9 there are pidfds of processes only, and no flag. */
 		ret = syscall(SYS_pidfd_send_signal, t->pidfd, (int)sig, NULL, PIDFD_GROUP);
 		if (ret && errno == EINVAL)
@@ -297,7 +300,7 @@ static int host_signal(struct skep_env *env, uint32_t sig, bool whole_process)
 		ret = syscall(SYS_tgkill, t->tgid, t->tid, (int)sig);
 	}
 	if (ret)
-		return errno == EBADF ? -ESRCH : -errno;
+		return -errno;
 	if (sig == SIGKILL)
 		e->verdict = TASK_KILL; /* and nothing of the call happens before it lands */
 	return 0;
