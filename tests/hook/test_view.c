@@ -407,6 +407,34 @@ static void no_other_address_is_presented(void **state)
 	assert_int_equal(CALL(probe_read_kernel, PTR(&value), 8, at + (1 << 16)), -EFAULT);
 }
 
+/* Any address, any length: bytes or -EFAULT, within the run's own memory (the sanitizers look on). */
+static void addresses_of_all_kinds_do_no_harm(void **state)
+{
+	static uint8_t to[70000];
+	uint64_t x = 88172645463325252u, there = 0;
+
+	view_sock(view, shared->client);
+	view_file(view, shared->file);
+	view_bytes(view, to, VIEW_BYTES);
+	for (uint32_t i = 0; i < 300000; i++) {
+		uint64_t at, len;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		len = x % (i % 7 ? 16 : sizeof(to));
+		at = 0xffff888000000000 + ((x >> 20) % (i % 3 ? 6000 : 20) << 16) + (x >> 40) % 65536;
+		if (i % 5 == 0)
+			at = (at | 0xffff) - len + x % 3;
+		if (i % 11 == 0)
+			at = x | TASK_OBJECTS;
+		there += !CALL(probe_read_kernel, PTR(to), len, at);
+		/* Slots that were used: of the first kinds. */
+		there += !CALL(probe_read_kernel, PTR(to), len, task() + (x >> 30) % 65536);
+	}
+	assert_true(there > 1000);
+}
+
 static void namespaces_and_cgroups_are_the_tasks(void **state)
 {
 	struct bpf_pidns_info info;
@@ -904,6 +932,7 @@ int main(int argc, char **argv)
 		TEST(memory_ends_where_the_childs_does),
 		TEST(strings_of_every_length_are_read),
 		TEST(no_other_address_is_presented),
+		TEST(addresses_of_all_kinds_do_no_harm),
 		TEST(namespaces_and_cgroups_are_the_tasks),
 		TEST(the_image_is_the_childs),
 		TEST(sockets_are_followed),
