@@ -312,6 +312,21 @@ static int connects(int port)
 	return 0;
 }
 
+static void go_on(int sig)
+{
+	if (write(1, ": on\n", 5) != 5)
+		_exit(1);
+}
+
+/* Says when it begins, and when it goes on. */
+static int job(void)
+{
+	signal(SIGCONT, go_on);
+	printf(": up\n");
+	for (;;)
+		pause();
+}
+
 /* Connects to somebody who takes nobody yet, while an alarm goes off. */
 static int slow_connect(int restart)
 {
@@ -374,6 +389,8 @@ int main(int argc, char **argv)
 		return make_folder();
 	if (!strcmp(what, "connect"))
 		return connects(4710);
+	if (!strcmp(what, "job"))
+		return job();
 	if (!strcmp(what, "slow-connect"))
 		return slow_connect(0);
 	if (!strcmp(what, "slow-connect-restarted"))

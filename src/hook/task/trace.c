@@ -18,6 +18,7 @@
  * Every request may fail with ESRCH, whenever somebody sends SIGKILL; the end is then reported by the next wait, so it is not looked at.
  */
 #include "hook/task/inside.h"
+#include "hook/task/tracee.h"
 
 #include "base/clock.h"
 #include "base/util.h"
@@ -32,128 +33,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { HEADS = 4096, HOLD_NS = 250000000, NAP_US = 200 };
+enum { HOLD_NS = 250000000, NAP_US = 200 };
 enum { I386_EXIT = 1, I386_SIGRETURN = 119, I386_RT_SIGRETURN = 173, I386_EXIT_GROUP = 252 };
-
-struct tracee {
-	struct tracee *next;
-	pid_t tid;
-	struct thread *t; /* held; NULL: not asked for yet, or it could not be had */
-	bool born; /* its maker has said so */
-	bool started; /* it has stopped for the first time */
-	bool counted; /* in its group */
-	bool exit_told;
-	bool dead; /* reaped; its maker has not said yet that it was there */
-	bool returns; /* a copy of its maker's call ends in it, too */
-	int stop; /* the signal of its first stop */
-	uint64_t since; /* it waits for its maker's word */
-	bool in_call;
-	struct task_event call;
-};
-
-struct group { /* a process, with the threads of it whose exit has not been told */
-	struct group *next;
-	pid_t tgid;
-	uint32_t n;
-};
 
 struct tracer {
 	struct engine *e;
 	uint32_t on;
 	uint32_t n_held;
-	struct tracee *heads[HEADS];
-	struct group *groups[HEADS];
+	struct tracees tracees;
 };
-
-static struct tracee *find(struct tracer *r, pid_t tid)
-{
-	struct tracee *x = r->heads[(uint32_t)tid % HEADS];
-
-	while (x && x->tid != tid)
-		x = x->next;
-	return x;
-}
-
-/* Return: NULL without memory. */
-static struct tracee *add(struct tracer *r, pid_t tid)
-{
-	struct tracee **head = &r->heads[(uint32_t)tid % HEADS], *x = calloc(1, sizeof(*x));
-
-	if (!x)
-		return NULL;
-	x->tid = tid;
-	x->next = *head;
-	*head = x;
-	return x;
-}
-
-static void drop(struct tracer *r, struct tracee *x)
-{
-	struct tracee **at = &r->heads[(uint32_t)x->tid % HEADS];
-
-	while (*at != x)
-		at = &(*at)->next;
-	*at = x->next;
-	if (x->t) {
-		threads_gone(r->e->threads, x->t);
-		threads_put(r->e->threads, x->t);
-	}
-	free(x);
-}
-
-static struct thread *thread_of(struct tracer *r, struct tracee *x)
-{
-	if (!x->t)
-		x->t = threads_get(r->e->threads, x->tid);
-	return x->t;
-}
-
-static struct group *group_of(struct tracer *r, pid_t tgid)
-{
-	struct group **head = &r->groups[(uint32_t)tgid % HEADS], *g = *head;
-
-	while (g && g->tgid != tgid)
-		g = g->next;
-	if (g)
-		return g;
-	g = calloc(1, sizeof(*g));
-	if (!g)
-		return NULL;
-	g->tgid = tgid;
-	g->next = *head;
-	*head = g;
-	return g;
-}
-
-static void count(struct tracer *r, struct tracee *x)
-{
-	struct thread *t = x->counted ? NULL : thread_of(r, x);
-	struct group *g = t ? group_of(r, t->tgid) : NULL;
-
-	if (!g)
-		return;
-	g->n++;
-	x->counted = true;
-}
-
-/* Return: whether it was the last of its group. */
-static bool uncount(struct tracer *r, struct tracee *x)
-{
-	struct group **at, *g;
-
-	if (!x->counted || !x->t)
-		return false;
-	x->counted = false;
-	at = &r->groups[(uint32_t)x->t->tgid % HEADS];
-	while (*at && (*at)->tgid != x->t->tgid)
-		at = &(*at)->next;
-	g = *at;
-	if (!g || --g->n)
-		return false;
-	*at = g->next;
-	free(g);
-	return true;
-}
 
 static void resume(struct tracee *x, int sig)
 {
@@ -185,7 +73,7 @@ static void set_result(const struct tracee *x, int64_t result, bool skip)
 /* Tells an event of a tracee, and kills where that is the answer. Return: false: it could not be told. */
 static bool tell(struct tracer *r, struct tracee *x, struct task_event *ev)
 {
-	ev->thread = thread_of(r, x);
+	ev->thread = tracee_thread(&r->tracees, x);
 	ev->listener = -1;
 	ev->id = 0;
 	ev->handed = NULL;
@@ -282,7 +170,7 @@ static void unhold(struct tracer *r, struct tracee *x)
 
 static void tell_fork(struct tracer *r, struct tracee *parent, struct tracee *x)
 {
-	struct thread *t = thread_of(r, parent), *child = thread_of(r, x);
+	struct thread *t = tracee_thread(&r->tracees, parent), *child = tracee_thread(&r->tracees, x);
 	struct task_event ev = {.kind = TASK_FORK, .child = child};
 
 	x->born = true;
@@ -295,7 +183,7 @@ static void tell_fork(struct tracer *r, struct tracee *parent, struct tracee *x)
 	ev.is_thread = t->tgid == child->tgid;
 	if (ev.is_thread)
 		child->execs = t->execs;
-	count(r, x);
+	tracee_count(&r->tracees, x);
 	tell(r, parent, &ev);
 }
 
@@ -307,7 +195,7 @@ static void tell_exit(struct tracer *r, struct tracee *x, int64_t status)
 	x->in_call = false;
 	if (!r->e->opts.plan.life)
 		return;
-	ev.last = uncount(r, x);
+	ev.last = tracee_uncount(&r->tracees, x);
 	tell(r, x, &ev);
 }
 
@@ -322,7 +210,7 @@ static void tell_dead(struct tracer *r, struct tracee *parent, struct tracee *x)
 	} else {
 		atomic_fetch_add(&r->e->unknown, r->e->opts.plan.life);
 	}
-	drop(r, x);
+	tracees_drop(&r->tracees, x);
 }
 
 static void on_fork(struct tracer *r, struct tracee *x)
@@ -334,9 +222,9 @@ static void on_fork(struct tracer *r, struct tracee *x)
 		resume(x, 0);
 		return;
 	}
-	c = find(r, (pid_t)child);
+	c = tracees_find(&r->tracees, (pid_t)child);
 	if (!c)
-		c = add(r, (pid_t)child);
+		c = tracees_add(&r->tracees, (pid_t)child);
 	if (c && c->dead) {
 		/* Killed before its first instruction, and reaped before this word. */
 		tell_dead(r, x, c);
@@ -375,7 +263,7 @@ static void release_orphan(struct tracer *r, struct tracee *x)
 	if (at && ppid == x->tid)
 		ppid = (pid_t)strtol(at + 6, NULL, 10);
 	atomic_fetch_add(&r->e->orphans, 1);
-	parent = find(r, ppid);
+	parent = tracees_find(&r->tracees, ppid);
 	if (parent) {
 		tell_fork(r, parent, x);
 	} else {
@@ -392,15 +280,15 @@ static void release_orphans(struct tracer *r)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-	for (int i = 0; i < HEADS && r->n_held; i++)
-		for (struct tracee *x = r->heads[i], *next; x; x = next) {
+	for (int i = 0; i < TRACEE_HEADS && r->n_held; i++)
+		for (struct tracee *x = r->tracees.heads[i], *next; x; x = next) {
 			next = x->next;
 			if (!x->since || now - x->since <= HOLD_NS)
 				continue;
 			if (x->dead) {
 				atomic_fetch_add(&r->e->unknown, r->e->opts.plan.life);
 				unhold(r, x);
-				drop(r, x);
+				tracees_drop(&r->tracees, x);
 			} else {
 				release_orphan(r, x);
 			}
@@ -423,20 +311,20 @@ static void on_exec(struct tracer *r, struct tracee *x)
 	if (x->tid == atomic_load(&r->e->command))
 		atomic_store(&r->e->command, 0);
 	ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &old);
-	y = (pid_t)old == x->tid ? NULL : find(r, (pid_t)old);
-	t = thread_of(r, x);
+	y = (pid_t)old == x->tid ? NULL : tracees_find(&r->tracees, (pid_t)old);
+	t = tracee_thread(&r->tracees, x);
 	ev.old_tid = y && y->t ? y->t->own_tid : t ? t->own_tid : 0;
 	if (y) {
 		/* The leader that was is gone without a word, and this is the other thread under its number. */
 		x->in_call = y->in_call;
 		x->call = y->call;
 		if (y->counted && x->counted)
-			uncount(r, y);
+			tracee_uncount(&r->tracees, y);
 		else if (y->counted)
 			x->counted = true;
 		x->exit_told = false;
 		y->counted = false;
-		drop(r, y);
+		tracees_drop(&r->tracees, y);
 	}
 	if (t)
 		t->execs++;
@@ -469,7 +357,7 @@ static void reaped(struct tracer *r, struct tracee *x, int status)
 		atomic_fetch_add(&r->e->sudden, r->e->opts.plan.life);
 		tell_exit(r, x, status);
 	}
-	drop(r, x);
+	tracees_drop(&r->tracees, x);
 }
 
 /* The kernel's own stops: the first one, and those of job control. */
@@ -485,7 +373,7 @@ static void on_stop(struct tracer *r, struct tracee *x, int sig)
 		begin(r, x);
 		return;
 	}
-	thread_of(r, x); /* it may be killed before its maker's word */
+	tracee_thread(&r->tracees, x); /* it may be killed before its maker's word */
 	hold(r, x);
 }
 
@@ -524,10 +412,10 @@ static void stopped(struct tracer *r, struct tracee *x, int status)
 
 static void handle(struct tracer *r, pid_t tid, int status)
 {
-	struct tracee *x = find(r, tid);
+	struct tracee *x = tracees_find(&r->tracees, tid);
 
 	if (!x)
-		x = add(r, tid);
+		x = tracees_add(&r->tracees, tid);
 	if (!x) {
 		/* Without memory it is not known any more; what it does goes untold, but it does it. */
 		atomic_fetch_add(&r->e->unknown, 1);
@@ -614,22 +502,14 @@ void trace_run(struct engine *e, uint32_t on)
 	}
 	r->e = e;
 	r->on = on;
-	command = add(r, atomic_load(&e->command));
+	r->tracees.threads = e->threads;
+	command = tracees_add(&r->tracees, atomic_load(&e->command));
 	if (command) {
 		command->born = command->started = true;
 		if (e->opts.plan.life)
-			count(r, command);
+			tracee_count(&r->tracees, command);
 		loop(r);
 	}
-	for (int i = 0; i < HEADS; i++) {
-		while (r->heads[i])
-			drop(r, r->heads[i]);
-		while (r->groups[i]) {
-			struct group *g = r->groups[i];
-
-			r->groups[i] = g->next;
-			free(g);
-		}
-	}
+	tracees_empty(&r->tracees);
 	free(r);
 }
