@@ -50,6 +50,7 @@ static struct shared {
 } * shared;
 
 static struct btf *btf;
+static bool kernels; /* it is the running kernel's */
 static struct objects *objects;
 static struct view *view;
 static struct skep_env env;
@@ -715,6 +716,60 @@ static void views_of_several_threads_agree(void **state)
 	}
 }
 
+/* A member that programs find in the types that skep presents, but that nothing fills, would lie to them. */
+static void every_member_that_is_presented_has_a_value(void **state)
+{
+	static const char *const unknown[] = {"sock.sk_err"}; /* to ask is to take it from the task */
+	uint32_t without = 0;
+
+	if (kernels) /* has more */
+		skip();
+	for (uint32_t m = 0; m < MEMBER_COUNT; m++) {
+		const char *type = member_rows[m].type;
+		const struct btf_type *t =
+			*type ? btf__type_by_id(btf, (uint32_t)btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT))
+			      : NULL;
+
+		for (uint32_t i = 0; t && i < btf_vlen(t); i++) {
+			const char *name = btf__name_by_offset(btf, btf_members(t)[i].name_off);
+			uint32_t from = btf_member_bit_offset(t, i) / 8, to;
+			bool filled = false;
+			char full[128];
+
+			to = from + (uint32_t)MAX(btf__resolve_size(btf, btf_members(t)[i].type), (int64_t)1);
+			for (uint32_t k = 0; k < MEMBER_COUNT && !filled; k++) {
+				struct member_place p;
+
+				filled = member_rows[k].part == member_rows[m].part && *member_rows[k].type &&
+					 member_find(btf, member_rows[k].type, member_rows[k].path, &p) &&
+					 p.offset < to && p.offset + MAX(p.size, 1u) > from;
+			}
+			snprintf(full, sizeof(full), "%s.%s", type, name);
+			for (size_t u = 0; u < ARRAY_SIZE(unknown); u++)
+				filled |= !strcmp(full, unknown[u]);
+			if (!filled) {
+				print_message("nothing fills %s\n", full);
+				without++;
+			}
+		}
+	}
+	assert_int_equal(without, 0);
+}
+
+/* And what skep fills is in its own types; a kernel of some version lacks a few. */
+static void every_member_that_is_filled_is_presented(void **state)
+{
+	struct member_place p;
+	uint32_t missing = 0;
+
+	for (uint32_t m = 0; m < MEMBER_COUNT; m++)
+		if (*member_rows[m].type && !member_find(btf, member_rows[m].type, member_rows[m].path, &p)) {
+			print_message("no %s.%s\n", member_rows[m].type, member_rows[m].path);
+			missing++;
+		}
+	assert_true(missing <= (kernels ? 10 : 0));
+}
+
 /* A process that does nothing. */
 static pid_t start_idle(void)
 {
@@ -943,6 +998,8 @@ int main(int argc, char **argv)
 		TEST(an_override_denies_a_call_that_begins),
 		TEST(a_child_that_is_gone_is_zeroes),
 		cmocka_unit_test(numbers_are_those_of_the_trees_namespace),
+		cmocka_unit_test(every_member_that_is_presented_has_a_value),
+		cmocka_unit_test(every_member_that_is_filled_is_presented),
 		TEST(views_of_several_threads_agree),
 		TEST(a_forgotten_thread_is_not_found_again),
 		TEST(looking_at_many_tasks_takes_few_fds),
@@ -951,6 +1008,7 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && !strcmp(argv[1], "--kernel")) {
+		kernels = true;
 		btf = btf__load_vmlinux_btf();
 		if (!btf)
 			return 77;

@@ -115,6 +115,7 @@ enum group {
 	M(NSPROXY_IPC, NSPROXY, "nsproxy", "ipc_ns", TASK_SELF)                                                        \
 	M(NSPROXY_NET, NSPROXY, "nsproxy", "net_ns", TASK_SELF)                                                        \
 	M(NSPROXY_CGROUP, NSPROXY, "nsproxy", "cgroup_ns", TASK_SELF)                                                  \
+	M(PID_LEVEL, PID, "pid", "level", TASK_SELF)                                                                   \
 	M(PID_NR, PID, "pid", "numbers", TASK_SELF) /* put by parts: struct upid */                                    \
 	M(CSS_SET_CGROUP, CSS_SET, "css_set", "dfl_cgrp", TASK_SELF)                                                   \
 	M(CGROUP_KN, CGROUP, "cgroup", "kn", TASK_SELF)                                                                \

@@ -133,6 +133,7 @@ void fill_TASK_SELF(struct view *v, struct slot *s)
 	put(o, s, M_CGROUP_KN, objects_address(o, s, PART_KERNFS, 0));
 	put(o, s, M_KERNFS_NAME, objects_address(o, s, PART_KERNFS_NAME, 0));
 	/* The tree's PID namespace is the outermost: level 0, one number. */
+	put(o, s, M_PID_LEVEL, 0);
 	if (o->layout->upid && o->layout->upid_nr <= sizeof(upid) - 4 && o->layout->upid_ns <= sizeof(upid) - 8) {
 		memcpy(upid + o->layout->upid_nr, &s->tid, sizeof(s->tid));
 		memcpy(upid + o->layout->upid_ns, &pid_ns, sizeof(pid_ns));
