@@ -77,6 +77,9 @@ enum { ID_ENTER = 1000, ID_EXIT = ID_ENTER + CALLS_MAX };
 		.kind = POINT_FUNCTION, .truth = POINT_ABSENT, .name = (what), .decides = NOTHING, .why = (reason)     \
 	}
 
+#define HELD                                                                                                           \
+	"the address is the one that is used; what is read of the socket is what the task has under its number at "    \
+	"that moment"
 #define EVERY_CALL "the tree stops at every system call for it"
 #define LATER      "nothing brings it yet; tracepoints of the system calls do"
 #define SCHEDULER  "when which task runs is the kernel's own doing, and no event of a task tells of it"
@@ -143,7 +146,12 @@ static const struct hook_point points[] = {
 	FUNCTION(ABSENT, "security_task_kill", OF(KILLS), LATER),
 
 	/* Decisions about what a system call asks for. */
-	LSM(ABSENT, "bprm_check_security", OF(EXECS), DENIES, LATER),
+	{.kind = POINT_LSM,
+	 .event = POINT_ON_EXEC,
+	 .truth = POINT_APPROXIMATE,
+	 .name = "bprm_check_security",
+	 .decides = "kill before the first instruction of what is executed",
+	 .why = "asked when the new image is in place, so that it is this very image; the old one is gone then, and no errno could be returned"},
 	LSM(ABSENT, "bprm_creds_for_exec", OF(EXECS), DENIES, LATER),
 	LSM(ABSENT, "bprm_committed_creds", OF(EXECS), NOTHING, "sched_process_exec tells of it"),
 	LSM(ABSENT, "file_open", OF(OPENS), DENIES, LATER),
@@ -162,9 +170,9 @@ static const struct hook_point points[] = {
 	LSM(ABSENT, "inode_unlink", OF(UNLINKS), DENIES, "path_unlink is the hook that knows the path"),
 	LSM(ABSENT, "inode_rename", OF(RENAMES), DENIES, "path_rename is the hook that knows the path"),
 	LSM(ABSENT, "inode_getattr", OF(STATS), DENIES, LATER),
-	LSM(ABSENT, "socket_create", OF(NR_socket), DENIES, LATER),
-	LSM(ABSENT, "socket_bind", OF(NR_bind), DENIES, LATER),
-	LSM(ABSENT, "socket_connect", OF(NR_connect), DENIES, LATER),
+	LSM(EXACT, "socket_create", OF(NR_socket), DENIES, NULL),
+	LSM(APPROXIMATE, "socket_bind", OF(NR_bind), DENIES, HELD),
+	LSM(APPROXIMATE, "socket_connect", OF(NR_connect), DENIES, HELD),
 	LSM(ABSENT, "socket_listen", OF(NR_listen), DENIES, LATER),
 	LSM(ABSENT, "socket_accept", OF(ACCEPTS), DENIES, LATER),
 	LSM(ABSENT, "socket_sendmsg", OF(NR_sendto, NR_sendmsg, NR_sendmmsg), DENIES, "write on a socket comes there, too, and does not stop the task"),

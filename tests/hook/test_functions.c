@@ -16,10 +16,11 @@ static void the_table_of_points_is_on_where_a_function_is_served(void **state)
 	const struct hook_point *p;
 
 	for (uint32_t i = 0; (p = points_at(i)); i++)
-		if (p->kind == POINT_FUNCTION && (p->truth != POINT_ABSENT) != (function_find(p->name) != NULL))
+		if ((p->kind == POINT_FUNCTION || p->kind == POINT_LSM) &&
+		    (p->truth != POINT_ABSENT) != (function_find(p->name, p->kind == POINT_LSM) != NULL))
 			fail_msg("%s is %s, and %s", p->name, points_truth_name(p->truth),
 				 p->truth == POINT_ABSENT ? "something serves it" : "nothing serves it");
-	assert_null(function_find("no_such_function"));
+	assert_null(function_find("no_such_function", false));
 }
 
 int main(void)

@@ -138,11 +138,12 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 
 	if (!link->point)
 		return -EINVAL;
-	if (link->point->kind == POINT_FUNCTION)
-		link->priv = (void *)function_find(link->point->name);
-	if (link->point->kind == POINT_FUNCTION && !link->priv) {
-		hive_log(d->opts.hive, SKEP_LOG_WARN, "%s: no event of a task brings this function", link->point->name);
-		return -EOPNOTSUPP;
+	if (link->point->kind == POINT_FUNCTION || link->point->kind == POINT_LSM) {
+		link->priv = (void *)function_find(link->point->name, link->point->kind == POINT_LSM);
+		if (!link->priv) {
+			hive_log(d->opts.hive, SKEP_LOG_WARN, "%s: no event of a task brings it", link->point->name);
+			return -EOPNOTSUPP;
+		}
 	}
 	if (d->closed && !is_seen(d, link, &missing))
 		return refuse(d, link, missing);
@@ -247,7 +248,7 @@ static void run_raw(struct runner *r, const struct hive_link *link)
 /* A function's entry or return: registers for kprobes, words for fentry and fexit. */
 static void run_function(struct runner *r, const struct hive_link *link)
 {
-	const struct task_event *e = r->event;
+	struct task_event *e = r->event;
 	const struct function *f = link->priv;
 	bool words = link->link_type == BPF_LINK_TYPE_TRACING;
 	uint32_t n = 0;
@@ -273,6 +274,27 @@ static void run_function(struct runner *r, const struct hive_link *link)
 	run(r, link, &r->regs, sizeof(r->regs));
 }
 
+/*
+ * An LSM hook: a negative number denies. At the exec stop there is no call left that could fail: the process ends before the first instruction of
+ * what it may not execute.
+ */
+static void run_lsm(struct runner *r, const struct hive_link *link)
+{
+	struct task_event *e = r->event;
+	uint32_t n = 0;
+	int32_t ret;
+
+	memset(r->args, 0, sizeof(r->args));
+	if (e->verdict != TASK_GO_ON || !function_args(link->priv, r->view, e, r->args, &n))
+		return;
+	ret = (int32_t)run(r, link, r->args, sizeof(r->args));
+	/* A run that ended early has not said yes. */
+	if (ret >= 0 && !r->w->env.fault)
+		return;
+	e->verdict = e->kind == TASK_EXEC ? TASK_KILL : TASK_DENY;
+	e->answer = ret < 0 ? ret : -EPERM;
+}
+
 static void run_list(struct runner *r, _Atomic(struct links *) *at)
 {
 	const struct links *l = links_at(at);
@@ -293,7 +315,7 @@ static void run_list(struct runner *r, _Atomic(struct links *) *at)
 			run_function(r, link);
 			break;
 		default:
-			break;
+			run_lsm(r, link);
 		}
 	}
 }

@@ -6,11 +6,14 @@
 #include "hook/task/functions.h"
 
 #include "base/util.h"
+#include "hook/task/sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,7 +23,7 @@
 struct function {
 	const char *name; /* ends in '*': all that begin so */
 	bool late;
-	bool (*args)(struct view *v, const struct task_event *e, uint64_t *a);
+	bool (*args)(struct view *v, struct task_event *e, uint64_t *a);
 	uint64_t (*result)(struct view *v, const struct task_event *e);
 	uint32_t n_args;
 	bool socket; /* the call's first argument must be one: of this family and type, 0: any */
@@ -44,7 +47,7 @@ static bool socket_fits(const struct function *f, const struct task_event *e)
 }
 
 /* __x64_sys_openat(const struct pt_regs *regs): the registers of the caller. */
-static bool call_args(struct view *v, const struct task_event *e, uint64_t *a)
+static bool call_args(struct view *v, struct task_event *e, uint64_t *a)
 {
 	a[0] = view_regs(v);
 	return true;
@@ -56,7 +59,7 @@ static uint64_t call_result(struct view *v, const struct task_event *e)
 }
 
 /* do_sys_openat2(int dfd, const char *filename, struct open_how *how): fs/open.c makes @how of open's and openat's arguments. */
-static bool open_args(struct view *v, const struct task_event *e, uint64_t *a)
+static bool open_args(struct view *v, struct task_event *e, uint64_t *a)
 {
 	struct open_how how = {0};
 	bool at = e->nr == SYS_openat || e->nr == SYS_openat2;
@@ -85,7 +88,7 @@ static bool open_args(struct view *v, const struct task_event *e, uint64_t *a)
 }
 
 /* vfs_open(const struct path *path, struct file *file): of what the call has opened. */
-static bool opened_args(struct view *v, const struct task_event *e, uint64_t *a)
+static bool opened_args(struct view *v, struct task_event *e, uint64_t *a)
 {
 	if (e->result < 0)
 		return false;
@@ -100,7 +103,7 @@ static uint64_t opened_result(struct view *v, const struct task_event *e)
 }
 
 /* tcp_v4_connect(struct sock *sk, struct sockaddr *uaddr, int addr_len), inet_csk_accept(struct sock *sk, ...) */
-static bool sock_args(struct view *v, const struct task_event *e, uint64_t *a)
+static bool sock_args(struct view *v, struct task_event *e, uint64_t *a)
 {
 	a[0] = view_sock(v, (int)e->args[0]);
 	a[1] = e->args[1];
@@ -135,7 +138,7 @@ static uint64_t accept_result(struct view *v, const struct task_event *e)
 }
 
 /* inet_bind(struct socket *sock, struct sockaddr *uaddr, int addr_len), inet_listen(struct socket *sock, int backlog) */
-static bool socket_args(struct view *v, const struct task_event *e, uint64_t *a)
+static bool socket_args(struct view *v, struct task_event *e, uint64_t *a)
 {
 	a[0] = view_socket(v, (int)e->args[0]);
 	a[1] = e->args[1];
@@ -155,16 +158,63 @@ static const struct function functions[] = {
 	{"inet_listen", false, socket_args, call_result, 2, true, 0, 0},
 };
 
-const struct function *function_find(const char *name)
+/* bprm_check_security(struct linux_binprm *bprm): the image that is about to run, at the stop before its first instruction. */
+static bool exec_args(struct view *v, struct task_event *e, uint64_t *a)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
-		size_t n = strlen(functions[i].name);
+	char link[48], name[PATH_MAX], called[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
 
-		if (functions[i].name[n - 1] == '*' ? !strncmp(functions[i].name, name, n - 1)
-						    : !strcmp(functions[i].name, name))
-			return &functions[i];
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)e->thread->tid);
+	fd = open(link, O_PATH | O_CLOEXEC);
+	n = readlink(link, name, sizeof(name) - 1);
+	name[MAX(n, (ssize_t)0)] = 0;
+	view_filename(v, called, sizeof(called));
+	a[0] = view_bprm(v, called, fd < 0 ? 0 : view_open_file(v, fd, name, O_RDONLY), 0, 0);
+	return true;
+}
+
+/* socket_connect(struct socket *sock, struct sockaddr *address, int addrlen), socket_bind: the address is the one that is used. */
+static bool address_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	if (!e->handed || !sockets_take(e))
+		return false;
+	a[0] = view_socket(v, (int)e->args[0]);
+	a[1] = view_bytes(v, e->handed->address.bytes, e->handed->len);
+	a[2] = e->handed->len;
+	return true;
+}
+
+/* socket_create(int family, int type, int protocol, int kern) */
+static bool create_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	a[0] = (uint32_t)e->args[0];
+	a[1] = (uint32_t)e->args[1] & 0xf;
+	a[2] = (uint32_t)e->args[2];
+	return true;
+}
+
+static const struct function lsm_hooks[] = {
+	{"bprm_check_security", false, exec_args, NULL, 1, false, 0, 0},
+	{"socket_connect", false, address_args, NULL, 3, false, 0, 0},
+	{"socket_bind", false, address_args, NULL, 3, false, 0, 0},
+	{"socket_create", false, create_args, NULL, 4, false, 0, 0},
+};
+
+static const struct function *find(const struct function *all, size_t n_all, const char *name)
+{
+	for (size_t i = 0; i < n_all; i++) {
+		size_t n = strlen(all[i].name);
+
+		if (all[i].name[n - 1] == '*' ? !strncmp(all[i].name, name, n - 1) : !strcmp(all[i].name, name))
+			return &all[i];
 	}
 	return NULL;
+}
+
+const struct function *function_find(const char *name, bool lsm)
+{
+	return lsm ? find(lsm_hooks, ARRAY_SIZE(lsm_hooks), name) : find(functions, ARRAY_SIZE(functions), name);
 }
 
 bool function_is_late(const struct function *f)
@@ -172,7 +222,7 @@ bool function_is_late(const struct function *f)
 	return f->late;
 }
 
-bool function_args(const struct function *f, struct view *v, const struct task_event *e, uint64_t *args, uint32_t *n)
+bool function_args(const struct function *f, struct view *v, struct task_event *e, uint64_t *args, uint32_t *n)
 {
 	*n = f->n_args;
 	memset(args, 0, FUNCTION_ARGS * sizeof(*args));

@@ -251,39 +251,46 @@ static uint32_t shortest(bool is6)
 	return is6 ? 24 /* SIN6_LEN_RFC2133 */ : sizeof(struct sockaddr_in);
 }
 
-/*
- * connect and bind: the task's socket, and what it says, once. What cannot be had now is not had again by the guard, for then it could be
- * another one: the call ends with the kernel's error for it.
- */
-static void before_call(struct sockets *s, enum point four, struct skep_env *env, struct task_event *e, uint32_t *ran)
+bool sockets_take(struct task_event *e)
 {
 	struct task_handed *h = e->handed;
 	uint32_t len = (uint32_t)e->args[2];
+	int32_t err = 0;
+
+	if (h->has_address)
+		return true;
+	if (h->sock < 0)
+		h->sock = (int)syscall(SYS_pidfd_getfd, e->thread->pidfd, (int)e->args[0], 0);
+	if (h->sock < 0)
+		err = -errno;
+	else if (len > sizeof(h->address))
+		err = -EINVAL;
+	memset(&h->address, 0, sizeof(h->address));
+	if (!err && !read_task(e, &h->address, e->args[1], len))
+		err = -EFAULT;
+	if (err) {
+		deny(e, err);
+		return false;
+	}
+	h->has_address = e->looked = true;
+	h->len = len;
+	return true;
+}
+
+/* connect and bind. */
+static void before_call(struct sockets *s, enum point four, struct skep_env *env, struct task_event *e, uint32_t *ran)
+{
+	struct task_handed *h = e->handed;
 	struct asked a;
 	bool is6;
 	int32_t err;
 
-	if (!links_at(&s->lists[four]) && !links_at(&s->lists[four + 1]))
+	if ((!links_at(&s->lists[four]) && !links_at(&s->lists[four + 1])) || !sockets_take(e) || !look_at(h->sock, &a))
 		return;
-	h->sock = (int)syscall(SYS_pidfd_getfd, e->thread->pidfd, (int)e->args[0], 0);
-	if (h->sock < 0) {
-		deny(e, -errno);
-		return;
-	}
-	if (!look_at(h->sock, &a))
-		return; /* none of IP, and the guard uses this very one */
-	memset(&h->address, 0, sizeof(h->address));
-	err = len > sizeof(h->address) ? -EINVAL : read_task(e, &h->address, e->args[1], len) ? 0 : -EFAULT;
-	if (err) {
-		deny(e, err);
-		return;
-	}
-	h->has_address = e->looked = true;
-	h->len = len;
 	/* UDP over IPv6 takes IPv4's addresses, and asks IPv4's programs then: net/ipv6/udp.c, udpv6_pre_connect(). */
 	is6 = a.sock.family == AF_INET6 &&
 	      !(four == CONNECT4 && a.sock.type == SOCK_DGRAM && h->address.any.ss_family == AF_INET);
-	if (len < shortest(is6) || (four == CONNECT4 && h->address.any.ss_family == AF_UNSPEC))
+	if (h->len < shortest(is6) || (four == CONNECT4 && h->address.any.ss_family == AF_UNSPEC))
 		return;
 	put_address(&a.addr, &h->address.any);
 	err = run_all(s, is6 ? four + 1 : four, env, &a.addr, a.cookie, ran);

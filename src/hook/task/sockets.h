@@ -35,6 +35,13 @@ void sockets_plan(struct sockets *s, struct task_plan *plan);
  */
 uint32_t sockets_event(struct sockets *s, struct skep_env *env, struct task_event *e, int nr);
 
+/*
+ * sockets_take - take what a connect(2) or bind(2) is about, once: the task's socket, duplicated, and its address. The guard uses these; what cannot be
+ * had now is not had again, for then it could be another one: the verdict is the kernel's error for it.
+ * Return: whether they are in e->handed.
+ */
+bool sockets_take(struct task_event *e);
+
 /* sockets_attach_type - LINK_CREATE's, for a program; -1: it is for no hook here. */
 int sockets_attach_type(uint32_t prog_type, uint32_t expected_attach_type);
 

@@ -90,6 +90,8 @@ static void set_up(const struct tree_opts *opts, const struct ways_out *ways, in
 	if (!err)
 		err = ways_out_cover(ways, why, sizeof(why));
 	if (!err)
+		err = files_cover(&opts->files, why, sizeof(why));
+	if (!err)
 		err = own_files(why);
 	if (!err)
 		err = own_proc(why);
@@ -119,7 +121,8 @@ static void close_others(const struct tree_opts *opts)
 	int keep[TREE_FDS], n = (int)MIN(opts->n_keep_fds, (uint32_t)TREE_FDS);
 	unsigned int from = 3;
 
-	memcpy(keep, opts->keep_fds, (size_t)n * sizeof(*keep));
+	if (n)
+		memcpy(keep, opts->keep_fds, (size_t)n * sizeof(*keep));
 	qsort(keep, (size_t)n, sizeof(*keep), by_value);
 	for (int i = 0; i < n; i++) {
 		if (keep[i] < (int)from)
@@ -132,7 +135,7 @@ static void close_others(const struct tree_opts *opts)
 }
 
 /* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */
-enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_WATCH, STEP_EXEC };
+enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_FILES, STEP_WATCH, STEP_EXEC };
 struct failure {
 	int err;
 	enum step step;
@@ -231,6 +234,10 @@ static void be_command(const struct tree_opts *opts, const struct tree_watch *w,
 		f.step = STEP_FD;
 		f.err = check_fds(opts);
 	}
+	if (!f.err && opts->files.closed) {
+		f.step = STEP_FILES;
+		f.err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : files_restrict(&opts->files, false);
+	}
 	if (!f.err) {
 		close_others(opts);
 		load_filter(w, guard, &f);
@@ -272,6 +279,9 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 			 "stdin, stdout, stderr or a file of --keep-fd is a Unix datagram socket, which could send to "
 			 "any other one");
 		break;
+	case STEP_FILES:
+		snprintf(n.why, sizeof(n.why), "files cannot be closed to the command (Landlock): %s", text);
+		break;
 	case STEP_EXEC:
 		snprintf(n.why, sizeof(n.why), "%.300s: %s", opts->argv[0], text);
 		break;
@@ -309,9 +319,15 @@ static pid_t start(const struct tree_opts *opts, const struct tree_watch *w, int
 	char cwd[PATH_MAX];
 	struct failure f;
 	pid_t pid;
+	int guard;
 
-	int guard = start_guard(opts, w, notes);
-
+	/* The guard acts for the command: it is to have no more files than that. This process has the same, with /proc to do its work in. */
+	if (opts->files.closed) {
+		err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : files_restrict(&opts->files, true);
+		if (err)
+			give_up(ctl, err, "files cannot be closed to the tree (Landlock)");
+	}
+	guard = start_guard(opts, w, notes);
 	if (guard < 0)
 		give_up(ctl, guard, "the guard of the tree's sockets cannot be started");
 	if (!getcwd(cwd, sizeof(cwd)))

@@ -18,6 +18,7 @@
 #define SKEP_HOOK_TREE_TREE_H
 
 #include "hook/net/port.h"
+#include "hook/tree/files.h"
 #include "hook/tree/watch.h"
 
 #include <signal.h>
@@ -35,6 +36,7 @@ struct tree_opts {
 	uint32_t n_sockets;
 	sigset_t mask; /* signals that are blocked in the command */
 	bool pipe_ignored; /* SIGPIPE is ignored in the command */
+	struct tree_files files; /* that it may reach; all of zero: all that its user may */
 };
 
 struct tree {

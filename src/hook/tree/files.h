@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which files a tree may read, write and execute, where the kernel itself holds to it: nothing is looked at twice, and nothing costs a
+ * call of skep's.
+ *
+ *   what is closed but for some paths   Landlock (man 7 landlock): rules for whole folders, that everything in the tree inherits
+ *   what is closed inside what is open  mounts of the tree's, which it cannot take away (tree.h): over what is not to be read lies something empty, what is
+ *                                       not to be written is mounted read-only, what is not to be executed noexec
+ *
+ * Both are about the file that a path leads to when the tree begins. A path that leads nowhere then cannot be closed (files_check() says so where that
+ * matters), and needs not be opened.
+ */
+#ifndef SKEP_HOOK_TREE_FILES_H
+#define SKEP_HOOK_TREE_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tree_access { TREE_READ = 1, TREE_WRITE = 2, TREE_RUN = 4 };
+
+struct tree_path {
+	const char *path; /* absolute; a folder stands for all that is below it */
+	uint8_t open; /* enum tree_access: what may be done there; TREE_WRITE goes with TREE_READ */
+	uint8_t shut; /* what may not be */
+};
+
+struct tree_files {
+	uint8_t closed; /* what may be done nowhere but where a path opens it */
+	const struct tree_path *paths; /* what shuts stands behind what opens it: of two the longer path counts */
+	uint32_t n_paths;
+};
+
+/*
+ * files_check - can that be held to here?
+ * @why: what cannot, and what would help
+ * Return: 0; -EOPNOTSUPP.
+ */
+int files_check(const struct tree_files *f, char *why, size_t size);
+
+/* files_cover - the mounts, in a mount namespace of the tree's. @why: on failure the reason. Return: 0 or a negative errno. */
+int files_cover(const struct tree_files *f, char *why, size_t size);
+
+/*
+ * files_restrict - Landlock, for this process and all that come from it; new privileges must have been given up (PR_SET_NO_NEW_PRIVS).
+ * @own_work: for skep's own processes of the tree: what they need for their work (/proc, /dev/null) stays open beside
+ * Return: 0 or a negative errno.
+ */
+int files_restrict(const struct tree_files *f, bool own_work);
+
+/* files_landlock - the version of Landlock's interface here; 0: there is none. */
+int files_landlock(void);
+
+#endif
