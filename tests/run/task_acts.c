@@ -240,15 +240,23 @@ static int slow_call(void)
 
 static int stop_and_go(void)
 {
-	int status;
-	pid_t pid = fork();
+	int status, pair[2];
+	pid_t pid;
+	char byte;
 
+	if (pipe2(pair, O_NONBLOCK))
+		return 1;
+	pid = fork();
 	if (!pid) {
 		raise(SIGSTOP);
-		_exit(7);
+		status = write(pair[1], "", 1) == 1 ? 7 : 8;
+		usleep(200000); /* its going on is seen before its end */
+		_exit(status);
 	}
 	if (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status))
 		printf("stopped by %d\n", WSTOPSIG(status));
+	usleep(100000);
+	printf("%s\n", read(pair[0], &byte, 1) == 1 ? "runs" : "stands");
 	kill(pid, SIGCONT);
 	if (waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status))
 		printf("goes on\n");

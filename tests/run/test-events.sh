@@ -144,6 +144,7 @@ ok "a call whose end is told fails by no signal" traced_signals
 late() { fine --call openat --sleep 50000 --if never -- "$acts" killed && prints "signal 9" && nobody_left; }
 ok "SIGKILL reaches a task that waits for skep" late
 stop() { fine --life --return openat -- "$acts" stop && prints "stopped by 19
+stands
 goes on
 exit 7" && each_exit && nobody_left; }
 ok "SIGSTOP stops, the parent hears of it, SIGCONT goes on" stop
