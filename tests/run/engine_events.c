@@ -3,10 +3,11 @@
  * engine-events: a command in a tree of its own, every event of its tasks as a line in a file. For test-events.sh, which says what must be in it.
  *
  *   engine-events FILE [--call NAME] [--return NAME] [--life] [--threads N] [--deny NAME RESULT] [--override NAME RESULT] [--kill NAME]
- *                 [--kill-at fork|exec|exit] [--connect-to PORT] [--if TEXT] -- COMMAND...
+ *                 [--kill-at fork|exec|exit] [--connect-to PORT] [--if TEXT] [--sleep US] [--hold TEXT] -- COMMAND...
  *
  *   --call, --return   see calls begin; begin and end. --deny, --kill: answers to a call that begins; --override: to its end.
  *   --if               only where the call's path has this in it: memory of the task is read
+ *   --sleep, --hold    each event takes that many us; that of a path with this in it a second
  *   --connect-to       connects over IP go to this port of 127.0.0.1
  *
  * A line: KIND TID/TGID NAME ... , numbers as the tree has them. Exit code: the command's; 125 when it cannot be watched.
@@ -33,7 +34,7 @@ static struct {
 	int deny, override, kill; /* numbers of calls, -1: none */
 	int64_t deny_result, override_result;
 	int kill_at; /* enum task_event_kind, -1 */
-	const char *if_text;
+	const char *if_text, *hold;
 	int connect_to, sleep_us;
 	pthread_mutex_t lock;
 	uint64_t forgotten;
@@ -123,6 +124,8 @@ static void on_event(void *arg, uint32_t on, struct task_event *e)
 			text_at(e, at, path, sizeof(path));
 		e->looked = at != 0;
 	}
+	if (t.hold && strstr(path, t.hold))
+		usleep(1000000);
 	if (t.sleep_us)
 		usleep((useconds_t)t.sleep_us);
 	print(on, e, path);
@@ -193,6 +196,8 @@ static char *const *options(char **at)
 								 : TASK_EXIT;
 		else if (!strcmp(*at, "--if"))
 			t.if_text = *++at;
+		else if (!strcmp(*at, "--hold"))
+			t.hold = *++at;
 		else if (!strcmp(*at, "--connect-to"))
 			t.connect_to = atoi(*++at);
 		else

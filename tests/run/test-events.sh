@@ -240,6 +240,12 @@ ok "nothing is made that the tracer would not see, and a tracee has no other tra
 forgets() { fine --call openat -- "$acts" 200 && watch --life -- "$acts" many && [ "$(sed -n 's/^forgotten //p' "$tmp/ev")" -ge 1001 ]; }
 ok "what is kept of a thread is given back" forgets
 
+held_up() { fine --threads 2 --call openat --hold hold-me -- sh -c "(cat $tmp/hold-me; echo held) 2>/dev/null & sleep 0.2; cat /etc/hostname >/dev/null; echo quick; wait" && prints "quick
+held"; }
+ok "an event that takes long holds nobody else up" held_up
+few_files() { prlimit --nofile=60:60 "$events" "$tmp/ev" --call openat -- bash -c 'for i in $(seq 200); do (: </etc/hostname) || exit; done; echo all' >"$tmp/out" 2>"$tmp/err" && prints all && nothing_lost; }
+ok "with few open files everything is told all the same" few_files
+
 # The guard's calls
 told() { fine --return connect --return bind -- "$acts" connect && prints "111 0" && in_order '^call 3/3 bind' '^return 3/3 bind 0' '^call 3/3 connect' '^return 3/3 connect -111'; }
 ok "connect and bind are told with their ends, and need no tracer" told

@@ -189,12 +189,33 @@ static struct entry *sweep(struct threads *ts)
 	return old;
 }
 
+static void unref_all(struct threads *ts, struct entry *old)
+{
+	while (old) {
+		struct entry *next = old->next;
+
+		unref(ts, old);
+		old = next;
+	}
+}
+
+/* Open files are scarce: those of threads that have ended are given back at once. */
+static void make_room(struct threads *ts)
+{
+	struct entry *old;
+
+	pthread_mutex_lock(&ts->lock);
+	old = sweep(ts);
+	pthread_mutex_unlock(&ts->lock);
+	unref_all(ts, old);
+}
+
 static void list(struct threads *ts, struct entry *e)
 {
 	struct entry *old = NULL, **head;
 
 	pthread_mutex_lock(&ts->lock);
-	if (ts->n >= ts->sweep_at || e->t.pidfd < 0)
+	if (ts->n >= ts->sweep_at)
 		old = sweep(ts);
 	head = head_of(ts, e->t.tid);
 	e->next = *head;
@@ -203,12 +224,7 @@ static void list(struct threads *ts, struct entry *e)
 	e->refs = 2; /* the caller's, too */
 	ts->n++;
 	pthread_mutex_unlock(&ts->lock);
-	while (old) {
-		struct entry *next = old->next;
-
-		unref(ts, old);
-		old = next;
-	}
+	unref_all(ts, old);
 }
 
 struct thread *threads_get(struct threads *ts, pid_t tid)
@@ -228,6 +244,10 @@ struct thread *threads_get(struct threads *ts, pid_t tid)
 		unref(ts, e);
 	}
 	e = make(tid);
+	if (!e && (errno == EMFILE || errno == ENFILE)) {
+		make_room(ts);
+		e = make(tid);
+	}
 	if (e)
 		list(ts, e);
 	return e ? &e->t : NULL;
