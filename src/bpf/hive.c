@@ -22,12 +22,21 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Slots that per-CPU maps have: the CPUs that the machine may ever have, as libbpf counts them. */
-static uint32_t possible_cpus(void)
+uint32_t hive_machine_cpus(void)
 {
-	int n = libbpf_num_possible_cpus();
+	FILE *f = fopen("/sys/devices/system/cpu/possible", "re");
+	unsigned int first, last, n = 0;
+	int got;
 
-	return n > 0 ? (uint32_t)n : (uint32_t)MAX(sysconf(_SC_NPROCESSORS_CONF), 1L);
+	/* "0-3" or "0,2-3" */
+	while (f && (got = fscanf(f, "%u-%u", &first, &last)) >= 1) {
+		n += got == 2 && last >= first ? last - first + 1 : 1;
+		if (fgetc(f) != ',')
+			break;
+	}
+	if (f)
+		fclose(f);
+	return n ? n : (uint32_t)MAX(sysconf(_SC_NPROCESSORS_CONF), 1L);
 }
 
 static int check_opts(const struct skep_hive_opts *opts)
@@ -82,7 +91,7 @@ int skep_hive_new(const struct skep_hive_opts *user, struct skep_hive **out)
 		return -ENOMEM;
 	hive->flags = opts.flags;
 	hive->caps = opts.flags & SKEP_AS_USER ? 0 : VERIFY_CAP_ALL;
-	hive->n_cpus = opts.n_cpus ? opts.n_cpus : possible_cpus();
+	hive->n_cpus = opts.n_cpus ? opts.n_cpus : hive_machine_cpus();
 	hive->log = opts.log;
 	hive->log_arg = opts.log_arg;
 	hive->trace = opts.trace;

@@ -285,6 +285,12 @@ void hive_stats_free(struct hive_object *o);
 int hive_kernel_btf(struct skep_hive *hive);
 
 /*
+ * hive_machine_cpus - the CPUs that the machine may ever have: how many workers a hive has unless told otherwise. libbpf_num_possible_cpus() is not asked,
+ * since it keeps its first answer for good, and that is to be the hive's.
+ */
+uint32_t hive_machine_cpus(void);
+
+/*
  * hive_worker_get - take a worker, waiting for one when all are busy; begins a read section. The thread that took it gives
  * it back. Return: NULL when all are busy and this thread has one itself (a helper of the embedder's that runs a
  * program): threads that wait while they hold could wait for each other for ever.

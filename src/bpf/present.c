@@ -110,7 +110,8 @@ static int write_file(const struct presented *f, const char *path, FILE *to)
 			write_shown(path, to);
 		return 0;
 	case TRACEFS:
-		return trace_write_tracefs(seam_hive(), path + strlen(f->path) - 1, to);
+		/* From the mount point's end on. */
+		return trace_write_tracefs(seam_hive(), strstr(path, "/tracing") + strlen("/tracing"), to);
 	case PMU:
 		return trace_write_pmu(path + sizeof(pmus) - 1, to);
 	case CPUS:

@@ -12,7 +12,7 @@
 struct utsname;
 
 /*
- * The files that the hive answers for, X(path, what): SHOWN has contents of the hive's, HIDDEN is not there. A path that ends in '*'
+ * The files that the hive answers for, X(path, what): SHOWN and CPUS have contents of the hive's, HIDDEN is not there. A path that ends in '*'
  * stands for all that begin so.
  */
 #define PRESENTED(X)                                                                                                   \
@@ -20,6 +20,9 @@ struct utsname;
 	X("/boot/config-*", SHOWN)                                                                                     \
 	X("/proc/config.gz", SHOWN)                                                                                    \
 	X("/proc/kallsyms", SHOWN)                                                                                     \
+	/* As many CPUs as the hive has workers: values of per-CPU maps have a part for each. */                       \
+	X("/sys/devices/system/cpu/possible", CPUS)                                                                    \
+	X("/sys/devices/system/cpu/online", CPUS)                                                                      \
 	/* Ubuntu's and Debian's own spellings of the kernel's version, which libbpf prefers to uname(2). */           \
 	X("/proc/version_signature", HIDDEN)                                                                           \
 	/* Other places where libbpf looks for the BTF of the running kernel. */                                       \
@@ -28,16 +31,16 @@ struct utsname;
 	X("/usr/lib/debug/*", HIDDEN)
 
 /*
- * Files that only the libbpf of the hive's own process is shown, X(path, what): how one finds tracepoints and functions, and how many
- * CPUs there are. (Another process's perf_event_open(2) does not come here, so what it would ask for must not be found.)
+ * Files that only the libbpf of the hive's own process is shown, X(path, what): how one finds tracepoints and functions. (Another process's
+ * perf_event_open(2) does not come here, so what it would ask for must not be found.)
  */
 #define PRESENTED_HERE(X)                                                                                              \
 	X("/sys/kernel/tracing*", TRACEFS)                                                                             \
-	X("/sys/kernel/debug/tracing*", TRACEFS)                                                                       \
+	/* libbpf decides once in a process which of the two it reads; this one is not there on every machine. */      \
+	X("/sys/kernel/debug/tracing", HIDDEN)                                                                         \
+	X("/sys/kernel/debug/tracing/*", TRACEFS)                                                                      \
 	X("/sys/bus/event_source/devices/kprobe*", PMU)                                                                \
-	X("/sys/bus/event_source/devices/uprobe*", PMU)                                                                \
-	X("/sys/devices/system/cpu/possible", CPUS)                                                                    \
-	X("/sys/devices/system/cpu/online", CPUS)
+	X("/sys/bus/event_source/devices/uprobe*", PMU)
 
 /* The Linux whose bpf(2) the hive follows, as uname(2) tells it. */
 #define PRESENTED_RELEASE "6.18.0-skep"

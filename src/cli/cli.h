@@ -65,7 +65,7 @@ struct source {
 	struct skep_hive *hive;
 	bool own_hive; /* goes with the source */
 	struct skep_object *obj;
-	uint32_t workers; /* set before source_open(): that the hive must have at least */
+	uint32_t workers; /* set before source_open() and source_hive(): that the hive must have at least */
 };
 
 enum source_flags {
@@ -82,6 +82,8 @@ int source_open(struct source *s, const char *name, uint32_t flags);
 /* The three steps of it: only the bytes; a hive of its own; the object into the source's hive, which may be another one's. */
 int source_read(struct source *s, const char *name);
 int source_hive(struct source *s, uint32_t flags);
+/* cpus_of_maps - how many parts a per-CPU map's value has in the hive that the thread has entered, else in the kernel. */
+uint32_t cpus_of_maps(void);
 int source_load(struct source *s);
 void source_close(struct source *s);
 

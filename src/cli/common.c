@@ -3,6 +3,7 @@
 #include "apps/apps.h"
 #include "base/util.h"
 #include "bpf/hive.h"
+#include "bpf/seam.h"
 #include "bpf/object.h"
 #include "cli/cli.h"
 #include "prog/types.h"
@@ -164,7 +165,7 @@ int source_hive(struct source *s, uint32_t flags)
 		SKEP_OPTS(struct skep_hive_opts, .flags = SKEP_TRUST_ADDRESSES, .log = log_line, .trace = trace_text);
 	int err;
 
-	if (s->workers > (uint32_t)MAX(libbpf_num_possible_cpus(), 1))
+	if (s->workers > hive_machine_cpus())
 		opts.n_cpus = s->workers;
 	if (flags & SOURCE_INTERPRET)
 		opts.flags |= SKEP_INTERPRET;
@@ -173,6 +174,13 @@ int source_hive(struct source *s, uint32_t flags)
 	err = skep_hive_new(&opts, &s->hive);
 	s->own_hive = !err;
 	return err ? fail("cannot make a hive: %s", strerror(-err)) : EXIT_OK;
+}
+
+uint32_t cpus_of_maps(void)
+{
+	const struct skep_hive *hive = seam_hive();
+
+	return hive ? hive->n_cpus : (uint32_t)MAX(libbpf_num_possible_cpus(), 1);
 }
 
 int source_load(struct source *s)

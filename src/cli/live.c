@@ -45,6 +45,8 @@ int live_open(struct live *l, const char *name)
 	if (err)
 		return fail("run '%s': %s; 'skep hive list' shows those that are there", name,
 			    err == -ENOTCONN ? first : strerror(-err));
+	/* Values of its per-CPU maps have a part for each of its workers. */
+	l->src.workers = facts.cpus;
 	err = source_hive(&l->src, 0);
 	if (err)
 		return err;
@@ -91,7 +93,7 @@ static int look_at(uint32_t id, struct map_view *v)
 			       .key_type = info.btf_key_type_id,
 			       .value_type = info.btf_value_type_id};
 	if (type && type->percpu) {
-		v->n_cpus = (uint32_t)libbpf_num_possible_cpus();
+		v->n_cpus = cpus_of_maps();
 		v->user_size = ALIGN_UP(v->value_size, 8u) * v->n_cpus;
 	}
 	return v->name ? 0 : -ENOMEM;

@@ -32,7 +32,7 @@ void map_view(const struct bpf_object *obj, const struct bpf_map *map, struct ma
 	};
 	v->user_size = v->value_size;
 	if (type && type->percpu) {
-		v->n_cpus = (uint32_t)libbpf_num_possible_cpus();
+		v->n_cpus = cpus_of_maps();
 		v->user_size = ALIGN_UP(v->value_size, 8u) * v->n_cpus;
 	}
 }

@@ -320,13 +320,13 @@ void run_policy_free(struct run_policy *p)
 /* Events that found the ring full. */
 static uint64_t lost(const struct run_policy *p)
 {
-	int cpus = libbpf_num_possible_cpus();
-	AUTO_FREE struct egress_stats *stats = calloc((size_t)MAX(cpus, 1), sizeof(*stats));
+	uint32_t cpus = cpus_of_maps();
+	AUTO_FREE struct egress_stats *stats = calloc(cpus, sizeof(*stats));
 	uint32_t zero = 0;
 	uint64_t sum = 0;
 
-	if (stats && cpus > 0 && !bpf_map_lookup_elem(p->stats, &zero, stats))
-		for (int i = 0; i < cpus; i++)
+	if (stats && !bpf_map_lookup_elem(p->stats, &zero, stats))
+		for (uint32_t i = 0; i < cpus; i++)
 			sum += stats[i].lost_events;
 	return sum;
 }

@@ -90,7 +90,7 @@ struct msg_facts {
 	uint32_t pid;
 	uint32_t clients; /* connections, this one included */
 	uint32_t programs, maps, btfs, links, pins;
-	uint32_t zero;
+	uint32_t cpus; /* workers: parts of a per-CPU value */
 };
 
 enum {

@@ -42,7 +42,8 @@ static void count_facts(const struct serve *s, struct msg_facts *facts)
 		[HIVE_LINK] = &facts->links,
 	};
 
-	*facts = (struct msg_facts){.started = s->started, .pid = (uint32_t)getpid(), .clients = s->clients(s->arg)};
+	*facts = (struct msg_facts){
+		.started = s->started, .pid = (uint32_t)getpid(), .clients = s->clients(s->arg), .cpus = hive->n_cpus};
 	pthread_mutex_lock(&hive->lock);
 	hive_sweep(hive);
 	for (int k = 0; k < HIVE_KINDS; k++)
@@ -119,12 +120,17 @@ static int may_map(const struct serve *s, struct far *f)
 
 static int file(const struct serve *s, const char *path)
 {
+	struct skep_hive *before;
 	int fd;
 
 	if (!strcmp(path, "/proc/kallsyms"))
 		return ksyms_open(s->hive);
+	before = seam_enter(s->hive);
 	fd = present_open(path);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		fd = -errno;
+	seam_enter(before);
+	return fd;
 }
 
 /* Answers that are files give an fd, others 0; or a negative errno. */

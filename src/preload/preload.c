@@ -101,7 +101,7 @@ bool preload_is_below(const char *path, const char *dir)
 /* A file that the hive shows in place of the kernel's. What libbpf would look for elsewhere need not be hidden: it finds this first. */
 static bool is_presented(const char *path)
 {
-	enum { HIDDEN, SHOWN };
+	enum { HIDDEN, SHOWN, CPUS };
 	static const struct {
 		const char *path;
 		int shown;

@@ -89,6 +89,7 @@ static void a_program_stays_attached_until_it_is_detached(void **state)
 {
 	int prog = make_connect(CONNECT);
 	uint32_t ids[4] = {0}, flags, id = id_of(prog);
+	int fd;
 
 	assert_int_equal(query(ids, &flags), 0);
 	assert_int_equal(attach(prog, 0), 0);
@@ -98,9 +99,13 @@ static void a_program_stays_attached_until_it_is_detached(void **state)
 	assert_int_equal(ids[0], id);
 	assert_int_equal(flags, 0);
 	assert_int_equal(count_ids(BPF_LINK_GET_NEXT_ID), 1);
-	/* The one that is there need not be named. */
+	/* The one that is there need not be named, and goes from its hook whoever has an fd. */
+	fd = call(BPF_LINK_GET_FD_BY_ID, .link_id = hive->objects[HIVE_LINK]->id);
+	assert_true(fd >= 0);
 	assert_int_equal(call(BPF_PROG_DETACH, .target_fd = (uint32_t)root, .attach_type = CONNECT), 0);
 	assert_int_equal(told.detached, 1);
+	assert_int_equal(query(ids, &flags), 0);
+	close(fd);
 	assert_int_equal(count_ids(BPF_LINK_GET_NEXT_ID), 0);
 	assert_int_equal(count_ids(BPF_PROG_GET_NEXT_ID), 0);
 	assert_int_equal(call(BPF_PROG_DETACH, .target_fd = (uint32_t)root, .attach_type = CONNECT), -ENOENT);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * linked NAME [OBJECT]: serves a hive in which something is attached, until SIGTERM: a program to interface 1 by a link that is pinned, or those of an
- * object's programs on tasks that can be, to a hook that takes them all and brings no events.
+ * object's programs on tasks that can be, to a hook that takes them all and brings no events. It has three workers more than the machine has CPUs, as that of
+ * a run may.
  */
 #include "base/uapi.h"
 #include "bpf/link.h"
@@ -74,11 +75,12 @@ int main(int argc, char **argv)
 				 .link_type = BPF_LINK_TYPE_XDP,
 				 .attach = attach,
 				 .detach = detach};
+	struct skep_hive_opts opts = SKEP_OPTS(struct skep_hive_opts, .n_cpus = hive_machine_cpus() + 3);
 	struct skep_hive *hive;
 	struct place place;
 	char why[256] = "";
 
-	if (argc < 2 || place_find(argv[1], true, &place, why, sizeof(why)) || skep_hive_new(NULL, &hive) ||
+	if (argc < 2 || place_find(argv[1], true, &place, why, sizeof(why)) || skep_hive_new(&opts, &hive) ||
 	    hive_hook_add(hive, &hook) || (argc > 2 ? attach_all(hive, argv[2]) : make_link(hive)) ||
 	    server_new(&place, hive, &server, why, sizeof(why))) {
 		fprintf(stderr, "linked: %s\n", why);

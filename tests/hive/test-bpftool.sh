@@ -184,6 +184,18 @@ linked_to_tasks() {
 	ret=$?
 	kill -TERM $pid && wait $pid && [ $ret = 0 ]
 }
+# Per-CPU maps have a part for each worker, which may be more than CPUs: bpftool and skep make room for as many.
+workers() {
+	local pid i=0 ret cpus
+	"$linked" l & pid=$!
+	until [ -S "$XDG_RUNTIME_DIR/skep/l" ] || [ $((i += 1)) -gt 500 ]; do sleep 0.01; done
+	cpus=$(($(nproc --all) + 3))
+	in_l map create /sys/fs/bpf/many type percpu_array key 4 value 8 entries 1 name many && in_l map lookup name many key 0 0 0 0 --json &&
+		json "len(o['values']) == $cpus" && "$skep" map update many 0 7 --run l && "$skep" map lookup many 0 --run l --json >"$tmp/out" &&
+		json "o['values'] == ['07 00 00 00 00 00 00 00'] * $cpus" && in_l map lookup name many key 0 0 0 0 && [ "$(grep -c 'value.*07 00' "$tmp/out")" = $cpus ]
+	ret=$?
+	kill -TERM $pid && wait $pid && [ $ret = 0 ]
+}
 in_l() { "$skep" hive exec l -- "$bpftool" "$@" >"$tmp/out" 2>"$tmp/err" || { cat "$tmp/out" "$tmp/err"; return 1; }; }
 skeletons() { "$skep" hive exec t -- "$skeleton"; }
 pin_more() {
@@ -270,6 +282,7 @@ ok "statistics are off unless asked for" stats
 ok "link show" links
 ok "link show, pin, detach" linked
 ok "links of programs on tasks say where they are" linked_to_tasks
+ok "per-CPU values have a part for each worker" workers
 ok "a libbpf program with a skeleton shares its variables" skeletons
 ok "pins are made and removed" pin_more
 ok "what nobody holds is gone" gone_without_pin
