@@ -346,6 +346,8 @@ int ways_out_cover(const struct ways_out *w, char *why, size_t size)
 		if (!is_socket(w->paths[i]))
 			continue; /* gone, or below a folder that is covered */
 		err = bind_text("", w->paths[i]);
+		if (err == -ENOENT && !is_socket(w->paths[i]))
+			err = 0; /* gone meanwhile */
 		if (err)
 			snprintf(why, size, "cannot cover the socket %.200s: %s", w->paths[i], strerror(-err));
 	}
