@@ -271,6 +271,24 @@ bool guard_allows_unmatched(const struct guard_policy *g, enum guard_access acce
 	return true;
 }
 
+const char *guard_device(uint32_t i)
+{
+	static const char *const devices[] = {"/dev/null",   "/dev/zero",    "/dev/full",
+					      "/dev/random", "/dev/urandom", "/dev/tty"};
+
+	return i < COUNT(devices) ? devices[i] : NULL;
+}
+
+static bool is_device(const char *path)
+{
+	const char *device;
+
+	for (uint32_t i = 0; (device = guard_device(i)); i++)
+		if (!strcmp(device, path))
+			return true;
+	return false;
+}
+
 /* How much of a path a rule has; 0: it is about another one. "/" has 1, "/a" 2. */
 static size_t covers(const char *rule, const char *path)
 {
@@ -299,7 +317,7 @@ bool guard_decide(const struct guard_policy *g, enum guard_access access, const 
 	}
 	if (rule)
 		*rule = which;
-	return allowed;
+	return allowed || (which < 0 && access != GUARD_RUN && is_device(path));
 }
 
 const struct guard_call *guard_call_rule(const struct guard_policy *g, int nr)

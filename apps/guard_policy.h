@@ -5,7 +5,7 @@
  *
  * A path rule is about the file or folder of that name, and all that is below it. Of the rules about one kind of access the one with the longest
  * path decides; of two with the same path the one that denies. What no rule is about is denied when any rule allows that kind of access, else
- * allowed. Who may write a file may read it.
+ * allowed. Who may write a file may read it. Devices without contents (guard_device()) are open for reading and writing where no rule speaks of them.
  */
 #ifndef SKEP_APPS_GUARD_POLICY_H
 #define SKEP_APPS_GUARD_POLICY_H
@@ -58,6 +58,9 @@ bool guard_is_on(const struct guard_policy *g);
 
 /* guard_allows_unmatched - what becomes of paths that no rule is about. */
 bool guard_allows_unmatched(const struct guard_policy *g, enum guard_access access);
+
+/* guard_device - the i-th device that is open to all: /dev/null and its like. NULL: there are no more. */
+const char *guard_device(uint32_t i);
 
 /*
  * guard_decide - may the file be accessed so?

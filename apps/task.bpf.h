@@ -22,7 +22,16 @@ struct task_struct {
 	char comm[16];
 };
 
+struct path {
+	void *mnt; /* struct vfsmount */
+};
+
+struct file {
+	struct path f_path;
+};
+
 struct linux_binprm {
+	struct file *file;
 	const char *filename;
 };
 

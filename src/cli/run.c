@@ -46,11 +46,19 @@ static const char help[] =
 	"                          socket reachable (all others are covered)\n"
 	"  --deny RULE[,RULE...]   not these\n"
 	"  --policy FILE           rules from a file\n"
-	"  --profile NAME          ready-made rules: npm, pip, git or apt\n"
+	"  --profile NAME          ready-made rules: npm, pip, git, apt, build or agent\n"
 	"  --audit                 refuse nothing, tell what would be refused\n"
 	"  --advise                print the policy that would allow exactly what was seen\n"
 	"  --print-policy          print the rules as a file, before the command starts or without one\n"
 	"  --violation-exit N      the exit code when something was refused\n"
+	"\n"
+	"What it may do (docs/guard.md):\n"
+	"  --read PATH[,PATH...]   files and folders that it may read, and no others; what it may write it may read\n"
+	"  --write PATH[,PATH...]  ... change, make and remove\n"
+	"  --run PATH[,PATH...]    ... execute\n"
+	"  guard                   among the objects: with --audit and --advise, the paths that were used\n"
+	"  --policy, --profile, --audit, --advise, --print-policy, --violation-exit: as above; build and agent are\n"
+	"                          profiles with rules for files\n"
 	"\n"
 	"Its network:\n"
 	"  --loopback PORT[,PORT...]|all       ports of this machine's loopback, which the command reaches as the name\n"
@@ -91,6 +99,7 @@ static const char help[] =
 	"  skep run --audit --advise -- make             # what does it talk to?\n"
 	"  skep run fw.bpf.o count.bpf.o@10 -- npm install\n"
 	"  skep run watch --syscalls openat,connect -- make\n"
+	"  skep run --profile build --write . -- make     # nothing outside this folder changes\n"
 	"  skep run --loopback 5432 --publish 8080 -- ./server\n";
 /* clang-format on */
 
@@ -107,6 +116,8 @@ struct run {
 	struct run_report *report;
 	struct run_calls *calls;
 	struct run_watch *watch; /* NULL: it is not among the objects */
+	struct source guards;
+	struct run_guard *guard; /* NULL: no policy asks for it */
 	struct run_events *events;
 	int links[LINKS];
 	uint32_t n_links;
@@ -125,28 +136,37 @@ static int by_priority(const void *a, const void *b)
 	return x < y ? -1 : x > y; /* qsort() of glibc merges: equal ones stay in order */
 }
 
+/* May programs on what tasks do be among those of the run? */
+static bool sees_tasks(const struct run *r)
+{
+	return r->args.n_objects || r->args.reserve || r->args.guarded;
+}
+
+static int load(struct run *r, struct source *s, const char *name)
+{
+	int err = source_read(s, name);
+
+	s->hive = r->hive;
+	return err ? err : source_load(s);
+}
+
 static int load_objects(struct run *r)
 {
 	/* The network takes one worker for good, the last; those that see tasks are before it; others test and look. */
-	struct source base = {.workers = 2 + (r->args.n_objects || r->args.reserve ? run_calls_workers() : 0)};
+	struct source base = {.workers = 2 + (sees_tasks(r) ? run_calls_workers() : 0)};
 	int err = source_hive(&base, r->args.interpret ? SOURCE_INTERPRET : 0);
 
 	r->hive = base.hive;
 	if (!err && r->args.policy.on) {
-		err = source_read(&r->firewall, "egress-firewall");
-		r->firewall.hive = r->hive;
-		err = err ? err : source_load(&r->firewall);
+		err = load(r, &r->firewall, "egress-firewall");
 		err = err ? err
 			  : run_policy_new(&r->args.policy, &r->firewall, &r->args.net, r->args.verbose, &r->policy);
 		run_policy_open(&r->args.policy, &r->args.net);
 	}
-	for (uint32_t i = 0; i < r->args.n_objects && !err; i++) {
-		struct source *s = &r->sources[i];
-
-		err = source_read(s, r->args.objects[i].name);
-		s->hive = r->hive;
-		err = err ? err : source_load(s);
-	}
+	if (!err && r->args.guarded)
+		err = load(r, &r->guards, "guard");
+	for (uint32_t i = 0; i < r->args.n_objects && !err; i++)
+		err = load(r, &r->sources[i], r->args.objects[i].name);
 	return err;
 }
 
@@ -198,11 +218,13 @@ static int attach_object(struct run *r, const struct source *s)
 	return err;
 }
 
-/* The firewall is first at its points: a program in front of it could end the chain, and with it the policy. */
+/* The firewall is first at its points: a program in front of it could end the chain, and with it the policy. So is the guard. */
 static int attach_all(struct run *r)
 {
 	int err = r->policy ? attach_object(r, &r->firewall) : EXIT_OK;
 
+	if (!err && r->guard)
+		err = run_guard_attach(r->guard, r->calls);
 	for (uint32_t i = 0; i < r->args.n_objects && !err; i++)
 		err = attach_object(r, &r->sources[i]);
 	return err;
@@ -213,13 +235,17 @@ static int serve_tasks(const struct verb *verb, struct run *r)
 {
 	int err = EXIT_OK;
 
-	if (r->args.n_objects || r->args.reserve)
+	if (sees_tasks(r))
 		err = run_calls_new(verb, &r->args, r->hive, &r->tree, &r->calls);
 	for (uint32_t i = 0; i < r->args.n_objects && !err; i++)
 		if (run_watch_is(&r->sources[i]) && !r->watch)
 			err = run_watch_new(&r->args, &r->sources[i], r->hive, &r->watch);
-	if (!err && r->args.n_objects)
-		err = run_events_new(&r->args, r->hive, r->sources, r->args.n_objects, r->watch, &r->events);
+	if (!err && r->args.guarded)
+		err = run_guard_new(&r->args.guard, r->args.policy.policy.audit, r->args.policy.advise, r->args.verbose,
+				    &r->guards, &r->tree, &r->guard);
+	if (!err && (r->args.n_objects || r->guard))
+		err = run_events_new(&r->args, r->hive, r->sources, r->args.n_objects, r->watch, &r->guards, r->guard,
+				     &r->events);
 	return err;
 }
 
@@ -379,7 +405,7 @@ static void report(struct run *r, uint64_t ns)
 
 static int run_command(const struct verb *verb, struct run *r, int *status)
 {
-	uint64_t start;
+	uint64_t start, refused;
 	char why[TREE_WHY];
 	int err = start_network(r);
 
@@ -409,7 +435,9 @@ static int run_command(const struct verb *verb, struct run *r, int *status)
 	if (net_failed(r->net))
 		fail("%s", net_failed(r->net));
 	report(r, clock_ns(CLOCK_MONOTONIC) - start);
-	if (r->policy && run_policy_report(r->policy, r->args.quiet) && r->args.policy.violation_exit)
+	refused = r->policy ? run_policy_report(r->policy, r->args.quiet) : 0;
+	refused += r->guard ? run_guard_report(r->guard, r->args.quiet) : 0;
+	if (refused && r->args.policy.violation_exit)
 		*status = W_EXITCODE(r->args.policy.violation_exit, 0);
 	return EXIT_OK;
 }
@@ -423,12 +451,14 @@ static void clean_up(struct run *r)
 		close(r->links[i]);
 	run_events_free(r->events);
 	run_watch_free(r->watch);
+	run_guard_free(r->guard);
 	run_calls_free(r->calls);
 	net_free(r->net);
 	run_output_free(r->output);
 	run_tasks_free(r->tasks);
 	run_policy_free(r->policy);
 	source_close(&r->firewall);
+	source_close(&r->guards);
 	for (uint32_t i = 0; i < RUN_OBJECTS; i++)
 		source_close(&r->sources[i]);
 	skep_hive_free(r->hive);
@@ -458,12 +488,15 @@ static int run(const struct verb *verb, int argc, char **argv)
 	if (!err && r.args.policy.print)
 		policy_print(&r.args.policy.policy, *r.args.command ? stderr : stdout);
 	if (err || !*r.args.command) {
+		guard_args_free(&r.args.guard);
 		policy_free(&r.args.policy.policy);
 		return err;
 	}
 	qsort(r.args.objects, r.args.n_objects, sizeof(r.args.objects[0]), by_priority);
 	find_terminal(&r);
 	err = take_signals(&r);
+	if (!err)
+		err = guard_args_files(&r.args.guard, r.args.policy.policy.audit, &r.args.tree.files);
 	if (!err && tree_new(&r.args.tree, &r.tree, why)) {
 		fail("%s", why);
 		err = EXIT_FAILED;
@@ -473,6 +506,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 		err = load_objects(&r);
 	err = err ? EXIT_OWN : run_command(verb, &r, &status);
 	clean_up(&r);
+	guard_args_free(&r.args.guard);
 	policy_free(&r.args.policy.policy);
 	return err ? err : end_alike(&r, status);
 }

@@ -4,6 +4,7 @@
 #define SKEP_CLI_RUN_H
 
 #include "cli/cli.h"
+#include "cli/run_guard.h"
 #include "cli/run_output.h"
 #include "cli/run_policy.h"
 #include "hook/net/net.h"
@@ -25,6 +26,8 @@ struct run_args {
 	const char *sockets[TREE_SOCKETS];
 	struct net_opts net; /* what the command line says of it */
 	struct policy_args policy;
+	struct guard_args guard;
+	bool guarded; /* the guard is asked for: by its name, or by rules for it */
 	struct output_args output;
 	const char *name; /* of the run's hive; NULL: run-PID */
 	const char *reserve; /* calls that are seen although no program asks for them yet; NULL */
@@ -87,12 +90,12 @@ int run_watch_free(struct run_watch *w);
 /*
  * What objects send through ring and perf buffers.
  *
- * run_events_new - begin to read. @watch: has the events of the object 'watch'; NULL when there is none
+ * run_events_new - begin to read. @watch: has the events of the object 'watch', @guard those of its object @guards; NULL when there is none
  * run_events_stop - read what is left, and no more.
  */
 struct run_events;
 int run_events_new(const struct run_args *args, struct skep_hive *hive, struct source *sources, uint32_t n,
-		   struct run_watch *watch, struct run_events **out);
+		   struct run_watch *watch, struct source *guards, struct run_guard *guard, struct run_events **out);
 void run_events_stop(struct run_events *r);
 void run_events_report(const struct run_events *r, bool json);
 int run_events_free(struct run_events *r);

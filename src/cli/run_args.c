@@ -34,6 +34,9 @@ enum {
 	OPT_EVENTS,
 	OPT_PROCESSES,
 	OPT_SYSCALLS,
+	OPT_READ,
+	OPT_WRITE,
+	OPT_RUN,
 };
 
 static const struct option options[] = {{"publish", required_argument, NULL, OPT_PUBLISH},
@@ -56,6 +59,9 @@ static const struct option options[] = {{"publish", required_argument, NULL, OPT
 					{"name", required_argument, NULL, OPT_NAME},
 					{"no-tap", no_argument, NULL, OPT_NO_TAP},
 					{"interpret", no_argument, NULL, OPT_INTERPRET},
+					{"read", required_argument, NULL, OPT_READ},
+					{"write", required_argument, NULL, OPT_WRITE},
+					{"run", required_argument, NULL, OPT_RUN},
 					{"reserve", required_argument, NULL, OPT_RESERVE},
 					{"events", required_argument, NULL, OPT_EVENTS},
 					{"processes", required_argument, NULL, OPT_PROCESSES},
@@ -192,6 +198,10 @@ static int parse_object(const struct verb *verb, char *text, struct run_args *a)
 	struct run_object *o = &a->objects[a->n_objects];
 	uint64_t priority = RUN_PRIORITY;
 
+	if (!strcmp(text, "guard")) {
+		a->guarded = true;
+		return EXIT_OK;
+	}
 	if (a->n_objects == RUN_OBJECTS)
 		return misuse(verb, "%d objects at most", RUN_OBJECTS);
 	if (at && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1)) {
@@ -242,6 +252,25 @@ static int parse_allow(const struct verb *verb, char *text, struct run_args *a)
 	}
 	free(rules);
 	return err;
+}
+
+/* PATH[,PATH...] of --read, --write and --run. */
+static int parse_paths(const struct verb *verb, enum guard_access access, const char *list, struct guard_policy *g)
+{
+	char why[256];
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		char *one = strndup(list, n);
+		int err = one ? guard_add_path(g, access, true, one, why, sizeof(why)) : -ENOMEM;
+
+		free(one);
+		if (err)
+			return misuse(verb, "--%s: %s", guard_access_name(access),
+				      err == -ENOMEM ? strerror(ENOMEM) : why);
+		list += n + (list[n] == ',');
+	}
+	return EXIT_OK;
 }
 
 static int take_option(const struct verb *verb, int opt, char **argv, struct run_args *a)
@@ -323,6 +352,10 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 	case OPT_INTERPRET:
 		a->interpret = true;
 		return EXIT_OK;
+	case OPT_READ:
+	case OPT_WRITE:
+	case OPT_RUN:
+		return parse_paths(verb, (enum guard_access)(opt - OPT_READ), optarg, &a->guard.policy);
 	case OPT_RESERVE:
 		a->reserve = optarg;
 		return EXIT_OK;
@@ -362,6 +395,7 @@ int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_ar
 	int opt, err, end = 1;
 
 	*a = (struct run_args){.net.mtu = PORT_MTU, .tree.mtu = PORT_MTU};
+	guard_args_init(&a->guard, &a->policy.policy);
 	dns_servers(&a->net.dns);
 	while (end < argc && strcmp(argv[end], "--"))
 		end++;
@@ -377,6 +411,12 @@ int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_ar
 		if (err)
 			return err;
 	}
+	if (a->guarded && !guard_is_on(&a->guard.policy) && !a->policy.advise)
+		return misuse(verb, "guard has no rules: --policy, --profile, --read, --write and --run give it some");
+	a->guarded |= guard_is_on(&a->guard.policy);
+	/* A policy that says nothing of the network leaves it as it is. */
+	if (a->guarded && !a->policy.policy.n_rules && !a->policy.policy.unmatched)
+		a->policy.on = false;
 	/* --print-policy alone asks for nothing more. */
 	if (!*a->command && !a->policy.print)
 		return misuse(verb, "'--' and a command must follow, as in: skep run fw.bpf.o -- npm install");

@@ -18,7 +18,8 @@ enum { FDS = 256, PATIENCE_MS = 1000 };
 
 struct run_events {
 	struct skep_hive *hive;
-	struct events *streams[RUN_OBJECTS];
+	struct events *streams[RUN_OBJECTS + 1];
+	bool silent[RUN_OBJECTS + 1]; /* whose events have a report of their own */
 	uint32_t n;
 	FILE *to;
 	bool json;
@@ -51,7 +52,7 @@ static void *read_all(void *arg)
 }
 
 int run_events_new(const struct run_args *args, struct skep_hive *hive, struct source *sources, uint32_t n,
-		   struct run_watch *watch, struct run_events **out)
+		   struct run_watch *watch, struct source *guards, struct run_guard *guard, struct run_events **out)
 {
 	struct events_opts opts = {.to = stderr, .json = args->json || args->events, .verbose = args->verbose};
 	struct run_events *r = calloc(1, sizeof(*r));
@@ -76,8 +77,15 @@ int run_events_new(const struct run_args *args, struct skep_hive *hive, struct s
 
 		opts.take = watches ? run_watch_take : NULL;
 		opts.arg = watches ? watch : NULL;
+		r->silent[r->n] = watches;
 		if (sources[i].obj)
 			err = events_open(&r->streams[r->n++], &sources[i], &opts);
+	}
+	if (guard && !err) {
+		opts.take = run_guard_take;
+		opts.arg = guard;
+		r->silent[r->n] = true;
+		err = events_open(&r->streams[r->n++], guards, &opts);
 	}
 	seam_enter(before);
 	if (!err && pthread_create(&r->thread, NULL, read_all, r))
@@ -102,6 +110,8 @@ void run_events_report(const struct run_events *r, bool json)
 	struct json_object *o;
 
 	for (uint32_t i = 0; r && i < r->n; i++) {
+		if (r->silent[i])
+			continue;
 		if (!json) {
 			events_print(r->streams[i], stderr);
 			continue;

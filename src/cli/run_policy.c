@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { KINDS = 1024, CHAIN = 32, OWNERS = 4096, SHOWN = 50, COMMAND_SHOWN = 120 /* characters of a command line */ };
+enum { KINDS = 1024, CHAIN = 32, OWNERS = 4096, SHOWN = 50 };
 
 /* Events that are alike but for the time. */
 struct kind {
@@ -48,23 +48,6 @@ static int map_of(const struct run_policy *p, const char *name)
 }
 
 static void drain(void *arg);
-
-/* "curl -d x (12) < sh (10) < make (3)": who it was, and who made it. A long command line is cut; the flow log has more of it. */
-static void print_task(FILE *f, const struct task *t)
-{
-	const char *text;
-
-	if (!t) {
-		fputs("an unknown process", f);
-		return;
-	}
-	text = *t->cmdline ? t->cmdline : t->comm;
-	fprintf(f, "%.*s%s (%u)", COMMAND_SHOWN, text, strlen(text) > COMMAND_SHOWN ? "..." : "", t->pid);
-	for (const struct task *up = t->parent; up; up = up->parent)
-		fprintf(f, " < %s (%u)", up->comm, up->pid);
-	if (*t->folder)
-		fprintf(f, ", in %s", t->folder);
-}
 
 /* The address that a name under in-addr.arpa or ip6.arpa stands for (RFC 1035 3.5, RFC 3596 2.5). */
 static bool reverse_name(const char *name, char *to, size_t size)
@@ -149,7 +132,7 @@ static void print_event(const struct run_policy *p, FILE *f, const struct kind *
 	fputs(": ", f);
 	print_reason(p, f, e);
 	fputs("; ", f);
-	print_task(f, k->task);
+	run_print_task(f, k->task);
 }
 
 /* A script that runs a program again and again is told once. */

@@ -17,6 +17,9 @@ struct policy_args {
 	int violation_exit; /* exit code of a run in which something was refused; 0: the command's */
 };
 
+/* run_print_task - "curl -d x (12) < sh (10) < make (3)": who it was, and who made it. A long command line is cut. @t: NULL: unknown */
+void run_print_task(FILE *f, const struct task *t);
+
 struct run_policy;
 
 /*

@@ -10,7 +10,7 @@
 #include <netdb.h>
 #include <string.h>
 
-enum { SHOWN = 20, ROWS = 16384, BUCKETS = 4096 };
+enum { SHOWN = 20, ROWS = 16384, BUCKETS = 4096, COMMAND_SHOWN = 120 /* characters of a command line */ };
 
 /* Flows with one host and port by processes of one name. */
 struct row {
@@ -33,6 +33,22 @@ struct run_report {
 	uint64_t more; /* flows that found no row */
 	uint64_t flows, frames[FLOW_DIRS], bytes[FLOW_DIRS], dropped[FLOW_DIRS];
 };
+
+void run_print_task(FILE *f, const struct task *t)
+{
+	const char *text;
+
+	if (!t) {
+		fputs("an unknown process", f);
+		return;
+	}
+	text = *t->cmdline ? t->cmdline : t->comm;
+	fprintf(f, "%.*s%s (%u)", COMMAND_SHOWN, text, strlen(text) > COMMAND_SHOWN ? "..." : "", t->pid);
+	for (const struct task *up = t->parent; up; up = up->parent)
+		fprintf(f, " < %s (%u)", up->comm, up->pid);
+	if (*t->folder)
+		fprintf(f, ", in %s", t->folder);
+}
 
 int run_report_new(struct run_report **out)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Policies: what is read, what is refused and how that is said, printing, profiles, advice. */
+#include "apps/guard_policy.h"
 #include "egress_util.h"
+#include "prog/calls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -137,7 +139,8 @@ static void errors_say_where_what_and_what_would_do(void **state)
 	expect_error("defualt deny\n", "f:1:1: unknown key 'defualt'; did you mean 'default'?");
 	expect_error("permit a\n", "f:1:1: unknown key 'permit'; there are allow, deny, default, audit and profile");
 	expect_error("profile nmp\n", "f:1:9: there is no profile 'nmp'; did you mean 'npm'?");
-	expect_error("profile whatever\n", "f:1:9: there is no profile 'whatever'; there are npm, pip, git and apt");
+	expect_error("profile whatever\n",
+		     "f:1:9: there is no profile 'whatever'; there are npm, pip, git, apt, build and agent");
 	expect_error("allow b https://a.example:8443/x?y\n",
 		     "f:1:9: 'https://a.example:8443/x?y' is a URL; a rule names its host: a.example");
 	expect_error("allow http://\n", "f:1:7: 'http://' is a URL; a rule names its host: ");
@@ -255,16 +258,28 @@ static void too_much_for_one_host_is_refused(void **state)
 	egress_close(e);
 }
 
+static int call_number(const char *name)
+{
+	const struct call_desc *c = calls_find(name);
+
+	return c ? c->nr : -1;
+}
+
 static void profiles_are_policies(void **state)
 {
+	struct guard_policy guard = {.home = "/home/me", .here = "/work", .call_number = call_number};
+	struct policy_part part;
 	size_t len;
 
+	guard_part(&guard, &part);
 	for (uint32_t i = 0; policy_profile_name(i); i++) {
 		assert_non_null(policy_profile(policy_profile_name(i), &len));
+		policy.part = &part;
 		if (policy_parse_profile(&policy, policy_profile_name(i), &error))
 			fail_msg("%s", error.text);
-		assert_true(policy.n_rules > 0);
+		assert_true(policy.n_rules + guard.n_paths > 0);
 		policy_free(&policy);
+		guard_free(&guard);
 	}
 	assert_null(policy_profile("none", &len));
 	assert_int_equal(policy_parse_text(&policy, "f", "profile npm\nallow a\n", 20, &error), 0);

@@ -150,6 +150,8 @@ static void the_longest_path_decides(void **state)
 	decides(GUARD_WRITE, "/home/me/src/.git/config", false, 6);
 	decides(GUARD_WRITE, "/home/me/a", false, -1);
 	decides(GUARD_RUN, "/anything", true, -1); /* no rule says what may run */
+	decides(GUARD_WRITE, "/dev/null", true, -1);
+	decides(GUARD_WRITE, "/dev/nullx", false, -1);
 }
 
 static void without_rules_that_allow_the_rest_is_open(void **state)

@@ -218,7 +218,7 @@ empty() { for option in --allow --deny; do exits 2 $option '' -- touch ran && co
 ok "an empty rule is not the same as none" empty
 hints() {
 	exits 2 --allow https://web.test/x -- true && complains "is a URL; a rule names its host: web.test$" &&
-		exits 2 --allow localhost:80 -- true && complains 'host:8080$' && exits 2 --profile x -- true && complains 'npm, pip, git and apt'
+		exits 2 --allow localhost:80 -- true && complains 'host:8080$' && exits 2 --profile x -- true && complains 'npm, pip, git, apt, build and agent'
 }
 ok "what newcomers write: a URL, localhost" hints
 

@@ -214,6 +214,38 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	}
 }
 
+/*
+ * execvp(3), but that only what may be executed is tried: each try is a call that may be watched, and refused, and told of as the command's.
+ * Return: a negative errno.
+ */
+static int execute(char *const *argv)
+{
+	const char *path = getenv("PATH");
+	int err = ENOENT;
+
+	if (strchr(argv[0], '/')) {
+		execvp(argv[0], argv);
+		return -errno;
+	}
+	if (!path)
+		path = "/usr/local/bin:/bin:/usr/bin";
+	for (;;) {
+		size_t n = strcspn(path, ":");
+		char name[PATH_MAX];
+		int len = snprintf(name, sizeof(name), "%.*s/%s", n ? (int)n : 1, n ? path : ".", argv[0]);
+
+		if (len < (int)sizeof(name)) {
+			if (!faccessat(AT_FDCWD, name, X_OK, AT_EACCESS))
+				execvp(name, argv);
+			if (errno != ENOENT && errno != ENOTDIR)
+				err = errno;
+		}
+		if (!path[n] || (err != ENOENT && err != EACCES))
+			return -err;
+		path += n + 1;
+	}
+}
+
 static void be_command(const struct tree_opts *opts, const struct tree_watch *w, const char *cwd, int mapped, int said,
 		       int guard) __attribute__((noreturn));
 static void be_command(const struct tree_opts *opts, const struct tree_watch *w, const char *cwd, int mapped, int said,
@@ -247,8 +279,7 @@ static void be_command(const struct tree_opts *opts, const struct tree_watch *w,
 		sigprocmask(SIG_SETMASK, &opts->mask, NULL);
 		if (w->hello >= 0)
 			send(w->hello, &(struct watch_hello){.listener = -1}, sizeof(struct watch_hello), MSG_NOSIGNAL);
-		execvp(opts->argv[0], opts->argv);
-		f = (struct failure){.err = -errno, .step = STEP_EXEC};
+		f = (struct failure){.err = execute(opts->argv), .step = STEP_EXEC};
 	}
 	byte = write(said, &f, sizeof(f)) == sizeof(f);
 	_exit(127);

@@ -446,6 +446,16 @@ void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, u
 	pthread_mutex_unlock(&o->lock);
 }
 
+struct task *owners_task(struct owners *o, uint32_t pid)
+{
+	struct task *t;
+
+	pthread_mutex_lock(&o->lock);
+	t = task_of(o, pid, DEPTH);
+	pthread_mutex_unlock(&o->lock);
+	return t;
+}
+
 uint64_t owners_unsent(struct owners *o)
 {
 	static const int families[] = {AF_INET, AF_INET6};

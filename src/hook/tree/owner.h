@@ -64,6 +64,9 @@ void owners_free(struct owners *o);
 void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
 		 const struct in6_addr *far, uint16_t far_port, struct owner *out);
 
+/* owners_task - a process of the tree and its ancestors, by its number there. Return: held; NULL: it is gone, or there is no memory. */
+struct task *owners_task(struct owners *o, uint32_t pid);
+
 /* owners_unsent - bytes that TCP sockets of the tree still have to send, or wait for an answer to. */
 uint64_t owners_unsent(struct owners *o);
 
