@@ -157,14 +157,14 @@ static int read_action(const char *word, struct guard_call *c, char *why, size_t
 /* The next word. Return: its end; NULL: there is none. @word: allocated; NULL without memory. @start: where it begins */
 static const char *next_word(const char *at, const char *end, char **word, const char **start)
 {
-	size_t n = 0;
+	size_t room = (size_t)(end - at) + 1, n = 0;
 
 	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == ','))
 		at++;
 	*start = at;
 	if (at == end)
 		return NULL;
-	*word = malloc((size_t)(end - at) + 1);
+	*word = malloc(room);
 	for (; at < end && *at != ' ' && *at != '\t' && *at != '\r' && *at != ','; at++) {
 		if (*at == '\\' && at + 1 < end)
 			at++;

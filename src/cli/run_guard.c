@@ -94,7 +94,7 @@ int guard_args_files(struct guard_args *a, bool audit, struct tree_files *out)
 		return EXIT_OK;
 	while (guard_device(n_devices))
 		n_devices++;
-	a->paths = calloc(p->n_paths + n_devices, sizeof(*a->paths));
+	a->paths = calloc(p->n_paths + n_devices + 1, sizeof(*a->paths));
 	if (!a->paths)
 		return fail("%s", strerror(ENOMEM));
 	for (uint32_t i = 0; i < p->n_paths; i++) {

@@ -51,7 +51,8 @@ struct task_host {
 
 	uint64_t (*task)(struct skep_env *env); /* the address of its task_struct; 0: without memory for it */
 	uint64_t (*regs)(struct skep_env *env, uint64_t task); /* of a task's pt_regs; 0: unknown task */
-	uint64_t (*find)(struct skep_env *env, uint32_t tid); /* the task_struct of a number of the tree's; 0: there is none */
+	uint64_t (*find)(struct skep_env *env,
+			 uint32_t tid); /* the task_struct of a number of the tree's; 0: there is none */
 	uint64_t (*uid_gid)(struct skep_env *env); /* bpf_get_current_uid_gid() */
 	void (*comm)(struct skep_env *env, char comm[16]); /* ended */
 	/* Its cgroup's id and those around it, outwards up to what is mounted. Return: how many. */

@@ -327,7 +327,8 @@ static void go_on(int sig)
 }
 
 /* Says when it begins, and when it goes on. */
-static int job(void)
+static void job(void) __attribute__((noreturn));
+static void job(void)
 {
 	signal(SIGCONT, go_on);
 	printf(": up\n");
@@ -398,7 +399,7 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "connect"))
 		return connects(4710);
 	if (!strcmp(what, "job"))
-		return job();
+		job();
 	if (!strcmp(what, "slow-connect"))
 		return slow_connect(0);
 	if (!strcmp(what, "slow-connect-restarted"))

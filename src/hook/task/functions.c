@@ -22,12 +22,12 @@
 
 struct function {
 	const char *name; /* ends in '*': all that begin so */
-	bool late;
 	bool (*args)(struct view *v, struct task_event *e, uint64_t *a);
 	uint64_t (*result)(struct view *v, const struct task_event *e);
 	uint32_t n_args;
-	bool socket; /* the call's first argument must be one: of this family and type, 0: any */
-	int family, type;
+	int family, type; /* of the socket, 0: any */
+	bool late;
+	bool socket; /* the call's first argument must be one */
 };
 
 static int option(int sock, int name)
@@ -147,15 +147,15 @@ static bool socket_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function functions[] = {
-	{"__x64_sys_*", false, call_args, call_result, 1, false, 0, 0},
-	{"do_sys_openat2", false, open_args, call_result, 3, false, 0, 0},
-	{"vfs_open", true, opened_args, opened_result, 2, false, 0, 0},
-	{"tcp_v4_connect", false, sock_args, connect_result, 3, true, AF_INET, SOCK_STREAM},
-	{"tcp_v6_connect", false, sock_args, connect_result, 3, true, AF_INET6, SOCK_STREAM},
-	{"inet_csk_accept", false, sock_args, accept_result, 2, true, 0, SOCK_STREAM},
-	{"inet_bind", false, socket_args, call_result, 3, true, AF_INET, 0},
-	{"inet6_bind", false, socket_args, call_result, 3, true, AF_INET6, 0},
-	{"inet_listen", false, socket_args, call_result, 2, true, 0, 0},
+	{"__x64_sys_*", call_args, call_result, 1, 0, 0, false, false},
+	{"do_sys_openat2", open_args, call_result, 3, 0, 0, false, false},
+	{"vfs_open", opened_args, opened_result, 2, 0, 0, true, false},
+	{"tcp_v4_connect", sock_args, connect_result, 3, AF_INET, SOCK_STREAM, false, true},
+	{"tcp_v6_connect", sock_args, connect_result, 3, AF_INET6, SOCK_STREAM, false, true},
+	{"inet_csk_accept", sock_args, accept_result, 2, 0, SOCK_STREAM, false, true},
+	{"inet_bind", socket_args, call_result, 3, AF_INET, 0, false, true},
+	{"inet6_bind", socket_args, call_result, 3, AF_INET6, 0, false, true},
+	{"inet_listen", socket_args, call_result, 2, 0, 0, false, true},
 };
 
 /* bprm_check_security(struct linux_binprm *bprm): the image that is about to run, at the stop before its first instruction. */
@@ -195,10 +195,10 @@ static bool create_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function lsm_hooks[] = {
-	{"bprm_check_security", false, exec_args, NULL, 1, false, 0, 0},
-	{"socket_connect", false, address_args, NULL, 3, false, 0, 0},
-	{"socket_bind", false, address_args, NULL, 3, false, 0, 0},
-	{"socket_create", false, create_args, NULL, 4, false, 0, 0},
+	{"bprm_check_security", exec_args, NULL, 1, 0, 0, false, false},
+	{"socket_connect", address_args, NULL, 3, 0, 0, false, false},
+	{"socket_bind", address_args, NULL, 3, 0, 0, false, false},
+	{"socket_create", create_args, NULL, 4, 0, 0, false, false},
 };
 
 static const struct function *find(const struct function *all, size_t n_all, const char *name)
