@@ -37,7 +37,8 @@ static struct {
 	const char *if_text, *hold;
 	int connect_to, sleep_us;
 	pthread_mutex_t lock;
-	uint64_t forgotten;
+	uint64_t forgotten, seen, most; /* threads; the most that were kept at a time */
+	struct thread *known[65536]; /* by own_tid: whom the engine keeps */
 } t = {.deny = -1, .override = -1, .kill = -1, .kill_at = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int native(const struct task_event *e)
@@ -110,11 +111,27 @@ static void redirect(struct task_event *e)
 	memcpy(e->handed->address.bytes, &to, sizeof(to));
 }
 
+/* The engine keeps one struct thread for as long as it knows the thread. */
+static void know(struct thread *thread)
+{
+	pthread_mutex_lock(&t.lock);
+	if (t.known[thread->own_tid & 65535] != thread) {
+		t.known[thread->own_tid & 65535] = thread;
+		t.seen++;
+	}
+	if (t.most < t.seen - t.forgotten)
+		t.most = t.seen - t.forgotten;
+	pthread_mutex_unlock(&t.lock);
+}
+
 static void on_event(void *arg, uint32_t on, struct task_event *e)
 {
 	char path[256] = "";
 	int nr = e->kind <= TASK_RETURN ? native(e) : -1;
 
+	know(e->thread);
+	if (e->kind == TASK_FORK)
+		know(e->child);
 	if (e->kind == TASK_CALL) {
 		uint64_t at = nr == SCMP_SYS(openat) || nr == SCMP_SYS(unlinkat)                        ? e->args[1]
 			      : nr == SCMP_SYS(open) || nr == SCMP_SYS(mkdir) || nr == SCMP_SYS(execve) ? e->args[0]
@@ -149,7 +166,14 @@ static void on_event(void *arg, uint32_t on, struct task_event *e)
 
 static void on_forget(void *arg, struct thread *thread)
 {
-	__atomic_fetch_add(&t.forgotten, 1, __ATOMIC_RELAXED);
+	struct thread **at = &t.known[thread->own_tid & 65535];
+
+	pthread_mutex_lock(&t.lock);
+	if (*at == thread) {
+		*at = NULL;
+		t.forgotten++;
+	}
+	pthread_mutex_unlock(&t.lock);
 }
 
 static int number(const char *name)
@@ -260,7 +284,7 @@ int main(int argc, char **argv)
 			(unsigned long long)lost.sudden, (unsigned long long)lost.orphans);
 	}
 	engine_free(e);
-	fprintf(t.out, "forgotten %llu\n", (unsigned long long)t.forgotten);
+	fprintf(t.out, "seen %llu most %llu\n", (unsigned long long)t.seen, (unsigned long long)t.most);
 	tree_free(&tree);
 	fclose(t.out);
 	return code;

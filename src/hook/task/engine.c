@@ -13,6 +13,7 @@
  */
 #include "hook/task/engine.h"
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "hook/task/inside.h"
 #include "hook/tree/guard.h"
@@ -34,7 +35,7 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
 #endif
 
-enum { TAKE_US = 20 };
+enum { TAKE_US = 20, MOMENT_NS = 1000000, GRACE_NS = 1000000000 };
 
 static void nudged(int sig)
 {
@@ -186,25 +187,61 @@ int engine_start(struct engine *e, struct tree *t, char why[ENGINE_WHY])
 	return err;
 }
 
-static void stop_thread(struct engine *e, struct engine_thread *t)
+/* With the lock held: waits a moment for a thread's end. */
+static void wait_moment(struct engine *e)
 {
 	struct timespec moment;
 
+	clock_gettime(CLOCK_REALTIME, &moment);
+	moment.tv_nsec += MOMENT_NS;
+	moment.tv_sec += moment.tv_nsec / 1000000000;
+	moment.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&e->changed, &e->lock, &moment);
+}
+
+/* Out of the call that it waits in. It may come just before the call: again, then. */
+static void nudge(const struct engine_thread *t)
+{
+	if (t->there && !t->ended)
+		pthread_kill(t->id, ENGINE_NUDGE);
+}
+
+static bool any_left(const struct engine *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(e->of); i++)
+		if (e->of[i].there && !e->of[i].ended)
+			return true;
+	return false;
+}
+
+/* What is left of a tree that ends is told to its end: the threads see that for themselves. */
+static void let_end(struct engine *e)
+{
+	uint64_t until = clock_ns(CLOCK_MONOTONIC) + GRACE_NS;
+	struct pollfd p = {.fd = e->listener, .events = POLLIN};
+
+	pthread_mutex_lock(&e->lock);
+	while (any_left(e) && clock_ns(CLOCK_MONOTONIC) < until) {
+		wait_moment(e);
+		/* Before Linux 6.11 nobody who waits for a notification hears that there will be none. */
+		if (e->listener >= 0 && poll(&p, 1, 0) == 1 && p.revents & POLLHUP) {
+			atomic_store(&e->over, true);
+			pthread_cond_broadcast(&e->wanted);
+			for (uint32_t i = 0; i < e->opts.n_threads; i++)
+				nudge(&e->of[i]);
+		}
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void stop_thread(struct engine *e, struct engine_thread *t)
+{
 	if (!t->there)
 		return;
 	pthread_mutex_lock(&e->lock);
 	while (!t->ended) {
-		pthread_mutex_unlock(&e->lock);
-		/* It may have come just before the call that it is to be called back from: again, then. */
-		pthread_kill(t->id, ENGINE_NUDGE);
-		pthread_mutex_lock(&e->lock);
-		if (t->ended)
-			break;
-		clock_gettime(CLOCK_REALTIME, &moment);
-		moment.tv_nsec += 1000000;
-		moment.tv_sec += moment.tv_nsec / 1000000000;
-		moment.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&e->changed, &e->lock, &moment);
+		nudge(t);
+		wait_moment(e);
 	}
 	pthread_mutex_unlock(&e->lock);
 	pthread_join(t->id, NULL);
@@ -225,6 +262,8 @@ void engine_stop(struct engine *e)
 {
 	if (!e)
 		return;
+	if (e->ready == READY)
+		let_end(e);
 	atomic_store(&e->stop, true);
 	set_ready(e, NEVER);
 	for (size_t i = 0; i < ARRAY_SIZE(e->of); i++)

@@ -57,7 +57,10 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
  */
 int engine_start(struct engine *e, struct tree *t, char why[ENGINE_WHY]);
 
-/* engine_stop - end the threads. A tree that still runs is killed where it is traced, and gets ENOSYS for its calls elsewhere. NULL is fine; so is twice. */
+/*
+ * engine_stop - end the threads. To be called when the command has ended: what the kernel kills with it is still told. A tree that goes on for another second is
+ * killed where it is traced, and gets ENOSYS for its calls elsewhere. NULL is fine; so is twice.
+ */
 void engine_stop(struct engine *e);
 void engine_free(struct engine *e);
 

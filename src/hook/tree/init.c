@@ -214,17 +214,27 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	}
 }
 
+/* skep hears that it is the command from here on (hook/task/engine.c). Return: -1 */
+static int become(const struct tree_watch *w, const char *name, char *const *argv)
+{
+	const struct watch_hello last = {.listener = -1};
+
+	if (w->hello >= 0)
+		send(w->hello, &last, sizeof(last), MSG_NOSIGNAL);
+	return execvp(name, argv);
+}
+
 /*
  * execvp(3), but that only what may be executed is tried: each try is a call that may be watched, and refused, and told of as the command's.
  * Return: a negative errno.
  */
-static int execute(char *const *argv)
+static int execute(const struct tree_watch *w, char *const *argv)
 {
 	const char *path = getenv("PATH");
 	int err = ENOENT;
 
 	if (strchr(argv[0], '/')) {
-		execvp(argv[0], argv);
+		become(w, argv[0], argv);
 		return -errno;
 	}
 	if (!path)
@@ -236,7 +246,7 @@ static int execute(char *const *argv)
 
 		if (len < (int)sizeof(name)) {
 			if (!faccessat(AT_FDCWD, name, X_OK, AT_EACCESS))
-				execvp(name, argv);
+				become(w, name, argv);
 			if (errno != ENOENT && errno != ENOTDIR)
 				err = errno;
 		}
@@ -277,9 +287,7 @@ static void be_command(const struct tree_opts *opts, const struct tree_watch *w,
 	if (!f.err) {
 		signal(SIGPIPE, opts->pipe_ignored ? SIG_IGN : SIG_DFL);
 		sigprocmask(SIG_SETMASK, &opts->mask, NULL);
-		if (w->hello >= 0)
-			send(w->hello, &(struct watch_hello){.listener = -1}, sizeof(struct watch_hello), MSG_NOSIGNAL);
-		f = (struct failure){.err = execute(opts->argv), .step = STEP_EXEC};
+		f = (struct failure){.err = execute(w, opts->argv), .step = STEP_EXEC};
 	}
 	byte = write(said, &f, sizeof(f)) == sizeof(f);
 	_exit(127);
