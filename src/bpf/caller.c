@@ -69,9 +69,12 @@ bool caller_gone(void)
 	return caller && caller->gone(caller->arg);
 }
 
-bool caller_far(void)
+bool caller_say(const char *line)
 {
-	return caller;
+	if (!caller)
+		return false;
+	caller->say(caller->arg, line);
+	return true;
 }
 
 void caller_opened(int fd)

@@ -22,6 +22,8 @@ struct caller_fd {
 struct hive_caller {
 	/* find - look behind an fd, not negative. Return: 0 or -EBADF. hive->lock may be held. */
 	int (*find)(void *arg, int fd, struct caller_fd *out);
+	/* say - why something was refused, a line without its end: the caller's user is the one to be told. */
+	void (*say)(void *arg, const char *line);
 	/* gone - has the caller died? A run of many rounds asks now and then, and ends. */
 	bool (*gone)(void *arg);
 	void *arg;
@@ -45,8 +47,8 @@ bool caller_is_far(void);
 int caller_find(int fd, struct caller_fd *out);
 bool caller_gone(void);
 
-/* caller_far - is the caller another process? */
-bool caller_far(void);
+/* caller_say - tell the caller a line. Return: false: it is this process, which has a log of its own. */
+bool caller_say(const char *line);
 
 /* caller_opened - an fd of this process has been opened as a command's answer. */
 void caller_opened(int fd);

@@ -84,7 +84,7 @@ int skep_bpf(struct skep_hive *hive, int cmd, union bpf_attr *attr, unsigned int
 	int ret;
 
 	if (hive->far)
-		return hive->far(hive->far_arg, cmd, attr, size);
+		return hive->far->bpf(hive->far->arg, cmd, attr, size);
 	/* What another process gives is its own addresses (far.h), whatever this one's are worth. */
 	if (!(hive->flags & SKEP_TRUST_ADDRESSES) || caller_is_far())
 		return dispatch(hive, cmd, attr, size, __builtin_frame_address(0));

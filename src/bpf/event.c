@@ -124,9 +124,11 @@ static int open_kprobe(struct skep_hive *hive, const struct perf_event_attr *att
 int hive_perf_event_open(struct skep_hive *hive, uint64_t from, int pid, int cpu)
 {
 	struct perf_event_attr attr;
-	int err = read_attr(from, &attr);
+	int err = hive->far ? 0 : read_attr(from, &attr);
 	bool no_cpu = cpu < 0 || (uint32_t)cpu >= hive->n_cpus;
 
+	if (hive->far)
+		return hive->far->perf_event_open(hive->far->arg, from, pid, cpu);
 	if (err)
 		return err;
 	if (attr.type == PERF_TYPE_SOFTWARE && attr.config == PERF_COUNT_SW_BPF_OUTPUT)
@@ -206,11 +208,15 @@ int hive_event_ioctl(struct hive_object *o, unsigned long request, int arg)
 {
 	int ret;
 
+	if (o->kind != HIVE_EVENT && o->kind != HIVE_PERF)
+		return -ENOTTY;
 	switch (request) {
 	case PERF_EVENT_IOC_ENABLE:
 	case PERF_EVENT_IOC_DISABLE:
 		return 0;
 	case PERF_EVENT_IOC_SET_BPF:
+		if (o->kind == HIVE_PERF)
+			return -EOPNOTSUPP;
 		pthread_mutex_lock(&o->hive->lock);
 		ret = set_bpf(container_of(o, struct hive_event, o), arg);
 		pthread_mutex_unlock(&o->hive->lock);

@@ -10,16 +10,11 @@
 #define SKEP_BPF_EVENT_H
 
 #include "bpf/hive.h"
+#include "bpf/present.h"
 
 struct bpf_call;
 struct hive_link;
 struct hook_point;
-
-/* Numbers of the dynamic PMUs, as /sys/bus/event_source/devices/ of the hive tells them; enum perf_type_id ends before them. */
-enum { PMU_KPROBE = 8, PMU_UPROBE = 9 };
-
-/* In both, this bit of the configuration asks for the function's end. */
-enum { PMU_RETPROBE_BIT = 0 };
 
 struct hive_event {
 	struct hive_object o;
@@ -36,7 +31,7 @@ struct hive_event {
  */
 int hive_perf_event_open(struct skep_hive *hive, uint64_t attr, int pid, int cpu);
 
-/* hive_event_ioctl - ioctl(2) on an event; @o is held, hive->lock is not. */
+/* hive_event_ioctl - ioctl(2) on an object of the hive's: perf events and perf buffers have some. @o is held, hive->lock is not. */
 int hive_event_ioctl(struct hive_object *o, unsigned long request, int arg);
 
 /* hive_event_link - LINK_CREATE with BPF_PERF_EVENT. @p: taken. hive->lock is held. Return: fd or error. */

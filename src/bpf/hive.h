@@ -173,10 +173,16 @@ struct hive_pin {
 	struct hive_pin *next;
 };
 
+/* A hive that is elsewhere: the calls that concern it. */
+struct hive_far {
+	int (*bpf)(void *arg, int cmd, union bpf_attr *attr, unsigned int size);
+	int (*perf_event_open)(void *arg, uint64_t attr, int pid, int cpu);
+	int (*ioctl)(void *arg, int fd, unsigned long request, uint64_t a);
+	void *arg;
+};
+
 struct skep_hive {
-	/* bpf(2) for a hive that is elsewhere: this one is the way there, and holds nothing itself. NULL: it is here. */
-	int (*far)(void *arg, int cmd, union bpf_attr *attr, unsigned int size);
-	void *far_arg;
+	const struct hive_far *far; /* this one is the way there, and holds nothing itself; NULL: it is here */
 	pthread_mutex_t lock;
 	uint32_t flags; /* enum skep_hive_flags */
 	uint32_t caps; /* enum verify_caps: whose rights programs are judged by */

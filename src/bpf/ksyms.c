@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "bpf/fd.h"
+#include "bpf/present_trace.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -60,6 +61,7 @@ int ksyms_open(struct skep_hive *hive)
 		return -ENOMEM;
 	}
 	fputs(CALL_BASE, f);
+	trace_write_symbols(f);
 	pthread_mutex_lock(&hive->lock);
 	for (const struct hive_object *o = hive->objects[HIVE_PROG]; o; o = o->next)
 		if (container_of(o, struct hive_prog, o)->target.jit)

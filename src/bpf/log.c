@@ -3,6 +3,7 @@
 
 #include "base/usermem.h"
 #include "base/util.h"
+#include "bpf/caller.h"
 #include "bpf/hive.h"
 
 #include <errno.h>
@@ -76,10 +77,12 @@ void hive_log(const struct skep_hive *hive, enum skep_log_level level, const cha
 	char line[1024];
 	va_list ap;
 
-	if (!hive->log)
-		return;
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	hive->log(hive->log_arg, level, line);
+	/* What is wrong with another process's call is for that one's terminal. */
+	if (level <= SKEP_LOG_WARN && caller_say(line))
+		return;
+	if (hive->log)
+		hive->log(hive->log_arg, level, line);
 }

@@ -36,7 +36,7 @@ static const struct presented {
 	enum visibility visibility;
 } files[] = {
 #define X(name, what) {name, what},
-	PRESENTED(X) PRESENTED_HERE(X)
+	PRESENTED(X) PRESENTED_TRACE(X)
 #undef X
 };
 

@@ -30,17 +30,20 @@ struct utsname;
 	X("/lib/modules/*", HIDDEN)                                                                                    \
 	X("/usr/lib/debug/*", HIDDEN)
 
-/*
- * Files that only the libbpf of the hive's own process is shown, X(path, what): how one finds tracepoints and functions. (Another process's
- * perf_event_open(2) does not come here, so what it would ask for must not be found.)
- */
-#define PRESENTED_HERE(X)                                                                                              \
+/* How one finds tracepoints and functions, X(path, what); what is there depends on the path: the hive is asked. */
+#define PRESENTED_TRACE(X)                                                                                             \
 	X("/sys/kernel/tracing*", TRACEFS)                                                                             \
 	/* libbpf decides once in a process which of the two it reads; this one is not there on every machine. */      \
 	X("/sys/kernel/debug/tracing", HIDDEN)                                                                         \
 	X("/sys/kernel/debug/tracing/*", TRACEFS)                                                                      \
 	X("/sys/bus/event_source/devices/kprobe*", PMU)                                                                \
 	X("/sys/bus/event_source/devices/uprobe*", PMU)
+
+/* Numbers of the dynamic PMUs, as the hive's files tell them; enum perf_type_id ends before them. */
+enum { PMU_KPROBE = 8, PMU_UPROBE = 9 };
+
+/* In both, this bit of the configuration asks for the function's end. */
+enum { PMU_RETPROBE_BIT = 0 };
 
 /* The Linux whose bpf(2) the hive follows, as uname(2) tells it. */
 #define PRESENTED_RELEASE "6.18.0-skep"

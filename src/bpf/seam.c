@@ -234,8 +234,7 @@ int skep_seam_close(int fd)
 	return ret;
 }
 
-/* The fd to wait on for an object that has data to read; -1 for one that has none. */
-static int event_fd_of(const struct hive_object *o)
+int seam_wait_fd(const struct hive_object *o)
 {
 	switch (o->kind) {
 	case HIVE_MAP:
@@ -289,7 +288,7 @@ static int poll_ctl(struct hive_object *o, int epfd, int op, int event_fd, struc
 int skep_seam_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
 	struct hive_object *o = object_of(fd, -1);
-	int event_fd = o ? event_fd_of(o) : -1;
+	int event_fd = o ? seam_wait_fd(o) : -1;
 	int ret = event_fd >= 0 ? poll_ctl(o, epfd, op, event_fd, event) : epoll_ctl(epfd, op, fd, event);
 
 	if (o) {
@@ -333,14 +332,11 @@ int skep_seam_ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
+	if (!o && current && current->far && _IOC_TYPE(request) == _IOC_TYPE(PERF_EVENT_IOC_ENABLE))
+		return result(current->far->ioctl(current->far->arg, fd, request, (uintptr_t)arg));
 	if (!o)
 		return ioctl(fd, request, arg);
-	if (o->kind == HIVE_EVENT)
-		ret = hive_event_ioctl(o, request, (int)(intptr_t)arg);
-	else if (o->kind == HIVE_PERF)
-		ret = request == PERF_EVENT_IOC_ENABLE || request == PERF_EVENT_IOC_DISABLE ? 0 : -EOPNOTSUPP;
-	else
-		ret = -ENOTTY;
+	ret = hive_event_ioctl(o, request, (int)(intptr_t)arg);
 	put_object(o);
 	return result(ret);
 }

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct hive_map;
+struct hive_object;
 struct skep_hive;
 
 /*
@@ -29,6 +30,9 @@ struct skep_hive *seam_enter(struct skep_hive *hive);
  * Return: 0 or a negative errno.
  */
 int seam_may_map(const struct hive_map *m, size_t len, int prot, int flags, off_t off);
+
+/* seam_wait_fd - the fd that becomes readable when a ring or perf buffer may have data; -1: the object has none. */
+int seam_wait_fd(const struct hive_object *o);
 
 /* seam_hive - the hive that this thread has entered, NULL for the kernel. */
 struct skep_hive *seam_hive(void);

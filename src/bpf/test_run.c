@@ -331,7 +331,7 @@ static int run_in_worker(struct test_run *t)
 	int ret;
 
 	env->stack.ips = frames;
-	if (atomic_load_explicit(&t->call->hive->stacks, memory_order_relaxed) && !caller_far())
+	if (atomic_load_explicit(&t->call->hive->stacks, memory_order_relaxed) && !caller_is_far())
 		env->stack.n = callstack_note(frames, t->call->frame);
 	ret = run_typed(t);
 	env->stack.ips = NULL;

@@ -5,6 +5,7 @@
 #include "bpf/hive.h"
 #include "bpf/object.h"
 #include "bpf/seam.h"
+#include "cli/run.h"
 #include "hook/net/chain.h"
 #include "map/map.h"
 
@@ -12,20 +13,46 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
 enum { LINKS = 256 };
 
-static int pass_on(void *arg, int cmd, union bpf_attr *attr, unsigned int size)
+static int passed_on(const struct live *l, int ret, const char *why)
 {
-	struct live *l = arg;
-	char why[256] = "";
-	int ret = client_bpf(&l->client, cmd, (uint64_t)(uintptr_t)attr, size, why, sizeof(why));
-
 	if (ret == -ENOTCONN || ret == -ECONNRESET)
 		fail("run '%s': %s", l->name, why);
 	return ret;
+}
+
+static int far_bpf(void *arg, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	struct live *l = arg;
+	char why[256] = "";
+
+	return passed_on(l, client_bpf(&l->client, cmd, (uint64_t)(uintptr_t)attr, size, why, sizeof(why)), why);
+}
+
+static int far_perf_event_open(void *arg, uint64_t attr, int pid, int cpu)
+{
+	struct live *l = arg;
+	char why[256] = "";
+
+	return passed_on(l, client_perf_open(&l->client, attr, pid, cpu, why, sizeof(why)), why);
+}
+
+static int far_ioctl(void *arg, int fd, unsigned long request, uint64_t a)
+{
+	struct live *l = arg;
+	char why[256] = "";
+
+	return passed_on(l, client_ioctl(&l->client, fd, request, a, why, sizeof(why)), why);
+}
+
+static void say(const char *line)
+{
+	note("%s", line);
 }
 
 int live_open(struct live *l, const char *name)
@@ -37,6 +64,7 @@ int live_open(struct live *l, const char *name)
 	memset(l, 0, sizeof(*l));
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	l->client.name = l->name;
+	l->client.say = say;
 	err = client_ask(&l->client, ASK_FACTS, 0, NULL, &facts, sizeof(facts), first, sizeof(first));
 	if (err && *name && strspn(name, "0123456789") == strlen(name)) {
 		snprintf(l->name, sizeof(l->name), "run-%s", name);
@@ -51,8 +79,9 @@ int live_open(struct live *l, const char *name)
 	if (err)
 		return err;
 	l->src.name = l->name;
-	l->src.hive->far = pass_on;
-	l->src.hive->far_arg = l;
+	l->far =
+		(struct hive_far){.bpf = far_bpf, .perf_event_open = far_perf_event_open, .ioctl = far_ioctl, .arg = l};
+	l->src.hive->far = &l->far;
 	seam_enter(l->src.hive);
 	return EXIT_OK;
 }
@@ -369,30 +398,57 @@ int live_link_replace(struct live *l, const char *which, const char *object, con
 	return EXIT_OK;
 }
 
-int live_attach(struct live *l, const char *object, const char *name)
+/* A link for a program that frames run through. Return: its fd, or -1, said. */
+static int attach_to_frames(struct live *l, const char *object, const struct bpf_program *prog)
 {
 	union bpf_attr attr = {0};
+	int type = chain_attach_type(bpf_program__type(prog), bpf_program__expected_attach_type(prog),
+				     bpf_program__section_name(prog));
+	int fd;
+
+	if (type < 0) {
+		fail("%s: no frame runs through a program of SEC(\"%s\"), and no event of a task brings it", object,
+		     bpf_program__section_name(prog));
+		return -1;
+	}
+	attr.link_create.prog_fd = (uint32_t)bpf_program__fd(prog);
+	attr.link_create.attach_type = (uint32_t)type;
+	fd = skep_bpf(l->src.hive, BPF_LINK_CREATE, &attr, sizeof(attr));
+	if (fd < 0)
+		fail("run '%s': program '%s' cannot be attached: %s", l->name, bpf_program__name(prog),
+		     fd == -EINVAL ? "nothing there serves its attach type" : strerror(-fd));
+	return MAX(fd, -1);
+}
+
+/* The same for one on tasks: libbpf knows how, as with a kernel. */
+static int attach_to_tasks(struct live *l, struct bpf_program *prog)
+{
+	struct bpf_link *link = bpf_program__attach(prog);
+	int fd = link ? fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (fd < 0)
+		/* The hive has said what it lacks. */
+		fail("run '%s': program '%s' (SEC(\"%s\")) cannot be attached: %s", l->name, bpf_program__name(prog),
+		     bpf_program__section_name(prog), strerror(errno));
+	bpf_link__destroy(link);
+	return fd;
+}
+
+int live_attach(struct live *l, const char *object, const char *name)
+{
 	struct bpf_program *prog;
 	char pin[64];
-	int type;
 
 	if (open_object(l, object))
 		return EXIT_FAILED;
 	prog = load_program(l, object, name);
 	if (!prog)
 		return EXIT_FAILED;
-	type = chain_attach_type(bpf_program__type(prog), bpf_program__expected_attach_type(prog),
-				 bpf_program__section_name(prog));
-	if (type < 0)
-		return fail("%s: no frame runs through a program of SEC(\"%s\")", object,
-			    bpf_program__section_name(prog));
-	attr.link_create.prog_fd = (uint32_t)bpf_program__fd(prog);
-	attr.link_create.attach_type = (uint32_t)type;
-	AUTO_CLOSE int fd = skep_bpf(l->src.hive, BPF_LINK_CREATE, &attr, sizeof(attr));
+	AUTO_CLOSE int fd = run_calls_serves(bpf_program__type(prog)) ? attach_to_tasks(l, prog)
+								      : attach_to_frames(l, object, prog);
 
 	if (fd < 0)
-		return fail("run '%s': program '%s' cannot be attached: %s", l->name, bpf_program__name(prog),
-			    fd == -EINVAL ? "nothing there serves its attach type" : strerror(-fd));
+		return EXIT_FAILED;
 	/* The link is to last longer than this command. */
 	snprintf(pin, sizeof(pin), "/sys/fs/bpf/skep-%d-%s", (int)getpid(), bpf_program__name(prog));
 	if (bpf_obj_pin(fd, pin))

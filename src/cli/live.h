@@ -7,12 +7,14 @@
 #define SKEP_CLI_LIVE_H
 
 #include "base/uapi.h"
+#include "bpf/hive.h"
 #include "cli/cli.h"
 #include "cli/mapio.h"
 #include "hive/client.h"
 
 struct live {
 	struct source src; /* its hive is the way there */
+	struct hive_far far;
 	struct client client;
 	char name[64];
 };
@@ -46,7 +48,9 @@ int live_link_detach(struct live *l, const char *link);
  */
 int live_link_replace(struct live *l, const char *link, const char *object, const char *prog);
 
-/* live_attach - one more program, behind those at its point. */
+/*
+ * live_attach - one more program, behind those at its point: of frames, or of tasks where the run sees what brings it (skep run --reserve).
+ */
 int live_attach(struct live *l, const char *object, const char *prog);
 
 #endif

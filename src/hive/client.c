@@ -272,12 +272,52 @@ static int request(struct client *c, struct client_slot *s, const struct msg *m,
 	return err;
 }
 
+/* Tells the user what came behind the pieces, line by line. */
+static void tell(const struct client *c, char *words, size_t len)
+{
+	char *end;
+
+	for (char *line = words; c->say && (end = memchr(line, '\n', len)); line = end + 1) {
+		*end = 0;
+		c->say(line);
+		len -= (size_t)(end + 1 - line);
+	}
+}
+
+/* What a call is: a request, and where the bytes of its answer go. */
+struct question {
+	struct msg m;
+	const void *payload;
+	size_t len;
+	void *to; /* room for the answer's one piece; NULL: pieces go to their addresses */
+	size_t room;
+};
+
+/* The answer's bytes are put to where they belong. Return: 0 or a negative errno. */
+static int take_answer(const struct client *c, struct client_slot *s, const struct question *q, const struct msg *done,
+		       size_t len)
+{
+	size_t words = MIN((size_t)done->more, len);
+	struct cursor cur = cursor_of(s->buf, len - words);
+	struct msg_piece piece;
+	const void *bytes;
+	int ret = 0;
+
+	if (!q->to)
+		ret = put_pieces(s->buf, len - words);
+	else if (wire_piece(&cur, &piece, &bytes) && piece.len == q->room)
+		memcpy(q->to, bytes, q->room);
+	else
+		ret = done->value < 0 ? 0 : -EPROTO; /* a refusal has nothing to tell */
+	tell(c, (char *)s->buf + len - words, words);
+	return ret;
+}
+
 /*
- * What every call is: a slot, the request, the answer's bytes put to where they belong. errno and the thread's
- * cancellation are left as they were: a thread that ended in here would keep its slot for ever.
+ * What every call is: a slot, the request, the answer's bytes. errno and the thread's cancellation are left as they were: a thread that
+ * ended in here would keep its slot for ever.
  */
-static int transact(struct client *c, pid_t self, struct msg *m, const void *payload, size_t len, void *to, size_t room,
-		    char *why, size_t why_len)
+static int transact(struct client *c, pid_t self, const struct question *q, char *why, size_t why_len)
 {
 	struct client_slot spare;
 	struct client_slot *s;
@@ -289,19 +329,9 @@ static int transact(struct client *c, pid_t self, struct msg *m, const void *pay
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	s = take(c, self, &spare);
-	ret = request(c, s, m, payload, len, &done, &done_len, &fd, why, why_len);
-	if (!ret && to) {
-		struct cursor cur = cursor_of(s->buf, done_len);
-		struct msg_piece piece;
-		const void *bytes;
-
-		if (wire_piece(&cur, &piece, &bytes) && piece.len == room)
-			memcpy(to, bytes, room);
-		else
-			ret = -EPROTO;
-	} else if (!ret) {
-		ret = put_pieces(s->buf, done_len);
-	}
+	ret = request(c, s, &q->m, q->payload, q->len, &done, &done_len, &fd, why, why_len);
+	if (!ret)
+		ret = take_answer(c, s, q, &done, done_len);
 	if (!ret)
 		ret = done.len && fd >= 0 ? STEAL_FD(fd) : done.value;
 	if (fd >= 0)
@@ -314,34 +344,70 @@ static int transact(struct client *c, pid_t self, struct msg *m, const void *pay
 
 int client_bpf(struct client *c, int cmd, uint64_t attr, uint32_t size, char *why, size_t why_len)
 {
-	struct msg m = {.type = MSG_CALL, .value = cmd, .addr = attr, .len = size};
+	struct question q = {.m = {.type = MSG_CALL, .value = cmd, .addr = attr, .len = size}};
 	uint8_t payload[HINTS_MAX];
 	pid_t self = getpid();
-	size_t len = hints_gather(&m, self, payload);
 
-	return transact(c, self, &m, payload, len, NULL, 0, why, why_len);
+	q.payload = payload;
+	q.len = hints_gather(&q.m, self, payload);
+	return transact(c, self, &q, why, why_len);
 }
 
 int client_ask(struct client *c, enum msg_ask what, int number, const char *text, void *to, size_t room, char *why,
 	       size_t why_len)
 {
 	uint8_t payload[PATH_MAX + sizeof(struct msg_piece)];
-	struct msg m = {.type = MSG_ASK, .value = what, .addr = (uint32_t)number, .n_pieces = !!text};
-	size_t len = 0;
+	struct question q = {
+		.m = {.type = MSG_ASK, .value = what, .addr = (uint32_t)number, .n_pieces = !!text},
+		.payload = payload,
+		.to = to,
+		.room = room,
+	};
 
-	if (text && !wire_add_piece(payload, &len, sizeof(payload), 0, text, (uint32_t)strnlen(text, PATH_MAX) + 1))
+	if (text && !wire_add_piece(payload, &q.len, sizeof(payload), 0, text, (uint32_t)strnlen(text, PATH_MAX) + 1))
 		return -ENAMETOOLONG;
-	return transact(c, getpid(), &m, payload, len, to, room, why, why_len);
+	return transact(c, getpid(), &q, why, why_len);
 }
 
-int client_may_map(struct client *c, int fd, const struct msg_mapping *want, char *why, size_t why_len)
+/* A question with arguments. @addr: of enum msg_ask */
+static int ask_with(struct client *c, enum msg_ask what, uint64_t addr, const void *args, size_t args_len, void *to,
+		    size_t room, char *why, size_t why_len)
 {
-	uint8_t payload[sizeof(struct msg_piece) + sizeof(*want)];
-	struct msg m = {.type = MSG_ASK, .value = ASK_MMAP, .addr = (uint32_t)fd, .n_pieces = 1};
-	size_t len = 0;
+	uint8_t payload[sizeof(struct msg_piece) + sizeof(struct msg_mapping)];
+	struct question q = {
+		.m = {.type = MSG_ASK, .value = what, .addr = addr, .n_pieces = 1},
+		.payload = payload,
+		.to = to,
+		.room = room,
+	};
 
-	wire_add_piece(payload, &len, sizeof(payload), 0, want, sizeof(*want));
-	return transact(c, getpid(), &m, payload, len, NULL, 0, why, why_len);
+	wire_add_piece(payload, &q.len, sizeof(payload), 0, args, (uint32_t)args_len);
+	return transact(c, getpid(), &q, why, why_len);
+}
+
+int client_may_map(struct client *c, int fd, const struct msg_mapping *want, struct msg_memory *memory, char *why,
+		   size_t why_len)
+{
+	return ask_with(c, ASK_MMAP, (uint32_t)fd, want, sizeof(*want), memory, sizeof(*memory), why, why_len);
+}
+
+int client_perf_open(struct client *c, uint64_t attr, int pid, int cpu, char *why, size_t why_len)
+{
+	const struct msg_perf args = {.pid = pid, .cpu = cpu};
+
+	return ask_with(c, ASK_PERF, attr, &args, sizeof(args), NULL, 0, why, why_len);
+}
+
+int client_ioctl(struct client *c, int fd, uint64_t request, uint64_t arg, char *why, size_t why_len)
+{
+	const struct msg_ioctl args = {.request = request, .arg = arg};
+
+	return ask_with(c, ASK_IOCTL, (uint32_t)fd, &args, sizeof(args), NULL, 0, why, why_len);
+}
+
+int client_wait_fd(struct client *c, int fd, struct msg_memory *memory, char *why, size_t why_len)
+{
+	return client_ask(c, ASK_WAIT, fd, NULL, memory, sizeof(*memory), why, why_len);
 }
 
 void client_close(struct client *c)

@@ -33,6 +33,9 @@ struct client_slot {
 
 struct client {
 	const char *name; /* of the hive; NULL: what SKEP_HIVE says, else "default" */
+	void (*say)(
+		const char *
+			line); /* what the hive has to say to the user, without the line's end; NULL: nobody hears it */
 	struct client_slot slots[CLIENT_SLOTS];
 };
 
@@ -56,8 +59,22 @@ int client_bpf(struct client *c, int cmd, uint64_t attr, uint32_t size, char *wh
 int client_ask(struct client *c, enum msg_ask what, int number, const char *text, void *to, size_t room, char *why,
 	       size_t why_len);
 
-/* client_may_map - ASK_MMAP: may what is behind an fd be mapped so? Return: 0 or a negative errno. */
-int client_may_map(struct client *c, int fd, const struct msg_mapping *want, char *why, size_t why_len);
+/*
+ * client_may_map - ASK_MMAP: may what is behind an fd be mapped so?
+ * @memory: what lies there
+ * Return: 0 or a negative errno; of a ring buffer a new fd of the same memory, for reading only.
+ */
+int client_may_map(struct client *c, int fd, const struct msg_mapping *want, struct msg_memory *memory, char *why,
+		   size_t why_len);
+
+/* client_perf_open - perf_event_open(2). @attr: where the caller's attributes lie. Return: a new fd or a negative errno. */
+int client_perf_open(struct client *c, uint64_t attr, int pid, int cpu, char *why, size_t why_len);
+
+/* client_ioctl - ioctl(2) on what client_perf_open() gave. */
+int client_ioctl(struct client *c, int fd, uint64_t request, uint64_t arg, char *why, size_t why_len);
+
+/* client_wait_fd - a new fd that is readable when a ring or perf buffer may have data, to be waited for by its edges. */
+int client_wait_fd(struct client *c, int fd, struct msg_memory *memory, char *why, size_t why_len);
 
 /* client_close - close the connections that wait. */
 void client_close(struct client *c);

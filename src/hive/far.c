@@ -174,7 +174,7 @@ static int far_write(void *arg, uint64_t to, const void *from, size_t len)
 	while (len) {
 		size_t n = MIN(len, (size_t)MSG_BYTES);
 
-		if (!wire_add_piece(f->out, &f->out_len, MSG_MAX - sizeof(struct msg), to, from, (uint32_t)n)) {
+		if (!wire_add_piece(f->out, &f->out_len, FAR_OUT, to, from, (uint32_t)n)) {
 			if (flush(f))
 				return -EFAULT;
 			continue;
@@ -245,14 +245,28 @@ static bool caller_gone_far(void *arg)
 	return f->dead;
 }
 
+static void caller_say_far(void *arg, const char *line)
+{
+	struct far *f = arg;
+	size_t n = strlen(line);
+
+	/* The first lines are those that matter. */
+	if (n >= sizeof(f->words) - f->n_words)
+		return;
+	memcpy(f->words + f->n_words, line, n);
+	f->words[f->n_words + n] = '\n';
+	f->n_words += (uint32_t)n + 1;
+}
+
 int far_init(struct far *f, int sock)
 {
 	*f = (struct far){.sock = sock};
 	f->in = malloc(MSG_MAX);
-	f->out = malloc(MSG_MAX);
+	f->out = malloc(FAR_OUT);
 	f->windows[0].bytes = malloc(FAR_WINDOWS * FAR_WINDOW);
 	f->mem = (struct usermem){.read = far_read, .write = far_write, .arg = f};
-	f->caller = (struct hive_caller){.find = caller_find_far, .gone = caller_gone_far, .arg = f, .opened = -1};
+	f->caller = (struct hive_caller){
+		.find = caller_find_far, .say = caller_say_far, .gone = caller_gone_far, .arg = f, .opened = -1};
 	for (int i = 1; f->windows[0].bytes && i < FAR_WINDOWS; i++)
 		f->windows[i].bytes = f->windows[0].bytes + i * FAR_WINDOW;
 	if (f->in && f->out && f->windows[0].bytes)
@@ -285,10 +299,29 @@ int far_next(struct far *f)
 	for (int i = 0; i < FAR_WINDOWS; i++)
 		f->windows[i].len = 0;
 	f->out_len = 0;
-	f->n_out = f->n_known = 0;
+	f->n_out = f->n_known = f->n_words = 0;
 	f->patience = FAR_PATIENCE_MS;
 	f->caller.opened = -1;
 	return 0;
+}
+
+int far_args(struct far *f, void *to, size_t size)
+{
+	struct cursor c = f->pieces;
+	struct msg_piece piece;
+	const void *bytes;
+
+	if (!wire_piece(&c, &piece, &bytes) || piece.len != size)
+		return -EINVAL;
+	memcpy(to, bytes, size);
+	f->pieces = c;
+	return 0;
+}
+
+void far_answer(struct far *f, const void *from, size_t len)
+{
+	f->out_len = 0;
+	f->n_out = wire_add_piece(f->out, &f->out_len, FAR_OUT, 0, from, (uint32_t)len);
 }
 
 int far_text(const struct far *f, char *to, size_t size)
@@ -306,8 +339,8 @@ int far_text(const struct far *f, char *to, size_t size)
 
 int far_done(struct far *f, int value, int fd)
 {
-	struct msg m = {.type = MSG_DONE, .value = value, .len = fd >= 0, .n_pieces = f->n_out};
-	int err = f->dead ? -EPIPE : wire_send(f->sock, &m, f->out, f->out_len, NULL, 0, fd);
+	struct msg m = {.type = MSG_DONE, .value = value, .len = fd >= 0, .more = f->n_words, .n_pieces = f->n_out};
+	int err = f->dead ? -EPIPE : wire_send(f->sock, &m, f->out, f->out_len, f->words, f->n_words, fd);
 
 	close_late(f); /* the caller has its answer */
 	return err;

@@ -24,6 +24,7 @@ enum {
 	FAR_LATE = 8, /* fds that are none of the hive's and that one call may show it */
 	FAR_WINDOWS = 4, /* places in the caller's memory that one call looks at by turns */
 	FAR_WINDOW = 16 * 1024,
+	FAR_OUT = MSG_MAX - MSG_WORDS, /* bytes of pieces to write */
 };
 
 struct far {
@@ -37,9 +38,11 @@ struct far {
 		size_t len;
 	} windows[FAR_WINDOWS];
 	uint32_t next_window; /* that makes room for another place */
-	uint8_t *out; /* MSG_MAX bytes: pieces to write */
+	uint8_t *out; /* FAR_OUT bytes: pieces to write */
 	size_t out_len;
 	uint32_t n_out;
+	char words[MSG_WORDS]; /* for the caller's user: lines, each with its end */
+	uint32_t n_words;
 	struct msg call; /* what the caller wants; its payload is in @in */
 	const struct msg_fd *fds; /* that it says it has */
 	struct cursor pieces; /* of its memory */
@@ -64,10 +67,19 @@ void far_free(struct far *f);
  */
 int far_next(struct far *f);
 
+/*
+ * far_args - the request's arguments: its first piece, which is taken away: what follows is memory of the caller's. Return: 0, or -EINVAL where it is not of this
+ * size.
+ */
+int far_args(struct far *f, void *to, size_t size);
+
 /* far_text - the request's text: its first piece, ended within @size. Return: 0 or -EINVAL. */
 int far_text(const struct far *f, char *to, size_t size);
 
-/* far_done - answer the request: @value, the writes that are kept, and an fd (-1: none), which stays the hive's. */
+/* far_answer - a piece that DONE has for who asked, not for an address. It is the first and only one. */
+void far_answer(struct far *f, const void *from, size_t len);
+
+/* far_done - answer the request: @value, the writes that are kept, what is to be said, and an fd (-1: none), which stays the hive's. */
 int far_done(struct far *f, int value, int fd);
 
 /* far_find - what stands behind an fd of the caller's (struct hive_caller). */

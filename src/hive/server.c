@@ -28,6 +28,7 @@ struct hive_server {
 	struct place place;
 	int lock_fd, listener, stop_fd;
 	bool bound;
+	atomic_bool ending;
 	struct serve serve;
 	pthread_mutex_t lock; /* of the list */
 	pthread_cond_t empty;
@@ -110,8 +111,12 @@ int server_new(const struct place *place, struct skep_hive *hive, struct hive_se
 	}
 	s->place = *place;
 	s->lock_fd = s->listener = -1;
-	s->serve = (struct serve){
-		.hive = hive, .started = (uint64_t)time(NULL), .clients = count_clients, .stop = stop, .arg = s};
+	s->serve = (struct serve){.hive = hive,
+				  .started = (uint64_t)time(NULL),
+				  .clients = count_clients,
+				  .stop = stop,
+				  .ending = &s->ending,
+				  .arg = s};
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->empty, NULL);
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -235,6 +240,7 @@ void server_free(struct hive_server *s)
 		unlink(s->place.socket);
 	if (s->listener >= 0)
 		close(s->listener);
+	atomic_store(&s->ending, true);
 	pthread_mutex_lock(&s->lock);
 	for (struct client *c = s->clients; c; c = c->next)
 		shutdown(c->sock, SHUT_RDWR);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 int perfbuf_create(uint32_t cpu, struct perfbuf **out)
 {
@@ -19,7 +20,7 @@ int perfbuf_create(uint32_t cpu, struct perfbuf **out)
 		return -ENOMEM;
 	b->cpu = cpu;
 	b->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	b->memfd = memfd_create("skep-perf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	b->memfd = memfd_create("skep-perf:", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (b->event_fd < 0 || b->memfd < 0) {
 		err = -errno;
 		perfbuf_destroy(b);
@@ -48,6 +49,7 @@ static int set_size(struct perfbuf *b, size_t len)
 	size_t page = (size_t)getpagesize();
 	size_t data = len - page;
 	struct perf_event_mmap_page *mem;
+	struct stat st;
 
 	if (len <= page || data % page || (data & (data - 1)))
 		return -EINVAL;
@@ -60,13 +62,12 @@ static int set_size(struct perfbuf *b, size_t len)
 		return -ENOMEM;
 	/*
 	 * Sealed: a reader that shrank the file would make the writer's next store a SIGBUS. Only now, so that one that
-	 * there was no memory for may be tried again.
+	 * there was no memory for may be tried again; and who has the fd may have shrunk it just now.
 	 */
-	if (fcntl(b->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
-		int err = -errno;
-
+	if (fcntl(b->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) || fstat(b->memfd, &st) ||
+	    st.st_size != (off_t)len) {
 		munmap(mem, len);
-		return err;
+		return -EINVAL;
 	}
 	b->data = (uint8_t *)mem + page;
 	b->data_size = data;
@@ -77,18 +78,20 @@ static int set_size(struct perfbuf *b, size_t len)
 	return 0;
 }
 
-void *perfbuf_mmap(struct perfbuf *b, void *addr, size_t len, int prot, int flags, off_t off)
+int perfbuf_size(struct perfbuf *b, size_t len, int flags, off_t off)
 {
 	size_t page = (size_t)getpagesize();
-	int err;
 
 	/* As perf_mmap() has it: a private copy would not be what the writer sees. mmap(2) counts in whole pages. */
 	if (off || !(flags & MAP_SHARED))
-		err = -EINVAL;
-	else if (len > SIZE_MAX - page)
-		err = -ENOMEM;
-	else
-		err = set_size(b, ALIGN_UP(len, page));
+		return -EINVAL;
+	return len > SIZE_MAX - page ? -ENOMEM : set_size(b, ALIGN_UP(len, page));
+}
+
+void *perfbuf_mmap(struct perfbuf *b, void *addr, size_t len, int prot, int flags, off_t off)
+{
+	int err = perfbuf_size(b, len, flags, off);
+
 	if (err) {
 		errno = -err;
 		return MAP_FAILED;

@@ -40,6 +40,13 @@ void perfbuf_destroy(struct perfbuf *b);
 bool perfbuf_ready(const struct perfbuf *b);
 
 /*
+ * perfbuf_size - what perfbuf_mmap() does but for the mapping itself, for a reader in another process. Between the two that process has the file: where it
+ * spoils its size, it has no buffer.
+ * Return: 0 or a negative errno.
+ */
+int perfbuf_size(struct perfbuf *b, size_t len, int flags, off_t off);
+
+/*
  * perfbuf_mmap - mmap(2) on the buffer's fd. The first mapping sets the size: 1 + 2^n pages. Later ones must have the same.
  * The caller serialises calls; the writer need not be kept away.
  * Return: the address, or MAP_FAILED with errno set.

@@ -33,6 +33,7 @@
 #include "base/util.h"
 #include "map/lock.h"
 #include "map/ops.h"
+#include "map/ringview.h"
 
 #include <errno.h>
 #include <string.h>
@@ -284,48 +285,7 @@ uint64_t ringbuf_dropped(const struct skep_map *map)
 
 void *ringbuf_mmap(struct skep_map *map, void *addr, size_t len, int prot, int flags, off_t off)
 {
-	size_t page = page_size(), file = 2 * page + map->max_entries, all = file + map->max_entries;
-	size_t start = (size_t)off, done = 0;
-	uint8_t *base;
-
-	if (!len || off < 0 || start % page || (flags & MAP_TYPE) == MAP_PRIVATE) {
-		errno = EINVAL;
-		return MAP_FAILED;
-	}
-	if (len > SIZE_MAX - page) {
-		errno = ENOMEM;
-		return MAP_FAILED;
-	}
-	len = ALIGN_UP(len, page);
-	/* User space writes the consumer's position and nothing else. */
-	if ((prot & PROT_WRITE) && (start != 0 || len != page)) {
-		errno = EPERM;
-		return MAP_FAILED;
-	}
-	if (start > all || len > all - start) {
-		errno = EINVAL;
-		return MAP_FAILED;
-	}
-	base = mmap(addr, len, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)), -1, 0);
-	if (base == MAP_FAILED)
-		return MAP_FAILED;
-	while (done < len) {
-		/* Behind the end of the file the data begins again. */
-		size_t at = start + done < file ? start + done : start + done - map->max_entries;
-		size_t part = MIN(len - done, file - at);
-
-		if (mmap(base + done, part, prot, MAP_SHARED | MAP_FIXED | (flags & MAP_POPULATE), map->memfd,
-			 (off_t)at) == MAP_FAILED) {
-			int saved = errno;
-
-			munmap(base, len);
-			errno = saved;
-			return MAP_FAILED;
-		}
-		done += part;
-	}
-	return base;
+	return ringview_map(map->memfd, map->memfd, map->max_entries, addr, len, prot, flags, off);
 }
 
 const struct map_ops ringbuf_ops = {

@@ -21,11 +21,15 @@
 #include "base/util.h"
 #include "bpf/present.h"
 #include "hive/client.h"
+#include "map/ringview.h"
+#include "preload/events.h"
 #include "preload/hive.h"
 #include "preload/next.h"
+#include "preload/rings.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,7 +46,7 @@
 #define BPF_FS_MAGIC 0xcafe4a11
 #endif
 
-static struct client hive;
+struct client preload_hive = {.say = preload_say};
 
 /* A child of fork(2) says it again: it may be another program's. */
 static void complain(const char *why)
@@ -59,7 +63,23 @@ static void complain(const char *why)
 		return; /* nobody hears it */
 }
 
-static int result(int ret, const char *why)
+void preload_say(const char *text)
+{
+	static atomic_uint last;
+	char line[1088];
+	uint32_t hash = (uint32_t)getpid();
+	int n;
+
+	for (const char *p = text; *p; p++)
+		hash = hash * 31 + (uint8_t)*p;
+	if (atomic_exchange(&last, hash) == hash)
+		return;
+	n = snprintf(line, sizeof(line), "skep: %s\n", text);
+	if (write(2, line, (size_t)MIN(n, (int)sizeof(line) - 1)) < 0)
+		return; /* nobody hears it */
+}
+
+int preload_result(int ret, const char *why)
 {
 	if (ret >= 0)
 		return ret;
@@ -75,18 +95,25 @@ int preload_ask(enum msg_ask what, int number, const char *text)
 {
 	char why[256] = "";
 
-	return result(client_ask(&hive, what, number, text, NULL, 0, why, sizeof(why)), why);
+	return preload_result(client_ask(&preload_hive, what, number, text, NULL, 0, why, sizeof(why)), why);
 }
 
 EXPORT long syscall(long nr, ...)
 {
 	char why[256] = "";
 	long a[6];
+	int ret;
 
 	SYSARGS_READ(a, nr);
+	if (nr == SYS_perf_event_open && preload_is_event((uint64_t)a[0]))
+		return preload_open_event((uint64_t)a[0], (int)a[1], (int)a[2]);
 	if (nr != SYS_bpf)
 		return NEXT(syscall)(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-	return result(client_bpf(&hive, (int)a[0], (uint64_t)a[1], (uint32_t)a[2], why, sizeof(why)), why);
+	ret = preload_result(client_bpf(&preload_hive, (int)a[0], (uint64_t)a[1], (uint32_t)a[2], why, sizeof(why)),
+			     why);
+	if (a[0] == BPF_LINK_CREATE || a[0] == BPF_RAW_TRACEPOINT_OPEN)
+		preload_note_link(ret);
+	return ret;
 }
 
 /* Paths. */
@@ -99,28 +126,29 @@ bool preload_is_below(const char *path, const char *dir)
 }
 
 /* A file that the hive shows in place of the kernel's. What libbpf would look for elsewhere need not be hidden: it finds this first. */
-static bool is_presented(const char *path)
+enum shown { HIDDEN, SHOWN, CPUS, TRACEFS, PMU };
+
+static enum shown is_presented(const char *path)
 {
-	enum { HIDDEN, SHOWN, CPUS };
 	static const struct {
 		const char *path;
-		int shown;
+		enum shown shown;
 	} files[] = {
 #define X(name, what) {name, what},
-		PRESENTED(X)
+		PRESENTED(X) PRESENTED_TRACE(X)
 #undef X
 	};
 
 	if (!path || path[0] != '/' || !strchr("spb", path[1]))
-		return false;
+		return HIDDEN;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		size_t n = strlen(files[i].path);
 		bool prefix = files[i].path[n - 1] == '*';
 
 		if (files[i].shown && (prefix ? !strncmp(path, files[i].path, n - 1) : !strcmp(path, files[i].path)))
-			return true;
+			return files[i].shown;
 	}
-	return false;
+	return HIDDEN;
 }
 
 /* The number behind a directory of this process's in /proc; -1 for other paths. */
@@ -152,9 +180,10 @@ static const char *object_name(const char *link)
 	static const struct {
 		const char *file, *name;
 	} kinds[] = {
-		{"/memfd:skep-map:", "anon_inode:bpf-map"},     {"/memfd:skep-prog:", "anon_inode:bpf-prog"},
-		{"/memfd:skep-link:", "anon_inode:bpf-link"},   {"/memfd:skep-btf:", "anon_inode:btf"},
-		{"/memfd:skep-stats:", "anon_inode:bpf-stats"},
+		{"/memfd:skep-map:", "anon_inode:bpf-map"},       {"/memfd:skep-prog:", "anon_inode:bpf-prog"},
+		{"/memfd:skep-link:", "anon_inode:bpf-link"},     {"/memfd:skep-btf:", "anon_inode:btf"},
+		{"/memfd:skep-stats:", "anon_inode:bpf-stats"},   {"/memfd:skep-event:", "anon_inode:[perf_event]"},
+		{"/memfd:skep-perf:", "anon_inode:[perf_event]"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -163,15 +192,21 @@ static const char *object_name(const char *link)
 	return NULL;
 }
 
-static bool is_object(int fd)
+bool preload_is_object(int fd, const char *kind)
 {
+	static const char prefix[] = "/memfd:skep-";
 	char path[32], link[64];
+	size_t len = kind ? strlen(kind) : 0;
 	ssize_t n;
 
+	/* Most files are not even memory files. */
+	if (fd < 0 || fcntl(fd, F_GET_SEALS) < 0)
+		return false;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	n = NEXT(readlink)(path, link, sizeof(link) - 1);
 	link[MAX(n, (ssize_t)0)] = 0;
-	return n > 0 && object_name(link);
+	return n > 0 && object_name(link) &&
+	       (!kind || (!strncmp(link + sizeof(prefix) - 1, kind, len) && link[sizeof(prefix) - 1 + len] == ':'));
 }
 
 EXPORT ssize_t readlink(const char *path, char *buf, size_t size)
@@ -201,7 +236,7 @@ static bool open_ours(const char *path, int *fd)
 {
 	int number = proc_fd(path, "fdinfo");
 
-	if (number >= 0 ? !is_object(number) : !is_presented(path))
+	if (number >= 0 ? !preload_is_object(number, NULL) : !is_presented(path))
 		return false;
 	*fd = number >= 0 ? preload_ask(ASK_FDINFO, number, NULL) : preload_ask(ASK_FILE, 0, path);
 	/* As it was: without a hive the machine's own file is better than none. */
@@ -281,7 +316,14 @@ EXPORT int __open64_2(const char *path, int flags)
 
 EXPORT int access(const char *path, int mode)
 {
-	if (!is_presented(path))
+	enum shown shown = is_presented(path);
+
+	if (shown == TRACEFS || shown == PMU) {
+		int ret = preload_ask(ASK_ACCESS, mode, path);
+
+		return ret && errno == ENOSYS ? NEXT(access)(path, mode) : ret;
+	}
+	if (!shown)
 		return NEXT(access)(path, mode);
 	if (!(mode & (W_OK | X_OK)))
 		return 0;
@@ -294,26 +336,45 @@ EXPORT int faccessat(int dir, const char *path, int mode, int flags)
 	return is_presented(path) ? access(path, mode) : NEXT(faccessat)(dir, path, mode, flags);
 }
 
-/* Mapping maps: their files hold more than the kernel's show, so the hive is asked, and the file itself is mapped. */
-static bool may_map(size_t len, int prot, int flags, int fd, off_t off)
+/* By system call: the dynamic linker and memory allocators map before there is anything to look up. */
+static void *system_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
-	const struct msg_mapping want = {.len = len, .off = (uint64_t)off, .prot = prot, .flags = flags};
-	char why[256] = "";
-
-	if ((flags & MAP_ANONYMOUS) || fd < 0 || fcntl(fd, F_GET_SEALS) < 0 || !is_object(fd))
-		return true;
-	return !result(client_may_map(&hive, fd, &want, why, sizeof(why)), why);
+	return (void *)NEXT(syscall)(SYS_mmap, addr, len, prot, flags, fd, off);
 }
 
-/* By system call: the dynamic linker and memory allocators map before there is anything to look up. */
+/* Mapping objects: their files hold more than the kernel's show, so the hive is asked, and the file itself is mapped. */
+static void *map_object(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	const struct msg_mapping want = {.len = len, .off = (uint64_t)off, .prot = prot, .flags = flags};
+	struct msg_memory memory;
+	char why[256] = "";
+	int reader = preload_result(client_may_map(&preload_hive, fd, &want, &memory, why, sizeof(why)), why);
+	int saved = errno;
+	void *p;
+
+	if (reader < 0)
+		return MAP_FAILED;
+	if (memory.layout != MEMORY_PLAIN)
+		rings_note(fd);
+	if (memory.layout != MEMORY_RING)
+		return system_mmap(addr, len, prot, flags, fd, off);
+	p = ringview_map(fd, reader, memory.size, addr, len, prot, flags, off);
+	if (p != MAP_FAILED)
+		errno = saved;
+	NEXT(close)(reader);
+	return p;
+}
+
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	int saved = errno;
 
-	if (!may_map(len, prot, flags, fd, off))
-		return MAP_FAILED;
+	if ((flags & MAP_ANONYMOUS) || !preload_is_object(fd, NULL)) {
+		errno = saved;
+		return system_mmap(addr, len, prot, flags, fd, off);
+	}
 	errno = saved;
-	return (void *)NEXT(syscall)(SYS_mmap, addr, len, prot, flags, fd, off);
+	return map_object(addr, len, prot, flags, fd, off);
 }
 
 EXPORT void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off64_t off)

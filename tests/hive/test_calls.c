@@ -221,8 +221,9 @@ static void an_fd_that_may_less_than_before_is_seen(void **state)
 static int may_map(int fd, size_t len, int prot)
 {
 	const struct msg_mapping want = {.len = len, .prot = prot, .flags = MAP_SHARED};
+	struct msg_memory memory;
 
-	return client_may_map(&client, fd, &want, why, sizeof(why));
+	return client_may_map(&client, fd, &want, &memory, why, sizeof(why));
 }
 
 static void a_mapping_follows_the_kernels_rules(void **state)
@@ -232,11 +233,23 @@ static void a_mapping_follows_the_kernels_rules(void **state)
 			 .max_entries = 512, .map_flags = BPF_F_MMAPABLE);
 	int ring = call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096);
 
+	int fd;
+
 	assert_true(array >= 0 && ring >= 0);
 	assert_int_equal(may_map(array, 4096, PROT_READ | PROT_WRITE), 0);
 	assert_int_equal(may_map(array, 8192, PROT_READ), -EINVAL);
 	assert_int_equal(may_map(hash, 4096, PROT_READ), -ENOTSUP);
-	assert_int_equal(may_map(ring, 4096, PROT_READ | PROT_WRITE), -EOPNOTSUPP);
+	/* A ring's consumer page may be written, and nothing else; the rest is read through a file that cannot be written. */
+	fd = may_map(ring, 4096, PROT_READ | PROT_WRITE);
+	assert_true(fd > 0);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	close(fd);
+	assert_int_equal(may_map(ring, 8192, PROT_READ | PROT_WRITE), -EPERM);
+	assert_int_equal(may_map(ring, 4096 * 5, PROT_READ), -EINVAL);
+	fd = may_map(ring, 4096 * 4, PROT_READ);
+	assert_true(fd > 0);
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+	close(fd);
 	assert_int_equal(may_map(prog, 4096, PROT_READ), -ENODEV);
 	assert_int_equal(may_map(-1, 4096, PROT_READ), -EBADF);
 	assert_int_equal(call(BPF_MAP_FREEZE, .map_fd = (uint32_t)array), 0);
