@@ -50,6 +50,8 @@ ok "an executable in memory alone is seen by its name" memfd
 if cc -O2 -pthread -o "$tmp/flip" "$source/tests/run/flip.c" 2>"$tmp/why"; then
 	flip() { exits 0 -q "$objects/run-lsm-no-bind.bpf.o" -- "$tmp/flip" address "${FLIP:-10}" && prints "some 0"; }
 	ok "an address that changes while socket_connect looks at it: no connection to the denied port" flip
+	i386() { exits 0 -q "$lsm" -- "$tmp/flip" i386-socket && prints -13; }
+	ok "a 32-bit system call is decided on as the 64-bit one is" i386
 	# A thread puts another file under the name all the time.
 	swap() {
 		exits 0 -q "$lsm" -- python3 -c "

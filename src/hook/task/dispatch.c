@@ -4,7 +4,8 @@
  *
  * A place is a list of links: one for each system call that begins, one for each that ends, one for any call of either kind, one each for fork, exec and
  * exit. A link stands in all places of its point. An event runs the place of any call first, as the kernel's sys_enter is before a call's own
- * function, then its own place, in the order of attachment.
+ * function, then its own place, in the order of attachment. A 32-bit call is told to the places of the native call of its name, so that what decides
+ * there decides on it; tracepoints of calls pass it over, as the kernel's do.
  *
  * Each thread of the engine is a worker of the hive for as long as it lives (begin(), end()); an event is one read section. What a program is told
  * stands in its runner, one a thread.
@@ -333,7 +334,7 @@ static void event(void *arg, uint32_t on, struct task_event *e)
 	view_enter(r->view, &r->w->env, e);
 	if (call || ends) {
 		run_list(r, call ? &d->any_call : &d->any_return);
-		if (nr >= 0 && !e->compat)
+		if (nr >= 0)
 			run_list(r, call ? &d->calls[nr] : &d->returns[nr]);
 		if (call)
 			atomic_fetch_add_explicit(&d->runs, sockets_event(d->sockets, &r->w->env, e, nr),
