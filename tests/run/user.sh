@@ -11,7 +11,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 	find "$3" -name '*.o' -exec cp {} "$new/objects/" \; || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
 	cd / || exit 1
-	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" SOAK="${SOAK:-60}" \
+	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" SOAK="${SOAK:-60}" SOAK_TASKS="${SOAK_TASKS:-20}" \
 		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
 		bash "$new/tests/run/$(basename "$0")" "$new" "$new/bin/skep" "$new/objects"
 	exit

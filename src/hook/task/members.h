@@ -68,6 +68,7 @@ enum part {
  */
 #define GROUPS(G)                                                                                                      \
 	G(TASK_SELF, BUNDLE_TASK, true) /* what the engine told: no look at the system */                              \
+	G(TASK_BORN, BUNDLE_TASK, true) /* the engine knows that, too, of the tasks of its events */                   \
 	G(TASK_STAT, BUNDLE_TASK, false)                                                                               \
 	G(TASK_CRED, BUNDLE_TASK, false)                                                                               \
 	G(TASK_NS, BUNDLE_TASK, false)                                                                                 \
@@ -127,8 +128,8 @@ enum group {
 	M(TASK_EXIT_SIGNAL, TASK, "task_struct", "exit_signal", TASK_STAT)                                             \
 	M(TASK_REAL_PARENT, TASK, "task_struct", "real_parent", TASK_STAT)                                             \
 	M(TASK_PARENT, TASK, "task_struct", "parent", TASK_STAT)                                                       \
-	M(TASK_START, TASK, "task_struct", "start_time", TASK_STAT)                                                    \
-	M(TASK_START_BOOT, TASK, "task_struct", "start_boottime", TASK_STAT)                                           \
+	M(TASK_START, TASK, "task_struct", "start_time", TASK_BORN)                                                    \
+	M(TASK_START_BOOT, TASK, "task_struct", "start_boottime", TASK_BORN)                                           \
 	M(TASK_PRIO, TASK, "task_struct", "prio", TASK_STAT)                                                           \
 	M(TASK_STATIC_PRIO, TASK, "task_struct", "static_prio", TASK_STAT)                                             \
 	M(TASK_UTIME, TASK, "task_struct", "utime", TASK_STAT)                                                         \

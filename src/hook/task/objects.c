@@ -13,15 +13,15 @@ static const uint32_t kind_slots[BUNDLES] = {
 	[BUNDLE_TASK] = 4096, [BUNDLE_SOCK] = 1024, [BUNDLE_FILE] = 512, [BUNDLE_BPRM] = 32, [BUNDLE_BYTES] = 128};
 
 static fill_fn *const fills[GROUP_COUNT] = {
-	[GROUP_TASK_SELF] = fill_TASK_SELF,   [GROUP_TASK_STAT] = fill_TASK_STAT,
-	[GROUP_TASK_CRED] = fill_TASK_CRED,   [GROUP_TASK_NS] = fill_TASK_NS,
-	[GROUP_TASK_REGS] = fill_TASK_REGS,   [GROUP_TASK_CGROUP] = fill_TASK_CGROUP,
-	[GROUP_TASK_FILES] = fill_TASK_FILES, [GROUP_TASK_OOM] = fill_TASK_OOM,
-	[GROUP_SOCK_SELF] = fill_SOCK_SELF,   [GROUP_SOCK_NAMES] = fill_SOCK_NAMES,
-	[GROUP_SOCK_TCP] = fill_SOCK_TCP,     [GROUP_SOCK_OPTIONS] = fill_SOCK_OPTIONS,
-	[GROUP_SOCK_NS] = fill_SOCK_NS,       [GROUP_FILE_SELF] = fill_FILE_SELF,
-	[GROUP_FILE_PATH] = fill_FILE_PATH,   [GROUP_FILE_STAT] = fill_FILE_STAT,
-	[GROUP_FILE_INFO] = fill_FILE_INFO,
+	[GROUP_TASK_SELF] = fill_TASK_SELF,       [GROUP_TASK_BORN] = fill_TASK_BORN,
+	[GROUP_TASK_STAT] = fill_TASK_STAT,       [GROUP_TASK_CRED] = fill_TASK_CRED,
+	[GROUP_TASK_NS] = fill_TASK_NS,           [GROUP_TASK_REGS] = fill_TASK_REGS,
+	[GROUP_TASK_CGROUP] = fill_TASK_CGROUP,   [GROUP_TASK_FILES] = fill_TASK_FILES,
+	[GROUP_TASK_OOM] = fill_TASK_OOM,         [GROUP_SOCK_SELF] = fill_SOCK_SELF,
+	[GROUP_SOCK_NAMES] = fill_SOCK_NAMES,     [GROUP_SOCK_TCP] = fill_SOCK_TCP,
+	[GROUP_SOCK_OPTIONS] = fill_SOCK_OPTIONS, [GROUP_SOCK_NS] = fill_SOCK_NS,
+	[GROUP_FILE_SELF] = fill_FILE_SELF,       [GROUP_FILE_PATH] = fill_FILE_PATH,
+	[GROUP_FILE_STAT] = fill_FILE_STAT,       [GROUP_FILE_INFO] = fill_FILE_INFO,
 };
 
 int objects_new(const struct objects_opts *opts, struct objects **out)

@@ -136,8 +136,8 @@ static inline void put_bytes(struct objects *o, struct slot *s, enum member m, c
 
 /* The fill functions, one a group. The slot's members of the group are zeroes, and stay so where nothing is known. */
 typedef void fill_fn(struct view *v, struct slot *s);
-fill_fn fill_TASK_SELF, fill_TASK_STAT, fill_TASK_CRED, fill_TASK_NS, fill_TASK_REGS, fill_TASK_CGROUP, fill_TASK_FILES,
-	fill_TASK_OOM; /* objects_task.c */
+fill_fn fill_TASK_SELF, fill_TASK_BORN, fill_TASK_STAT, fill_TASK_CRED, fill_TASK_NS, fill_TASK_REGS, fill_TASK_CGROUP,
+	fill_TASK_FILES, fill_TASK_OOM; /* objects_task.c */
 fill_fn fill_SOCK_SELF, fill_SOCK_NAMES, fill_SOCK_TCP, fill_SOCK_OPTIONS, fill_SOCK_NS; /* objects_sock.c */
 fill_fn fill_FILE_SELF, fill_FILE_PATH, fill_FILE_STAT, fill_FILE_INFO; /* objects_file.c */
 

@@ -195,25 +195,40 @@ static void put_mm(struct objects *o, struct slot *s, const uint64_t f[STAT_FIEL
 	put(o, s, M_MM_TOTAL_VM, f[23] / (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
-void fill_TASK_STAT(struct view *v, struct slot *s)
+/* When its process began: what the engine has told stays known when the task is gone. */
+void fill_TASK_BORN(struct view *v, struct slot *s)
 {
 	uint64_t f[STAT_FIELDS + 1] = {0}, tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK), boot;
+	char text[2048], comm[16], state;
+	struct objects *o = v->o;
+
+	f[22] = s->start;
+	if (!f[22] && (!task_text(o, s, TASK_FILE_STAT, text, sizeof(text)) || !parse_stat(text, comm, &state, f)))
+		return;
+	boot = f[22] * tick;
+	put(o, s, M_TASK_START_BOOT, boot);
+	put(o, s, M_TASK_START, boot - (clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC)));
+}
+
+void fill_TASK_STAT(struct view *v, struct slot *s)
+{
+	uint64_t f[STAT_FIELDS + 1] = {0}, tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+	bool ends = is_current(v, s) && v->event->kind == TASK_EXIT;
 	char text[2048], comm[16] = "", state;
 	struct objects *o = v->o;
 
+	/* Of a task that is about to end it is not in /proc yet, or no more. */
+	if (ends)
+		put(o, s, M_TASK_EXIT_CODE, (uint64_t)v->event->result);
 	if (!task_text(o, s, TASK_FILE_STAT, text, sizeof(text)) || !parse_stat(text, comm, &state, f))
 		return;
-	boot = f[22] * tick;
 	put_bytes(o, s, M_TASK_COMM, comm, sizeof(comm));
 	/* The current task runs: that it waits for skep is nothing that it knows of. */
 	put(o, s, M_TASK_STATE, is_current(v, s) ? 0 : state_of(state));
 	put(o, s, M_TASK_FLAGS, f[9]);
-	/* Of a task that is about to end it is not in /proc yet. */
-	put(o, s, M_TASK_EXIT_CODE,
-	    is_current(v, s) && v->event->kind == TASK_EXIT ? (uint64_t)v->event->result : f[52]);
+	if (!ends)
+		put(o, s, M_TASK_EXIT_CODE, f[52]);
 	put(o, s, M_TASK_EXIT_SIGNAL, f[38]);
-	put(o, s, M_TASK_START_BOOT, boot);
-	put(o, s, M_TASK_START, boot - (clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC)));
 	put(o, s, M_TASK_PRIO, f[18] + 100);
 	put(o, s, M_TASK_STATIC_PRIO, f[19] + 120);
 	put(o, s, M_TASK_UTIME, f[14] * tick);
