@@ -328,8 +328,9 @@ static void on_exec(struct tracer *r, struct tracee *x)
 	}
 	if (t)
 		t->execs++;
-	if (r->e->opts.plan.life)
-		tell(r, x, &ev);
+	/* What may not be executed is known by being told: an image that nobody was told of does not run. */
+	if (r->e->opts.plan.life && !tell(r, x, &ev))
+		kill(x->tid, SIGKILL);
 	resume(x, 0);
 }
 
@@ -417,10 +418,12 @@ static void handle(struct tracer *r, pid_t tid, int status)
 	if (!x)
 		x = tracees_add(&r->tracees, tid);
 	if (!x) {
-		/* Without memory it is not known any more; what it does goes untold, but it does it. */
+		/* Without memory nobody can be told of what it does: it does nothing more. */
 		atomic_fetch_add(&r->e->unknown, 1);
-		if (WIFSTOPPED(status))
-			ptrace(PTRACE_CONT, tid, 0, status >> 16 ? 0 : WSTOPSIG(status) & 0x7f);
+		if (WIFSTOPPED(status)) {
+			kill(tid, SIGKILL);
+			ptrace(PTRACE_CONT, tid, 0, 0);
+		}
 		return;
 	}
 	if (WIFSTOPPED(status))
