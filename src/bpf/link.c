@@ -93,12 +93,15 @@ static struct hive_link *link_get(struct skep_hive *hive, int fd, int *why)
 static struct hive_hook *find_hook(struct skep_hive *hive, const struct hive_prog *p, const struct link_place *at)
 {
 	struct hive_hook *h = hive->hooks;
+	char reserve[POINT_RESERVE];
 
 	while (h && !hive_hook_serves(h, at->attach_type))
 		h = h->next;
 	if (!h && at->point)
-		hive_log(hive, SKEP_LOG_WARN, "program '%s': nothing in this hive serves %s '%s': it has no tasks",
-			 p->name, points_kind_name(at->point->kind), at->point->name);
+		hive_log(hive, SKEP_LOG_WARN,
+			 "program '%s': %s '%s': this hive sees no tasks; one of skep run --reserve %s does", p->name,
+			 points_kind_name(at->point->kind), at->point->name,
+			 points_reserve(at->point, at->on_return || at->point->event == POINT_ON_RETURN, reserve));
 	else if (!h)
 		hive_log(hive, SKEP_LOG_WARN, "program '%s': nothing in this hive serves attach type %u", p->name,
 			 at->attach_type);

@@ -17,6 +17,7 @@ typedef struct {
 } atomic64_t;
 typedef u32 dev_t;
 typedef long long loff_t;
+typedef long ssize_t;
 typedef unsigned int fmode_t;
 typedef unsigned short sa_family_t;
 typedef struct {
@@ -249,6 +250,8 @@ struct kernel_siginfo {
 struct msghdr {
 };
 struct proto_accept_arg {
+};
+struct bpf_ringbuf {
 };
 struct renamedata {
 	struct mnt_idmap *mnt_idmap;

@@ -245,6 +245,7 @@ KEEP(struct sock_common, sock_common);
 KEEP(struct sock, sock);
 KEEP(struct inet_sock, inet_sock);
 KEEP(struct inet_connection_sock, inet_connection_sock);
+KEEP(struct bpf_ringbuf, bpf_ringbuf); /* that there is one tells programs that there are ring buffers */
 KEEP(struct renamedata, renamedata);
 KEEP(struct sockaddr_in, sockaddr_in);
 KEEP(struct sockaddr_in6, sockaddr_in6);

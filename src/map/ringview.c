@@ -5,11 +5,18 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static size_t page_size(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* By system call: in the preloaded library mmap() itself comes here. */
+static void *map_pages(void *addr, size_t len, int prot, int flags, int fd, size_t off)
+{
+	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
 }
 
 int ringview_check(uint32_t size, size_t len, int prot, int flags, off_t off)
@@ -38,8 +45,9 @@ void *ringview_map(int fd, int reader, uint32_t size, void *addr, size_t len, in
 		return MAP_FAILED;
 	}
 	len = ALIGN_UP(len, page);
-	base = mmap(addr, len, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)), -1, 0);
+	base = map_pages(addr, len, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)), -1,
+			 0);
 	if (base == MAP_FAILED)
 		return MAP_FAILED;
 	while (done < len) {
@@ -47,8 +55,8 @@ void *ringview_map(int fd, int reader, uint32_t size, void *addr, size_t len, in
 		size_t at = start + done < file ? start + done : start + done - size;
 		size_t part = MIN(len - done, file - at);
 
-		if (mmap(base + done, part, prot, MAP_SHARED | MAP_FIXED | (flags & MAP_POPULATE),
-			 prot & PROT_WRITE ? fd : reader, (off_t)at) == MAP_FAILED) {
+		if (map_pages(base + done, part, prot, MAP_SHARED | MAP_FIXED | (flags & MAP_POPULATE),
+			      prot & PROT_WRITE ? fd : reader, at) == MAP_FAILED) {
 			int saved = errno;
 
 			munmap(base, len);

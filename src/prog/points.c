@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "prog/calls.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Numbers of calls by the names of base/calls.inc. */
@@ -112,6 +113,9 @@ static const struct hook_point points[] = {
 	/* Functions that system calls come to. */
 	FUNCTION(APPROXIMATE, "do_sys_openat2", OF(OPENS), "also for a call whose flags the kernel then refuses"),
 	FUNCTION(APPROXIMATE, "vfs_open", OF(OPENS), "when the call has returned, of files that could be opened; not for the kernel's own opens (an executable at exec)"),
+	FUNCTION(APPROXIMATE, "vfs_read", OF(NR_read, NR_pread64), "the kernel has other callers within itself; of 32-bit calls it is not told"),
+	FUNCTION(APPROXIMATE, "vfs_write", OF(NR_write, NR_pwrite64), "the kernel has other callers within itself; of 32-bit calls it is not told"),
+	FUNCTION(APPROXIMATE, "vfs_fsync", OF(NR_fsync, NR_fdatasync), "the kernel has other callers within itself; of 32-bit calls it is not told"),
 	FUNCTION(APPROXIMATE, "tcp_v4_connect", OF(NR_connect), "a connect on a socket that is connected comes here, too, and then fails"),
 	FUNCTION(APPROXIMATE, "tcp_v6_connect", OF(NR_connect), "a connect on a socket that is connected comes here, too, and then fails"),
 	FUNCTION(APPROXIMATE, "inet_csk_accept", OF(ACCEPTS), "when the call returns, not when it begins to wait"),
@@ -220,8 +224,7 @@ static const struct hook_point points[] = {
 	NO_TRACE("lock", "contention_begin", LOCKS), NO_TRACE("lock", "contention_end", LOCKS),
 	NO_TRACE("cgroup", "cgroup_attach_task", "cgroups are made and entered from outside as well; no event of a task tells of it"),
 	NO_TRACE("cgroup", "cgroup_mkdir", "cgroups are made and entered from outside as well; no event of a task tells of it"),
-	NO_FUNCTION("vfs_read", FILES), NO_FUNCTION("vfs_write", FILES), NO_FUNCTION("vfs_readv", FILES),
-	NO_FUNCTION("vfs_writev", FILES), NO_FUNCTION("vfs_fsync", FILES), NO_FUNCTION("vfs_fsync_range", FILES),
+	NO_FUNCTION("vfs_readv", FILES), NO_FUNCTION("vfs_writev", FILES), NO_FUNCTION("vfs_fsync_range", FILES),
 	NO_FUNCTION("vfs_iter_read", FILES), NO_FUNCTION("vfs_iter_write", FILES), NO_FUNCTION("vfs_getattr", FILESYSTEM),
 	NO_FUNCTION("ext4_file_open", FILESYSTEM), NO_FUNCTION("ext4_file_read_iter", FILESYSTEM), NO_FUNCTION("ext4_file_write_iter", FILESYSTEM),
 	NO_FUNCTION("xfs_file_open", FILESYSTEM), NO_FUNCTION("xfs_file_read_iter", FILESYSTEM), NO_FUNCTION("xfs_file_write_iter", FILESYSTEM),
@@ -344,6 +347,21 @@ const char *points_event_name(const struct hook_point *p)
 	bool on_call = p->event == POINT_ON_CALL || p->event == POINT_ON_RETURN || p->event == POINT_ON_BOTH;
 
 	return on_call && !p->n_calls ? "-" : names[p->event];
+}
+
+const char *points_reserve(const struct hook_point *p, bool ends, char *to)
+{
+	const char *what = ends ? ":return" : "";
+	int n = 0;
+
+	if (p->event >= POINT_ON_FORK)
+		return strcpy(to, "life");
+	if (p->calls[0] == POINT_ANY_CALL)
+		n = snprintf(to, POINT_RESERVE, "all%s", what);
+	for (uint8_t i = 0; i < p->n_calls && p->calls[0] != POINT_ANY_CALL; i++)
+		n += snprintf(to + n, POINT_RESERVE - (size_t)n, "%s%s%s", i ? "," : "", calls_at(p->calls[i])->name,
+			      what);
+	return to;
 }
 
 /* Records of Linux 6.18 (include/trace/events/), and how many arguments the raw tracepoints have. */

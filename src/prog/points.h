@@ -79,6 +79,15 @@ const char *points_kind_name(enum point_kind kind);
 const char *points_truth_name(enum point_truth truth);
 const char *points_event_name(const struct hook_point *p);
 
+/*
+ * points_reserve - what `skep run --reserve` must have for a run to see what brings a point: "open:return,openat:return", "all", "life".
+ * @ends: the ends of the calls, too
+ * @to:   for POINT_RESERVE bytes
+ * Return: @to.
+ */
+enum { POINT_RESERVE = 256 };
+const char *points_reserve(const struct hook_point *p, bool ends, char *to);
+
 /* What a record of a tracepoint's holds behind the part that all have (struct trace_entry), as its `format` file tells. */
 enum { POINT_FIELDS = 8, POINT_RECORD = 8 };
 struct point_field {

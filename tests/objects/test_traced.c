@@ -118,7 +118,7 @@ static void what_cannot_be_attached_is_refused_with_a_sentence(void **state)
 		{"no_such_tp", ENOENT, "there is no tracepoint 'mine/no_such' here"},
 		{"no_raw", EOPNOTSUPP, "raw tracepoint 'sched_switch' is not served: "},
 		{"no_such_raw", ENOENT, "there is no raw tracepoint 'no_such' here"},
-		{"no_probe", EOPNOTSUPP, "function 'vfs_read' is not served: "},
+		{"no_probe", EOPNOTSUPP, "function 'vfs_readv' is not served: "},
 		{"no_such_probe", ENOENT, "there is no function 'no_such' here"},
 		{"no_such_call", ENOENT, "there is no function '__x64_sys_no_such' here"},
 		{"no_middle", EOPNOTSUPP, "kprobe at do_sys_openat2+0x10"},
@@ -147,7 +147,7 @@ static void what_has_no_type_is_refused_with_the_reason(void **state)
 		enum point_kind kind;
 	} absent[] = {
 		{"absent_btf", "sched_switch", POINT_RAW_TP},
-		{"absent_entry", "vfs_read", POINT_FUNCTION},
+		{"absent_entry", "vfs_readv", POINT_FUNCTION},
 		{"no_such_entry", NULL, POINT_FUNCTION},
 	};
 
@@ -177,7 +177,7 @@ static void without_tasks_all_is_refused_with_a_sentence(void **state)
 		assert_null(bpf_program__attach(program_of(obj, attached[i].prog)));
 		assert_int_equal(errno, EOPNOTSUPP);
 		if (points_find(attached[i].kind, attached[i].point)->truth != POINT_ABSENT)
-			assert_non_null(strstr(test.said, "it has no tasks"));
+			assert_non_null(strstr(test.said, "this hive sees no tasks"));
 	}
 	bpf_object__close(obj);
 }

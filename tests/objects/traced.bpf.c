@@ -218,7 +218,7 @@ int no_such_raw(void *ctx)
 	return 0;
 }
 
-SEC("kprobe/vfs_read")
+SEC("kprobe/vfs_readv")
 int no_probe(void *ctx)
 {
 	return 0;
@@ -261,7 +261,7 @@ int absent_btf(void *ctx)
 	return 0;
 }
 
-SEC("?fentry/vfs_read")
+SEC("?fentry/vfs_readv")
 int absent_entry(void *ctx)
 {
 	return 0;

@@ -68,12 +68,11 @@ static bool is_life(const struct hive_link *link)
 	return link->point->event >= POINT_ON_FORK;
 }
 
-/* Is what brings a link's point seen, as the plan stands? @missing: the first call that is not. */
-static bool is_seen(const struct dispatch *d, const struct hive_link *link, int *missing)
+/* Is what brings a link's point seen, as the plan stands? */
+static bool is_seen(const struct dispatch *d, const struct hive_link *link)
 {
 	uint8_t need = need_of(link);
 
-	*missing = POINT_ANY_CALL;
 	if (is_life(link))
 		return d->plan.life;
 	if (link->point->calls[0] == POINT_ANY_CALL) {
@@ -82,11 +81,9 @@ static bool is_seen(const struct dispatch *d, const struct hive_link *link, int 
 				return false;
 		return true;
 	}
-	for (uint8_t i = 0; i < link->point->n_calls; i++) {
-		*missing = link->point->calls[i];
-		if ((d->plan.calls[*missing] & need) != need)
+	for (uint8_t i = 0; i < link->point->n_calls; i++)
+		if ((d->plan.calls[link->point->calls[i]] & need) != need)
 			return false;
-	}
 	return true;
 }
 
@@ -115,19 +112,17 @@ static void take_out(struct dispatch *d, struct hive_link *link)
 		links_change(d->opts.hive, at, DISPATCH_LINKS, NULL, link);
 }
 
-static int refuse(struct dispatch *d, const struct hive_link *link, int missing)
+static int refuse(struct dispatch *d, const struct hive_link *link)
 {
-	const struct call_desc *c = missing < 0 ? NULL : calls_at(missing);
-	const char *what = link->point->name;
+	bool ends = need_of(link) & PLAN_RETURN;
+	char reserve[POINT_RESERVE];
 
-	if (is_life(link))
-		hive_log(d->opts.hive, SKEP_LOG_WARN,
-			 "%s: this run sees no forks, execs and exits: start it with --reserve life", what);
-	else
-		hive_log(d->opts.hive, SKEP_LOG_WARN,
-			 "%s: this run does not see the %s of %s: start it with --reserve %s%s", what,
-			 need_of(link) & PLAN_RETURN ? "end" : "beginning", c ? c->name : "every call",
-			 c ? c->name : "all", need_of(link) & PLAN_RETURN ? ":return" : "");
+	hive_log(d->opts.hive, SKEP_LOG_WARN, "%s: this run does not see %s: start it with --reserve %s",
+		 link->point->name,
+		 is_life(link) ? "forks, execs and exits"
+		 : ends        ? "the ends of the calls that bring it"
+			       : "the calls that bring it",
+		 points_reserve(link->point, ends, reserve));
 	return -EOPNOTSUPP;
 }
 
@@ -135,7 +130,7 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 {
 	struct dispatch *d = hook->arg;
 	_Atomic(struct links *) *at;
-	int err = 0, missing;
+	int err = 0;
 
 	if (!link->point)
 		return -EINVAL;
@@ -146,8 +141,8 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 			return -EOPNOTSUPP;
 		}
 	}
-	if (d->closed && !is_seen(d, link, &missing))
-		return refuse(d, link, missing);
+	if (d->closed && !is_seen(d, link))
+		return refuse(d, link);
 	for (uint32_t i = 0; !err && (at = place_of(d, link, i)); i++)
 		err = links_change(d->opts.hive, at, DISPATCH_LINKS, link, NULL);
 	if (err)
@@ -176,6 +171,7 @@ static uint64_t run(struct runner *r, const struct hive_link *link, void *ctx, u
 	memset(&env->attach, 0, sizeof(env->attach));
 	env->attach.cookie = link->cookie;
 	env->attach.ctx_size = size;
+	env->attach.func_ip = points_address(link->point);
 	ret = hive_prog_exec(prog, ctx, env);
 	atomic_fetch_add_explicit(&r->d->runs, 1, memory_order_relaxed);
 	if (env->fault)
@@ -270,6 +266,8 @@ static void run_function(struct runner *r, const struct hive_link *link)
 	r->regs.rcx = r->args[3];
 	r->regs.r8 = r->args[4];
 	r->regs.r9 = r->args[5];
+	/* Behind the breakpoint, as the kernel tells it at a function's begin. */
+	r->regs.rip = link->on_return ? 0 : points_address(link->point) + 1;
 	if (link->on_return)
 		r->regs.rax = function_result(f, r->view, e);
 	run(r, link, &r->regs, sizeof(r->regs));

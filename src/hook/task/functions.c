@@ -102,6 +102,29 @@ static uint64_t opened_result(struct view *v, const struct task_event *e)
 	return 0;
 }
 
+/*
+ * vfs_read(struct file *file, char *buf, size_t count, loff_t *pos), vfs_write: read and write have the file's own position (of a pipe and the like the kernel
+ * says NULL), pread64 and pwrite64 their argument.
+ */
+static bool transfer_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	bool at = e->nr == SYS_pread64 || e->nr == SYS_pwrite64;
+
+	a[0] = view_file(v, (int)e->args[0]);
+	a[1] = e->args[1];
+	a[2] = e->args[2];
+	a[3] = at ? view_bytes(v, &e->args[3], sizeof(e->args[3])) : view_part(v, a[0], VIEW_POSITION);
+	return a[0] != 0;
+}
+
+/* vfs_fsync(struct file *file, int datasync) */
+static bool sync_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	a[0] = view_file(v, (int)e->args[0]);
+	a[1] = e->nr == SYS_fdatasync;
+	return a[0] != 0;
+}
+
 /* tcp_v4_connect(struct sock *sk, struct sockaddr *uaddr, int addr_len), inet_csk_accept(struct sock *sk, ...) */
 static bool sock_args(struct view *v, struct task_event *e, uint64_t *a)
 {
@@ -150,6 +173,9 @@ static const struct function functions[] = {
 	{"__x64_sys_*", call_args, call_result, 1, 0, 0, false, false},
 	{"do_sys_openat2", open_args, call_result, 3, 0, 0, false, false},
 	{"vfs_open", opened_args, opened_result, 2, 0, 0, true, false},
+	{"vfs_read", transfer_args, call_result, 4, 0, 0, false, false},
+	{"vfs_write", transfer_args, call_result, 4, 0, 0, false, false},
+	{"vfs_fsync", sync_args, call_result, 2, 0, 0, false, false},
 	{"tcp_v4_connect", sock_args, connect_result, 3, AF_INET, SOCK_STREAM, false, true},
 	{"tcp_v6_connect", sock_args, connect_result, 3, AF_INET6, SOCK_STREAM, false, true},
 	{"inet_csk_accept", sock_args, accept_result, 2, 0, SOCK_STREAM, false, true},

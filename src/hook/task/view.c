@@ -598,6 +598,9 @@ uint64_t view_part(struct view *v, uint64_t file, enum view_part part)
 	case VIEW_PATH:
 		address = s && o->layout->f_path != UINT32_MAX ? file + o->layout->f_path : 0;
 		break;
+	case VIEW_POSITION:
+		address = s && o->layout->members[M_FILE_POS].size ? file + o->layout->members[M_FILE_POS].offset : 0;
+		break;
 	case VIEW_DENTRY:
 		address = objects_address(o, s, PART_DENTRY, 0);
 		break;

@@ -64,9 +64,9 @@ uint64_t view_bytes(struct view *v, const void *bytes, uint32_t len);
 
 /*
  * view_part - of a file that view_file() or view_open_file() gave: its struct path, dentry, inode; the dentry of the directory that it is in, and a struct path of
- * that. 0: it has none such.
+ * that; its position. 0: it has none such.
  */
-enum view_part { VIEW_PATH, VIEW_DENTRY, VIEW_INODE, VIEW_DIR_DENTRY, VIEW_DIR_PATH };
+enum view_part { VIEW_PATH, VIEW_DENTRY, VIEW_INODE, VIEW_DIR_DENTRY, VIEW_DIR_PATH, VIEW_POSITION };
 uint64_t view_part(struct view *v, uint64_t file, enum view_part part);
 
 /* view_comm, view_filename - what records of tracepoints show: the current task's name, and its executable's path as the tree sees it ("": not known). */
