@@ -140,6 +140,11 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 			hive_log(d->opts.hive, SKEP_LOG_WARN, "%s: no event of a task brings it", link->point->name);
 			return -EOPNOTSUPP;
 		}
+		if (link->on_return && function_begins_only(link->priv)) {
+			hive_log(d->opts.hive, SKEP_LOG_WARN,
+				 "%s: only its beginning is told: what it returned cannot be known", link->point->name);
+			return -EOPNOTSUPP;
+		}
 	}
 	if (d->closed && !is_seen(d, link))
 		return refuse(d, link);
@@ -328,6 +333,7 @@ static void event(void *arg, uint32_t on, struct task_event *e)
 
 	atomic_fetch_add_explicit(&d->events[e->kind], 1, memory_order_relaxed);
 	r->event = e;
+	e->native = nr;
 	quiesce_begin(&d->opts.hive->quiesce, &r->w->reader);
 	view_enter(r->view, &r->w->env, e);
 	if (call || ends) {

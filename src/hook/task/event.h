@@ -56,6 +56,7 @@ struct task_event {
 	struct thread *thread; /* TASK_FORK: the parent */
 	bool compat; /* a 32-bit call: nr is i386's */
 	int nr; /* TASK_CALL, TASK_RETURN */
+	int native; /* the dispatcher's: nr, of a 32-bit call that of the native call of its name; -1: there is none */
 	uint64_t args[6]; /* TASK_CALL, TASK_RETURN (as they were when it began) */
 	uint64_t ip; /* TASK_CALL, TASK_RETURN: the instruction behind the call; 0: not known */
 	uint64_t sp; /* 0: not known */

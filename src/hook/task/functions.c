@@ -6,6 +6,7 @@
 #include "hook/task/functions.h"
 
 #include "base/util.h"
+#include "hook/task/named.h"
 #include "hook/task/sockets.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ struct function {
 	int family, type; /* of the socket, 0: any */
 	bool late;
 	bool socket; /* the call's first argument must be one */
+	bool begins_only; /* what it returned cannot be known */
 };
 
 static int option(int sock, int name)
@@ -58,33 +61,103 @@ static uint64_t call_result(struct view *v, const struct task_event *e)
 	return (uint64_t)e->result;
 }
 
-/* do_sys_openat2(int dfd, const char *filename, struct open_how *how): fs/open.c makes @how of open's and openat's arguments. */
-static bool open_args(struct view *v, struct task_event *e, uint64_t *a)
+/* The arguments of openat2(2), as fs/open.c makes them of the older calls'. Return: false: they cannot be read. */
+static bool open_arguments(const struct task_event *e, uint64_t *dfd, uint64_t *path, struct open_how *how)
 {
-	struct open_how how = {0};
-	bool at = e->nr == SYS_openat || e->nr == SYS_openat2;
+	bool at = e->native == SYS_openat || e->native == SYS_openat2;
 
-	a[0] = at ? e->args[0] : (uint64_t)(int64_t)AT_FDCWD;
-	a[1] = e->args[at];
-	switch (e->nr) {
+	*how = (struct open_how){0};
+	*dfd = at ? e->args[0] : (uint64_t)(int64_t)AT_FDCWD;
+	*path = e->args[at];
+	switch (e->native) {
 	case SYS_openat2: {
 		/* The task's own struct; of a version that is longer, what is known. */
-		struct iovec to = {&how, MIN(e->args[3], (uint64_t)sizeof(how))},
+		struct iovec to = {how, MIN(e->args[3], (uint64_t)sizeof(*how))},
 			     from = {(void *)e->args[2], to.iov_len}; /* NOLINT */
 
-		if (process_vm_readv(e->thread->tid, &to, 1, &from, 1, 0) != (ssize_t)to.iov_len)
-			return false;
-		break;
+		return process_vm_readv(e->thread->tid, &to, 1, &from, 1, 0) == (ssize_t)to.iov_len;
 	}
 	case SYS_creat:
-		how = (struct open_how){.flags = O_CREAT | O_WRONLY | O_TRUNC, .mode = e->args[1] & 07777};
-		break;
+		*how = (struct open_how){.flags = O_CREAT | O_WRONLY | O_TRUNC, .mode = e->args[1] & 07777};
+		return true;
 	default:
-		how.flags = e->args[at + 1] & UINT32_MAX;
-		how.mode = how.flags & (O_CREAT | O_TMPFILE) ? e->args[at + 2] & 07777 : 0;
+		how->flags = e->args[at + 1] & UINT32_MAX;
+		how->mode = how->flags & (O_CREAT | O_TMPFILE) ? e->args[at + 2] & 07777 : 0;
+		return true;
 	}
+}
+
+/* do_sys_openat2(int dfd, const char *filename, struct open_how *how) */
+static bool open_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	struct open_how how;
+
+	if (!open_arguments(e, &a[0], &a[1], &how))
+		return false;
 	a[2] = view_bytes(v, &how, sizeof(how));
 	return true;
+}
+
+/* What a call makes, where it makes a regular file that is not there yet: the call's paths and the mode asked for. */
+static bool creates(const struct task_event *e, uint64_t *dfd, uint64_t *path, uint64_t *mode)
+{
+	bool at = e->native == SYS_mknodat;
+	struct open_how how;
+
+	if (e->native != SYS_mknod && !at) {
+		if (!open_arguments(e, dfd, path, &how) || !(how.flags & O_CREAT) || (how.flags & O_PATH) ||
+		    (how.flags & O_TMPFILE) == O_TMPFILE)
+			return false;
+		*mode = how.mode | S_IFREG;
+		return true;
+	}
+	*dfd = at ? e->args[0] : (uint64_t)(int64_t)AT_FDCWD;
+	*path = e->args[at];
+	*mode = (e->args[at + 1] & 07777) | S_IFREG;
+	return !(e->args[at + 1] & S_IFMT) || S_ISREG(e->args[at + 1]);
+}
+
+/* The folder's inode and the file's dentry, of what is there (@there) or not. */
+static bool named_args(struct view *v, const struct task_event *e, uint64_t dfd, uint64_t path, bool there,
+		       uint64_t *inode, uint64_t *dentry)
+{
+	struct named n;
+	bool fits = named_open(v, e, (int)dfd, path, &n) && (n.fd >= 0) == there;
+
+	if (fits) {
+		*inode = view_part(v, view_named_file(v, n.dir, n.dir_path), VIEW_INODE);
+		*dentry = view_part(v, view_named_file(v, n.fd, n.path), VIEW_DENTRY);
+	}
+	named_close(&n);
+	return fits && *dentry;
+}
+
+/* security_inode_create(struct inode *dir, struct dentry *dentry, umode_t mode): the dentry is of a file that is to come. */
+static bool to_create_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	uint64_t dfd, path;
+
+	return creates(e, &dfd, &path, &a[2]) && named_args(v, e, dfd, path, false, &a[0], &a[1]);
+}
+
+/* vfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode, bool want_excl) */
+static bool create_file_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	uint64_t dfd, path;
+
+	a[4] = true; /* as fs/namei.c has it for mknod */
+	return creates(e, &dfd, &path, &a[3]) && named_args(v, e, dfd, path, false, &a[1], &a[2]);
+}
+
+/* vfs_unlink(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry, struct inode **delegated_inode): at the call's end the file is gone. */
+static bool unlink_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	bool at = e->native == SYS_unlinkat;
+
+	if (at && (e->args[2] & AT_REMOVEDIR))
+		return false;
+	return named_args(v, e, at ? e->args[0] : (uint64_t)(int64_t)AT_FDCWD, e->args[at],
+			  e->kind == TASK_CALL || e->result, &a[1], &a[2]);
 }
 
 /* vfs_open(const struct path *path, struct file *file): of what the call has opened. */
@@ -108,12 +181,13 @@ static uint64_t opened_result(struct view *v, const struct task_event *e)
  */
 static bool transfer_args(struct view *v, struct task_event *e, uint64_t *a)
 {
-	bool at = e->nr == SYS_pread64 || e->nr == SYS_pwrite64;
+	bool at = e->native == SYS_pread64 || e->native == SYS_pwrite64;
+	uint64_t pos = e->compat ? (uint32_t)e->args[3] | e->args[4] << 32 : e->args[3];
 
 	a[0] = view_file(v, (int)e->args[0]);
 	a[1] = e->args[1];
 	a[2] = e->args[2];
-	a[3] = at ? view_bytes(v, &e->args[3], sizeof(e->args[3])) : view_part(v, a[0], VIEW_POSITION);
+	a[3] = at ? view_bytes(v, &pos, sizeof(pos)) : view_part(v, a[0], VIEW_POSITION);
 	return a[0] != 0;
 }
 
@@ -121,7 +195,7 @@ static bool transfer_args(struct view *v, struct task_event *e, uint64_t *a)
 static bool sync_args(struct view *v, struct task_event *e, uint64_t *a)
 {
 	a[0] = view_file(v, (int)e->args[0]);
-	a[1] = e->nr == SYS_fdatasync;
+	a[1] = e->native == SYS_fdatasync;
 	return a[0] != 0;
 }
 
@@ -170,18 +244,21 @@ static bool socket_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function functions[] = {
-	{"__x64_sys_*", call_args, call_result, 1, 0, 0, false, false},
-	{"do_sys_openat2", open_args, call_result, 3, 0, 0, false, false},
-	{"vfs_open", opened_args, opened_result, 2, 0, 0, true, false},
-	{"vfs_read", transfer_args, call_result, 4, 0, 0, false, false},
-	{"vfs_write", transfer_args, call_result, 4, 0, 0, false, false},
-	{"vfs_fsync", sync_args, call_result, 2, 0, 0, false, false},
-	{"tcp_v4_connect", sock_args, connect_result, 3, AF_INET, SOCK_STREAM, false, true},
-	{"tcp_v6_connect", sock_args, connect_result, 3, AF_INET6, SOCK_STREAM, false, true},
-	{"inet_csk_accept", sock_args, accept_result, 2, 0, SOCK_STREAM, false, true},
-	{"inet_bind", socket_args, call_result, 3, AF_INET, 0, false, true},
-	{"inet6_bind", socket_args, call_result, 3, AF_INET6, 0, false, true},
-	{"inet_listen", socket_args, call_result, 2, 0, 0, false, true},
+	{"__x64_sys_*", call_args, call_result, 1, 0, 0, false, false, false},
+	{"do_sys_openat2", open_args, call_result, 3, 0, 0, false, false, false},
+	{"vfs_open", opened_args, opened_result, 2, 0, 0, true, false, false},
+	{"vfs_create", create_file_args, NULL, 5, 0, 0, false, false, true},
+	{"vfs_unlink", unlink_args, call_result, 4, 0, 0, false, false, false},
+	{"security_inode_create", to_create_args, NULL, 3, 0, 0, false, false, true},
+	{"vfs_read", transfer_args, call_result, 4, 0, 0, false, false, false},
+	{"vfs_write", transfer_args, call_result, 4, 0, 0, false, false, false},
+	{"vfs_fsync", sync_args, call_result, 2, 0, 0, false, false, false},
+	{"tcp_v4_connect", sock_args, connect_result, 3, AF_INET, SOCK_STREAM, false, true, false},
+	{"tcp_v6_connect", sock_args, connect_result, 3, AF_INET6, SOCK_STREAM, false, true, false},
+	{"inet_csk_accept", sock_args, accept_result, 2, 0, SOCK_STREAM, false, true, false},
+	{"inet_bind", socket_args, call_result, 3, AF_INET, 0, false, true, false},
+	{"inet6_bind", socket_args, call_result, 3, AF_INET6, 0, false, true, false},
+	{"inet_listen", socket_args, call_result, 2, 0, 0, false, true, false},
 };
 
 /* bprm_check_security(struct linux_binprm *bprm): the image that is about to run, at the stop before its first instruction. */
@@ -221,10 +298,10 @@ static bool create_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function lsm_hooks[] = {
-	{"bprm_check_security", exec_args, NULL, 1, 0, 0, false, false},
-	{"socket_connect", address_args, NULL, 3, 0, 0, false, false},
-	{"socket_bind", address_args, NULL, 3, 0, 0, false, false},
-	{"socket_create", create_args, NULL, 4, 0, 0, false, false},
+	{"bprm_check_security", exec_args, NULL, 1, 0, 0, false, false, false},
+	{"socket_connect", address_args, NULL, 3, 0, 0, false, false, false},
+	{"socket_bind", address_args, NULL, 3, 0, 0, false, false, false},
+	{"socket_create", create_args, NULL, 4, 0, 0, false, false, false},
 };
 
 static const struct function *find(const struct function *all, size_t n_all, const char *name)
@@ -241,6 +318,11 @@ static const struct function *find(const struct function *all, size_t n_all, con
 const struct function *function_find(const char *name, bool lsm)
 {
 	return lsm ? find(lsm_hooks, ARRAY_SIZE(lsm_hooks), name) : find(functions, ARRAY_SIZE(functions), name);
+}
+
+bool function_begins_only(const struct function *f)
+{
+	return f->begins_only;
 }
 
 bool function_is_late(const struct function *f)

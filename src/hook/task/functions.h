@@ -19,6 +19,9 @@ const struct function *function_find(const char *name, bool lsm);
 /* function_is_late - what the function works on is known only when the call has ended: its entry is told then, too. */
 bool function_is_late(const struct function *f);
 
+/* function_begins_only - what the function returned cannot be known: no program may be put at its return. */
+bool function_begins_only(const struct function *f);
+
 /*
  * function_args - the arguments of the function in this call. Inside view_enter() and view_leave().
  * @args: room for FUNCTION_ARGS words; @n: how many the function has

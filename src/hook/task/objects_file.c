@@ -87,7 +87,8 @@ static uint32_t put_dentry(struct objects *o, struct slot *s, uint32_t i, bool l
 	put_at(o, s, M_DENTRY_LEN, i, len);
 	put_bytes_at(o, s, M_DENTRY_INAME, i, name, MIN(len, (size_t)31));
 	put_bytes_at(o, s, M_DENTRY_SHORTNAME, i, name, MIN(len, (size_t)31));
-	if (!i)
+	/* What is not there has no inode. */
+	if (!i && (s->file != FILE_OF_OURS || s->fd >= 0))
 		put_at(o, s, M_DENTRY_INODE, i, objects_address(o, s, PART_INODE, 0));
 	return at + (uint32_t)len + 1;
 }

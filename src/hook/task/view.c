@@ -63,13 +63,13 @@ static size_t read_some(pid_t tid, char *to, uint64_t from, size_t len)
 	return n < 0 ? 0 : (size_t)n;
 }
 
-static int read_user_string(struct skep_env *env, char *to, uint64_t from, size_t size)
+static int read_string(pid_t tid, char *to, uint64_t from, size_t size)
 {
 	char piece[PAGE];
 	size_t done = 0, step = 512;
 
 	while (done < size) {
-		size_t want = MIN(size - done, step), got = read_some(thread_of(env)->tid, piece, from + done, want);
+		size_t want = MIN(size - done, step), got = read_some(tid, piece, from + done, want);
 		const char *end = memchr(piece, 0, got);
 
 		memcpy(to + done, piece, end ? (size_t)(end - piece) + 1 : got);
@@ -81,6 +81,16 @@ static int read_user_string(struct skep_env *env, char *to, uint64_t from, size_
 		step = sizeof(piece);
 	}
 	return -EINVAL;
+}
+
+static int read_user_string(struct skep_env *env, char *to, uint64_t from, size_t size)
+{
+	return read_string(thread_of(env)->tid, to, from, size);
+}
+
+int view_string(struct view *v, char *to, uint64_t from, size_t size)
+{
+	return read_string(v->event->thread->tid, to, from, size);
 }
 
 static int read_kernel(struct skep_env *env, void *to, uint64_t from, size_t len)
@@ -495,11 +505,26 @@ static struct slot *make_nameless(struct objects *o, enum bundle bundle)
 	return objects_make(o, bundle, ++o->made, UINT64_MAX);
 }
 
+/* What skep has open itself, in a new bundle or an old one. The fd is the caller's, and the event's: what it tells is looked at now. o->lock is held. */
+static uint64_t present_ours(struct view *v, struct slot *s, int fd, const char *name, uint32_t flags)
+{
+	if (!s)
+		return 0;
+	s->file = FILE_OF_OURS;
+	s->fd = fd;
+	s->event = v->number;
+	s->flags = flags;
+	if (!s->text)
+		s->text = strdup(name);
+	objects_fill(v, s, GROUP_FILE_PATH);
+	objects_fill(v, s, GROUP_FILE_STAT);
+	return objects_address(v->o, s, PART_FILE, 0);
+}
+
 uint64_t view_open_file(struct view *v, int fd, const char *name, uint32_t flags)
 {
 	char link[32], text[PATH_MAX];
-	uint64_t address = 0;
-	struct slot *s;
+	uint64_t address;
 	ssize_t n = 0;
 
 	if (!name) {
@@ -509,19 +534,37 @@ uint64_t view_open_file(struct view *v, int fd, const char *name, uint32_t flags
 		name = text;
 	}
 	pthread_mutex_lock(&v->o->lock);
-	s = make_nameless(v->o, BUNDLE_FILE);
-	if (s) {
-		s->file = FILE_OF_OURS;
-		s->fd = fd;
-		s->event = v->number;
-		s->flags = flags;
-		s->text = strdup(name);
-		/* Now, for the fd is the caller's, and the event's. */
-		objects_fill(v, s, GROUP_FILE_PATH);
-		objects_fill(v, s, GROUP_FILE_STAT);
-		address = objects_address(v->o, s, PART_FILE, 0);
-	}
+	address = present_ours(v, make_nameless(v->o, BUNDLE_FILE), fd, name, flags);
 	pthread_mutex_unlock(&v->o->lock);
+	return address;
+}
+
+static uint64_t hash_text(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * 0x100000001b3;
+	return h;
+}
+
+uint64_t view_named_file(struct view *v, int fd, const char *path)
+{
+	const uint64_t key0 = (uint64_t)FILE_OF_OURS << 32, key1 = hash_text(path);
+	struct objects *o = v->o;
+	uint64_t address;
+	struct slot *s;
+
+	pthread_mutex_lock(&o->lock);
+	s = objects_find(o, BUNDLE_FILE, key0, key1);
+	if (s && (!s->text || strcmp(s->text, path))) {
+		s->gone = true;
+		s = NULL;
+	}
+	if (!s)
+		s = objects_make(o, BUNDLE_FILE, key0, key1);
+	address = present_ours(v, s, fd, path, 0);
+	pthread_mutex_unlock(&o->lock);
 	return address;
 }
 

@@ -49,6 +49,7 @@ void view_forget(struct objects *o, const struct thread *t);
  * view_file - struct file of an fd of the current task; 0 also when it has none such.
  * view_open_file - of a file that is about to be opened: @fd is skep's own, O_PATH will do, and stays the caller's; NULL name: what /proc/self/fd says.
  *                @flags: as in open(2)
+ * view_named_file - of a path that a call names: the same path has the same dentry in all events. @fd: of what is there now, skep's own, O_PATH; -1: nothing is.
  * view_bprm - struct linux_binprm of an exec; @file: what view_open_file() gave, 0: not known
  * view_bytes - a copy of @len bytes (at most VIEW_BYTES), such as a struct open_how or a file name.
  */
@@ -59,6 +60,7 @@ uint64_t view_sock(struct view *v, int fd);
 uint64_t view_socket(struct view *v, int fd);
 uint64_t view_file(struct view *v, int fd);
 uint64_t view_open_file(struct view *v, int fd, const char *name, uint32_t flags);
+uint64_t view_named_file(struct view *v, int fd, const char *path);
 uint64_t view_bprm(struct view *v, const char *filename, uint64_t file, uint32_t argc, uint32_t envc);
 uint64_t view_bytes(struct view *v, const void *bytes, uint32_t len);
 
@@ -68,6 +70,9 @@ uint64_t view_bytes(struct view *v, const void *bytes, uint32_t len);
  */
 enum view_part { VIEW_PATH, VIEW_DENTRY, VIEW_INODE, VIEW_DIR_DENTRY, VIEW_DIR_PATH, VIEW_POSITION };
 uint64_t view_part(struct view *v, uint64_t file, enum view_part part);
+
+/* view_string - a string in the current task's memory. Return: its length, -EFAULT, or -EINVAL: it has no end within @size. */
+int view_string(struct view *v, char *to, uint64_t from, size_t size);
 
 /* view_comm, view_filename - what records of tracepoints show: the current task's name, and its executable's path as the tree sees it ("": not known). */
 void view_comm(struct view *v, char comm[16]);
