@@ -51,21 +51,38 @@ static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
-/* The object and its links stay as long as this process. */
+/* The object and its links: they stay until let_go(). */
+static struct bpf_object *obj;
+static struct bpf_link *attached[64];
+static int n_attached;
+
+static void let_go(struct skep_hive *hive)
+{
+	seam_enter(hive);
+	while (n_attached)
+		bpf_link__destroy(attached[--n_attached]);
+	bpf_object__close(obj);
+	seam_enter(NULL);
+}
+
 static int attach_all(struct skep_hive *hive, const char *path)
 {
-	struct bpf_object *obj;
 	struct bpf_program *prog;
-	int n = 0;
 
 	libbpf_set_print(say_nothing);
 	seam_enter(hive);
 	obj = bpf_object__open(path);
 	if (!obj || bpf_object__load(obj))
 		return -1;
-	bpf_object__for_each_program(prog, obj) n += bpf_program__attach(prog) != NULL;
+	bpf_object__for_each_program(prog, obj)
+	{
+		struct bpf_link *link = n_attached < 64 ? bpf_program__attach(prog) : NULL;
+
+		if (link)
+			attached[n_attached++] = link;
+	}
 	seam_enter(NULL);
-	return n ? 0 : -1;
+	return n_attached ? 0 : -1;
 }
 
 int main(int argc, char **argv)
@@ -89,6 +106,7 @@ int main(int argc, char **argv)
 	signal(SIGTERM, on_term);
 	server_run(server);
 	server_free(server);
+	let_go(hive);
 	skep_hive_free(hive);
 	return 0;
 }
