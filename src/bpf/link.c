@@ -37,14 +37,27 @@ int hive_hook_add(struct skep_hive *hive, struct hive_hook *hook)
 
 static void detach(struct hive_link *link);
 
-void hive_hook_remove(struct skep_hive *hive, struct hive_hook *hook)
+static struct hive_link *attached_to(const struct skep_hive *hive, const struct hive_hook *hook)
 {
-	pthread_mutex_lock(&hive->lock);
 	for (struct hive_object *o = hive->objects[HIVE_LINK]; o; o = o->next) {
 		struct hive_link *link = container_of(o, struct hive_link, o);
 
 		if (link->hook == hook)
-			detach(link);
+			return link;
+	}
+	return NULL;
+}
+
+void hive_hook_remove(struct skep_hive *hive, struct hive_hook *hook)
+{
+	struct hive_link *link;
+
+	pthread_mutex_lock(&hive->lock);
+	/* What the hook lets go may be the last that held a link: it leaves the table then. */
+	while ((link = attached_to(hive, hook))) {
+		hive_object_hold(&link->o);
+		detach(link);
+		hive_object_put(&link->o);
 	}
 	for (struct hive_hook **h = &hive->hooks; *h; h = &(*h)->next)
 		if (*h == hook) {
