@@ -6,8 +6,10 @@
 #include "hive/far.h"
 
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -565,6 +567,151 @@ static void random_messages_leave_the_hive_well(void **state)
 	hive_is_well();
 }
 
+/* A program that writes eight bytes to a ring buffer, and what it returns. */
+static int write_to(int ring)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -8, .imm = 7},
+		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = ring},
+		{0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 2, .src_reg = 10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = 8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 4, .imm = 0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ringbuf_output},
+		{.code = BPF_ALU64 | BPF_NEG, .dst_reg = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int prog = call(BPF_PROG_LOAD, .prog_type = BPF_PROG_TYPE_XDP, .insns = PTR(insns),
+			.insn_cnt = ARRAY_SIZE(insns), .license = PTR("GPL"));
+
+	assert_true(prog >= 0);
+	return prog;
+}
+
+static int run_once(int prog)
+{
+	uint8_t frame[64] = {0};
+	union bpf_attr attr = {
+		.test = {.prog_fd = (uint32_t)prog, .data_in = PTR(frame), .data_size_in = sizeof(frame), .repeat = 1}};
+
+	assert_int_equal(client_bpf(&client, BPF_PROG_TEST_RUN, PTR(&attr), sizeof(attr), why, sizeof(why)), 0);
+	return (int)attr.test.retval;
+}
+
+/* What the memory of a ring says, whoever wrote it there, is data: the program is refused a place, or writes into the ring. */
+static void positions_of_a_ring_that_lie_harm_nobody(void **state)
+{
+	int ring = call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096);
+	int prog = write_to(ring);
+	uint64_t seed = 7;
+	uint64_t *mem;
+
+	assert_true(ring >= 0);
+	/* Not as libbpf does it, who is shown the consumer's page only: by the file itself. */
+	mem = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ring, 0);
+	assert_ptr_not_equal(mem, MAP_FAILED);
+	assert_int_equal(run_once(prog), 0);
+	for (int i = 0; i < 500; i++) {
+		mem[0] = splitmix64(&seed);
+		mem[512] = splitmix64(&seed);
+		for (int k = 0; k < 8; k++)
+			mem[1024 + splitmix64(&seed) % 512] = splitmix64(&seed);
+		assert_true(run_once(prog) == 0 || run_once(prog) == EAGAIN);
+	}
+	hive_is_well();
+	munmap(mem, 3 * 4096);
+	close(prog);
+	close(ring);
+}
+
+static int open_perf(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .size = sizeof(attr),
+				       .config = PERF_COUNT_SW_BPF_OUTPUT,
+				       .sample_type = PERF_SAMPLE_RAW};
+
+	return client_perf_open(&client, PTR(&attr), -1, 0, why, sizeof(why));
+}
+
+static int map_perf(int fd, size_t len)
+{
+	const struct msg_mapping want = {.len = len, .prot = PROT_READ | PROT_WRITE, .flags = MAP_SHARED};
+	struct msg_memory memory;
+
+	return client_may_map(&client, fd, &want, &memory, why, sizeof(why));
+}
+
+/* Whose file is too small when the hive has just made it larger has no buffer; nobody writes behind its end. */
+static void a_perf_buffer_whose_file_is_spoilt_is_none(void **state)
+{
+	const int seals[] = {F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_SEAL, F_SEAL_SHRINK | F_SEAL_GROW};
+
+	for (size_t i = 0; i < ARRAY_SIZE(seals); i++) {
+		int fd = open_perf();
+
+		assert_true(fd >= 0);
+		assert_int_equal(fcntl(fd, F_ADD_SEALS, seals[i]), 0);
+		assert_true(map_perf(fd, 2 * 4096) < 0);
+		close(fd);
+	}
+	{
+		int fd = open_perf();
+
+		assert_int_equal(map_perf(fd, 3 * 4096 + 4096 - 1), -EINVAL); /* no power of two behind the first */
+		assert_int_equal(map_perf(fd, 3 * 4096), 0);
+		assert_int_equal(map_perf(fd, 5 * 4096), -EINVAL);
+		assert_int_equal(ftruncate(fd, 0), -1);
+		close(fd);
+	}
+	hive_is_well();
+}
+
+/* What a reader waits on is no event that it could fill up, so that the programs would wait for it. */
+static void what_is_waited_on_cannot_be_written(void **state)
+{
+	int ring = call(BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096);
+	int hash = make_hash(4);
+	struct msg_memory memory;
+	int fd = client_wait_fd(&client, ring, &memory, why, sizeof(why));
+
+	assert_true(fd >= 0);
+	assert_int_equal(memory.layout, MEMORY_RING);
+	assert_int_equal(memory.size, 4096);
+	assert_int_equal(write(fd, &(uint64_t){1}, 8), -1);
+	close(fd);
+	assert_int_equal(client_wait_fd(&client, hash, &memory, why, sizeof(why)), -EPERM);
+	assert_int_equal(client_wait_fd(&client, -1, &memory, why, sizeof(why)), -EBADF);
+	assert_int_equal(client_ioctl(&client, hash, PERF_EVENT_IOC_ENABLE, 0, why, sizeof(why)), -ENOTTY);
+	assert_int_equal(client_ioctl(&client, 9999, PERF_EVENT_IOC_ENABLE, 0, why, sizeof(why)), -EBADF);
+	assert_int_equal(client_perf_open(&client, 8, -1, 0, why, sizeof(why)), -EFAULT);
+	close(hash);
+	close(ring);
+}
+
+/* Questions whose arguments are not there, or of another size. */
+static void questions_without_their_arguments_are_einval(void **state)
+{
+	const int asks[] = {ASK_MMAP, ASK_PERF, ASK_IOCTL};
+
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		struct msg m = {.type = MSG_ASK, .value = asks[i], .n_pieces = 1};
+		uint8_t payload[64];
+		size_t len = 0;
+		int sock = raw_greet();
+
+		assert_true(wire_add_piece(payload, &len, sizeof(payload), 0, "123", 3));
+		assert_int_equal(wire_send(sock, &m, payload, len, NULL, 0, -1), 0);
+		assert_int_equal(hear(sock).value, -EINVAL);
+		m.n_pieces = 0;
+		assert_int_equal(wire_send(sock, &m, NULL, 0, NULL, 0, -1), 0);
+		assert_int_equal(hear(sock).value, -EINVAL);
+		close(sock);
+	}
+	hive_is_well();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -588,6 +735,10 @@ int main(void)
 		SERVED_TEST(there_are_only_so_many_clients),
 		SERVED_TEST(another_user_is_not_let_in),
 		SERVED_TEST(a_folder_that_others_may_enter_is_refused),
+		SERVED_TEST(positions_of_a_ring_that_lie_harm_nobody),
+		SERVED_TEST(a_perf_buffer_whose_file_is_spoilt_is_none),
+		SERVED_TEST(what_is_waited_on_cannot_be_written),
+		SERVED_TEST(questions_without_their_arguments_are_einval),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
