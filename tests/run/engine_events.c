@@ -190,9 +190,13 @@ static void plan(const char *name, uint8_t what)
 {
 	int nr = number(name);
 
-	for (int i = 0; i < CALLS_MAX; i++)
-		if (nr == -2 ? seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, i) != NULL : i == nr)
+	for (int i = 0; i < CALLS_MAX; i++) {
+		char *known = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, i);
+
+		if (nr == -2 ? known != NULL : i == nr)
 			t.engine.plan.calls[i] |= what;
+		free(known);
+	}
 }
 
 static char *const *options(char **at)
