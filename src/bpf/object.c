@@ -4,6 +4,7 @@
 #include "bpf/caller.h"
 #include "bpf/fd.h"
 #include "bpf/hive.h"
+#include "bpf/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -216,11 +217,20 @@ static bool try_destroy(struct hive_object *o)
 {
 	struct hive_map *m = o->kind == HIVE_MAP ? container_of(o, struct hive_map, o) : NULL;
 	bool circle = m && (m->map->type->type == BPF_MAP_TYPE_PROG_ARRAY || m->timed) && o->refs && !o->pins;
+	struct hive_link *link = o->kind == HIVE_LINK ? container_of(o, struct hive_link, o) : NULL;
+	bool attached = link && link->hook && o->refs && o->refs == link->listed;
 	bool changed = false;
 
 	/* The system is asked last: most objects are referred to. */
-	if (o->gone || (o->refs && !circle) || held_outside(o))
+	if (o->gone || (o->refs && !circle && !attached) || held_outside(o))
 		return false;
+	/* As in the kernel a link that nobody has any more is detached; it goes when the last list that it stood in does. */
+	if (attached) {
+		o->refs++;
+		hive_link_detach(o);
+		o->refs--;
+		changed = true;
+	}
 	/*
 	 * Programs in a prog array may use that same array, and so may callbacks of a map's timers: a circle that refs alone never lets
 	 * go. As in the kernel the array is emptied, and timers end, when no fd and no pin is left.

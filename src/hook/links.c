@@ -9,8 +9,10 @@ static void free_list(void *arg)
 {
 	struct links *l = arg;
 
-	for (uint32_t i = 0; i < l->n; i++)
+	for (uint32_t i = 0; i < l->n; i++) {
+		l->links[i]->listed--;
 		hive_object_put(&l->links[i]->o);
+	}
 	free(l);
 }
 
@@ -30,8 +32,10 @@ int links_change(struct skep_hive *hive, _Atomic(struct links *) *at, uint32_t m
 			new->links[new->n++] = old->links[i];
 	if (add)
 		new->links[new->n++] = add;
-	for (uint32_t i = 0; i < new->n; i++)
+	for (uint32_t i = 0; i < new->n; i++) {
+		new->links[i]->listed++;
 		hive_object_hold(&new->links[i]->o);
+	}
 	if (!new->n) {
 		free(new);
 		new = NULL;
