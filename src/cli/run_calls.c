@@ -170,6 +170,7 @@ static void print_json_line(const struct dispatch_counts *n, const struct engine
 	add(o, "given_up", l->late);
 	add(o, "exits_told_late", l->sudden);
 	add(o, "parents_unknown", l->orphans);
+	add(o, "ends_not_heard", l->unheard);
 	print_json_to(stderr, o);
 }
 
@@ -184,6 +185,7 @@ static void print_counts(const struct dispatch_counts *n, const struct engine_lo
 		    {l->unknown, "calls were refused with ENOMEM, as their task could not be looked at"},
 		    {l->late, "calls were given up by their tasks while they were looked at"},
 		    {l->sudden, "exits were seen when nothing could be read of the task any more"},
+		    {l->unheard, "ends of opens with O_PATH were not heard of"},
 		    {l->orphans, "forks were seen after their parent had been killed"}};
 	char a[32], b[32], c[32], d[32];
 

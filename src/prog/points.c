@@ -81,6 +81,12 @@ enum { ID_ENTER = 1000, ID_EXIT = ID_ENTER + CALLS_MAX };
 #define HELD                                                                                                           \
 	"the address is the one that is used; what is read of the socket is what the task has under its number at "    \
 	"that moment"
+#define OPENED                                                                                                         \
+	"what is opened is the file that was looked at; of one that the open makes, path and mode are known, and of "  \
+	"executables and what the kernel opens itself nothing is asked (bprm_check_security is for those)"
+#define AT_PATH                                                                                                        \
+	"what is done is done under the very name and folder that were looked at; which file has the name, another "   \
+	"thread may change before"
 #define EVERY_CALL "the tree stops at every system call for it"
 #define LATER      "nothing brings it yet; tracepoints of the system calls do"
 #define SCHEDULER  "when which task runs is the kernel's own doing, and no event of a task tells of it"
@@ -158,15 +164,15 @@ static const struct hook_point points[] = {
 	 .why = "asked when the new image is in place, so that it is this very image; the old one is gone then, and no errno could be returned"},
 	LSM(ABSENT, "bprm_creds_for_exec", OF(EXECS), DENIES, LATER),
 	LSM(ABSENT, "bprm_committed_creds", OF(EXECS), NOTHING, "sched_process_exec tells of it"),
-	LSM(ABSENT, "file_open", OF(OPENS), DENIES, LATER),
-	LSM(ABSENT, "path_unlink", OF(UNLINKS), DENIES, LATER),
-	LSM(ABSENT, "path_rename", OF(RENAMES), DENIES, LATER),
-	LSM(ABSENT, "path_mkdir", OF(MKDIRS), DENIES, LATER),
-	LSM(ABSENT, "path_rmdir", OF(RMDIRS), DENIES, LATER),
-	LSM(ABSENT, "path_mknod", OF(MKNODS), DENIES, LATER),
-	LSM(ABSENT, "path_link", OF(LINKS), DENIES, LATER),
-	LSM(ABSENT, "path_symlink", OF(SYMS), DENIES, LATER),
-	LSM(ABSENT, "path_truncate", OF(NR_truncate), DENIES, LATER),
+	LSM(APPROXIMATE, "file_open", OF(OPENS), DENIES, OPENED),
+	LSM(APPROXIMATE, "path_unlink", OF(UNLINKS), DENIES, AT_PATH),
+	LSM(APPROXIMATE, "path_rename", OF(RENAMES), DENIES, AT_PATH),
+	LSM(APPROXIMATE, "path_mkdir", OF(MKDIRS), DENIES, AT_PATH),
+	LSM(APPROXIMATE, "path_rmdir", OF(RMDIRS), DENIES, AT_PATH),
+	LSM(APPROXIMATE, "path_mknod", OF(MKNODS, OPENS), DENIES, "of a socket that bind makes nothing is asked; " AT_PATH),
+	LSM(APPROXIMATE, "path_link", OF(LINKS), DENIES, "the file is the one that was looked at, under the very name and folder"),
+	LSM(APPROXIMATE, "path_symlink", OF(SYMS), DENIES, AT_PATH),
+	LSM(EXACT, "path_truncate", OF(NR_truncate), DENIES, NULL),
 	LSM(ABSENT, "path_chmod", OF(CHMODS), DENIES, LATER),
 	LSM(ABSENT, "path_chown", OF(CHOWNS), DENIES, LATER),
 	LSM(ABSENT, "path_chroot", OF(NR_chroot), DENIES, LATER),

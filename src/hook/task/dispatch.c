@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "hook/links.h"
 #include "hook/task/functions.h"
+#include "hook/task/natives.h"
 #include "hook/task/records.h"
 #include "hook/task/sockets.h"
 #include "hook/task/view.h"
@@ -22,7 +23,6 @@
 #include "prog/points.h"
 
 #include <errno.h>
-#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +43,6 @@ struct dispatch {
 	struct objects *objects;
 	struct hive_hook hook;
 	struct sockets *sockets;
-	int16_t native[CALLS_MAX]; /* of 32-bit calls, by their number; -1: there is none of the name */
 	_Atomic(struct links *) calls[CALLS_MAX], returns[CALLS_MAX], any_call, any_return, lives[LIVES];
 	struct task_plan plan; /* what is reserved; once it is closed, what is seen */
 	bool closed; /* under hive->lock, as the plan */
@@ -60,6 +59,8 @@ static uint8_t need_of(const struct hive_link *link)
 	bool ends = p->event == POINT_ON_RETURN ||
 		    (p->event == POINT_ON_BOTH && (link->on_return || (link->priv && function_is_late(link->priv))));
 
+	if (p->kind == POINT_LSM && link->priv && function_is_asked(link->priv))
+		return PLAN_CALL | PLAN_MADE;
 	return ends ? PLAN_CALL | PLAN_RETURN : PLAN_CALL;
 }
 
@@ -289,6 +290,8 @@ static void run_lsm(struct runner *r, const struct hive_link *link)
 	int32_t ret;
 
 	memset(r->args, 0, sizeof(r->args));
+	if (function_is_asked(link->priv) != (e->kind == TASK_ASKED))
+		return;
 	if (e->verdict != TASK_GO_ON || !function_args(link->priv, r->view, e, r->args, &n))
 		return;
 	ret = (int32_t)run(r, link, r->args, sizeof(r->args));
@@ -306,7 +309,7 @@ static void run_list(struct runner *r, _Atomic(struct links *) *at)
 	for (uint32_t i = 0; l && i < l->n; i++) {
 		const struct hive_link *link = l->links[i];
 
-		if (!links_live(link))
+		if (!links_live(link) || (r->event->kind == TASK_ASKED && link->point->kind != POINT_LSM))
 			continue;
 		switch (link->point->kind) {
 		case POINT_TRACEPOINT:
@@ -329,7 +332,7 @@ static void event(void *arg, uint32_t on, struct task_event *e)
 	struct dispatch *d = arg;
 	struct runner *r = &d->runners[on];
 	bool call = e->kind == TASK_CALL, ends = e->kind == TASK_RETURN;
-	int nr = e->nr < 0 || e->nr >= CALLS_MAX ? -1 : e->compat ? d->native[e->nr] : e->nr;
+	int nr = natives_of(e->compat, e->nr);
 
 	atomic_fetch_add_explicit(&d->events[e->kind], 1, memory_order_relaxed);
 	r->event = e;
@@ -343,6 +346,8 @@ static void event(void *arg, uint32_t on, struct task_event *e)
 		if (call)
 			atomic_fetch_add_explicit(&d->runs, sockets_event(d->sockets, &r->w->env, e, nr),
 						  memory_order_relaxed);
+	} else if (e->kind == TASK_ASKED) {
+		run_list(r, &d->calls[nr]);
 	} else {
 		run_list(r, &d->lives[e->kind - TASK_FORK]);
 	}
@@ -391,17 +396,6 @@ static void forget(void *arg, struct thread *t)
 
 /* The whole. */
 
-/* 32-bit calls are decided on as the native ones of their names. */
-static void find_natives(struct dispatch *d)
-{
-	for (int nr = 0; nr < CALLS_MAX; nr++) {
-		AUTO_FREE char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86, nr);
-		const struct call_desc *c = name ? calls_find(name) : NULL;
-
-		d->native[nr] = c ? c->nr : -1;
-	}
-}
-
 int dispatch_new(const struct dispatch_opts *opts, struct dispatch **out)
 {
 	const struct objects_opts objects = {.proc = opts->proc, .btf = opts->hive->presented};
@@ -424,7 +418,6 @@ int dispatch_new(const struct dispatch_opts *opts, struct dispatch **out)
 		err = hive_hook_add(opts->hive, &d->hook);
 	if (!err)
 		err = sockets_new(opts->hive, &d->sockets);
-	find_natives(d);
 	if (err)
 		dispatch_free(d);
 	else

@@ -75,8 +75,9 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
 		if (nr == SYS_connect || nr == SYS_bind)
 			continue;
-		e->notified |= calls[nr] == PLAN_CALL;
-		e->traced |= calls[nr] & PLAN_RETURN;
+		e->notified |= calls[nr] == PLAN_CALL || calls[nr] & PLAN_MADE;
+		e->returns |= (calls[nr] & PLAN_MADE) != 0;
+		e->traced |= calls[nr] & PLAN_RETURN && !(calls[nr] & PLAN_MADE);
 	}
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_cond_init(&e->changed, NULL);
@@ -292,7 +293,8 @@ void engine_losses(const struct engine *e, struct engine_losses *out)
 	*out = (struct engine_losses){.unknown = atomic_load(&e->unknown),
 				      .late = atomic_load(&e->late),
 				      .sudden = atomic_load(&e->sudden),
-				      .orphans = atomic_load(&e->orphans)};
+				      .orphans = atomic_load(&e->orphans),
+				      .unheard = atomic_load(&e->unheard)};
 }
 
 bool engine_own(struct engine *e, pid_t tid, bool compat, int nr)

@@ -77,6 +77,7 @@ struct engine_losses {
 	uint64_t
 		late; /* calls that were given up by their tasks, killed or interrupted by a signal, while they were told */
 	uint64_t sudden; /* exits that were told after the fact: nothing could be read of the task any more */
+	uint64_t unheard; /* ends of opens with O_PATH, where programs decide on opens */
 	uint64_t
 		orphans; /* forks whose parent had been killed before it could say so: told with the parent that /proc names */
 };

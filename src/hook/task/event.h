@@ -31,14 +31,17 @@ enum task_event_kind {
 	TASK_FORK, /* a thread or process has been made; it has not run yet */
 	TASK_EXEC, /* a new image is in place; it has not run yet */
 	TASK_EXIT, /* the thread ends; its memory is still there */
+	TASK_ASKED, /* of a call on files that has begun: the guard has found what it is about, and nothing of it has happened (PLAN_MADE) */
 	TASK_EVENTS,
 };
 
 enum task_verdict {
 	TASK_GO_ON,
-	TASK_DENY, /* TASK_CALL: the call is not made, and returns @result; TASK_RETURN: it returns @result instead */
+	TASK_DENY, /* TASK_CALL, TASK_ASKED: the call is not made, and returns @result; TASK_RETURN: it returns @result instead */
 	TASK_KILL, /* the process ends by SIGKILL before another instruction of it runs */
 };
+
+struct guard_asked;
 
 /* For connect(2) and bind(2), in place of what the guard would find itself; as the event is told there is nothing in it. */
 struct task_handed {
@@ -55,8 +58,8 @@ struct task_event {
 	enum task_event_kind kind;
 	struct thread *thread; /* TASK_FORK: the parent */
 	bool compat; /* a 32-bit call: nr is i386's */
-	int nr; /* TASK_CALL, TASK_RETURN */
-	int native; /* the dispatcher's: nr, of a 32-bit call that of the native call of its name; -1: there is none */
+	int nr; /* TASK_CALL, TASK_RETURN, TASK_ASKED; as native and args */
+	int native; /* nr, of a 32-bit call that of the native call of its name; -1: there is none */
 	uint64_t args[6]; /* TASK_CALL, TASK_RETURN (as they were when it began) */
 	uint64_t ip; /* TASK_CALL, TASK_RETURN: the instruction behind the call; 0: not known */
 	uint64_t sp; /* 0: not known */
@@ -70,6 +73,9 @@ struct task_event {
 	uint64_t id;
 	/* TASK_CALL of connect(2) and bind(2): what the guard is to use, else NULL. */
 	struct task_handed *handed;
+	/* TASK_ASKED: what the call is about (hook/tree/guard.h), and its fds, each at its own place, -1 where there is none. */
+	const struct guard_asked *asked;
+	const int *asked_fds;
 	/* The answer, TASK_GO_ON when the event is told. */
 	bool looked; /* what the answer rests on was read from the task's memory: it is not given when that may have been another's */
 	enum task_verdict verdict;

@@ -6,6 +6,7 @@
 #include "hook/task/functions.h"
 
 #include "base/util.h"
+#include "hook/task/files.h"
 #include "hook/task/named.h"
 #include "hook/task/sockets.h"
 
@@ -31,6 +32,7 @@ struct function {
 	bool late;
 	bool socket; /* the call's first argument must be one */
 	bool begins_only; /* what it returned cannot be known */
+	bool asked; /* at TASK_ASKED */
 };
 
 static int option(int sock, int name)
@@ -244,21 +246,21 @@ static bool socket_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function functions[] = {
-	{"__x64_sys_*", call_args, call_result, 1, 0, 0, false, false, false},
-	{"do_sys_openat2", open_args, call_result, 3, 0, 0, false, false, false},
-	{"vfs_open", opened_args, opened_result, 2, 0, 0, true, false, false},
-	{"vfs_create", create_file_args, NULL, 5, 0, 0, false, false, true},
-	{"vfs_unlink", unlink_args, call_result, 4, 0, 0, false, false, false},
-	{"security_inode_create", to_create_args, NULL, 3, 0, 0, false, false, true},
-	{"vfs_read", transfer_args, call_result, 4, 0, 0, false, false, false},
-	{"vfs_write", transfer_args, call_result, 4, 0, 0, false, false, false},
-	{"vfs_fsync", sync_args, call_result, 2, 0, 0, false, false, false},
-	{"tcp_v4_connect", sock_args, connect_result, 3, AF_INET, SOCK_STREAM, false, true, false},
-	{"tcp_v6_connect", sock_args, connect_result, 3, AF_INET6, SOCK_STREAM, false, true, false},
-	{"inet_csk_accept", sock_args, accept_result, 2, 0, SOCK_STREAM, false, true, false},
-	{"inet_bind", socket_args, call_result, 3, AF_INET, 0, false, true, false},
-	{"inet6_bind", socket_args, call_result, 3, AF_INET6, 0, false, true, false},
-	{"inet_listen", socket_args, call_result, 2, 0, 0, false, true, false},
+	{"__x64_sys_*", call_args, call_result, 1, 0, 0, false, false, false, false},
+	{"do_sys_openat2", open_args, call_result, 3, 0, 0, false, false, false, false},
+	{"vfs_open", opened_args, opened_result, 2, 0, 0, true, false, false, false},
+	{"vfs_create", create_file_args, NULL, 5, 0, 0, false, false, true, false},
+	{"vfs_unlink", unlink_args, call_result, 4, 0, 0, false, false, false, false},
+	{"security_inode_create", to_create_args, NULL, 3, 0, 0, false, false, true, false},
+	{"vfs_read", transfer_args, call_result, 4, 0, 0, false, false, false, false},
+	{"vfs_write", transfer_args, call_result, 4, 0, 0, false, false, false, false},
+	{"vfs_fsync", sync_args, call_result, 2, 0, 0, false, false, false, false},
+	{"tcp_v4_connect", sock_args, connect_result, 3, AF_INET, SOCK_STREAM, false, true, false, false},
+	{"tcp_v6_connect", sock_args, connect_result, 3, AF_INET6, SOCK_STREAM, false, true, false, false},
+	{"inet_csk_accept", sock_args, accept_result, 2, 0, SOCK_STREAM, false, true, false, false},
+	{"inet_bind", socket_args, call_result, 3, AF_INET, 0, false, true, false, false},
+	{"inet6_bind", socket_args, call_result, 3, AF_INET6, 0, false, true, false, false},
+	{"inet_listen", socket_args, call_result, 2, 0, 0, false, true, false, false},
 };
 
 /* bprm_check_security(struct linux_binprm *bprm): the image that is about to run, at the stop before its first instruction. */
@@ -298,10 +300,19 @@ static bool create_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function lsm_hooks[] = {
-	{"bprm_check_security", exec_args, NULL, 1, 0, 0, false, false, false},
-	{"socket_connect", address_args, NULL, 3, 0, 0, false, false, false},
-	{"socket_bind", address_args, NULL, 3, 0, 0, false, false, false},
-	{"socket_create", create_args, NULL, 4, 0, 0, false, false, false},
+	{"bprm_check_security", exec_args, NULL, 1, 0, 0, false, false, false, false},
+	{"socket_connect", address_args, NULL, 3, 0, 0, false, false, false, false},
+	{"socket_bind", address_args, NULL, 3, 0, 0, false, false, false, false},
+	{"socket_create", create_args, NULL, 4, 0, 0, false, false, false, false},
+	{"file_open", files_open_args, NULL, 1, 0, 0, false, false, false, true},
+	{"path_unlink", files_unlink_args, NULL, 2, 0, 0, false, false, false, true},
+	{"path_rmdir", files_rmdir_args, NULL, 2, 0, 0, false, false, false, true},
+	{"path_mkdir", files_mkdir_args, NULL, 3, 0, 0, false, false, false, true},
+	{"path_mknod", files_mknod_args, NULL, 4, 0, 0, false, false, false, true},
+	{"path_symlink", files_symlink_args, NULL, 3, 0, 0, false, false, false, true},
+	{"path_link", files_link_args, NULL, 3, 0, 0, false, false, false, true},
+	{"path_rename", files_rename_args, NULL, 5, 0, 0, false, false, false, true},
+	{"path_truncate", files_truncate_args, NULL, 1, 0, 0, false, false, false, true},
 };
 
 static const struct function *find(const struct function *all, size_t n_all, const char *name)
@@ -318,6 +329,11 @@ static const struct function *find(const struct function *all, size_t n_all, con
 const struct function *function_find(const char *name, bool lsm)
 {
 	return lsm ? find(lsm_hooks, ARRAY_SIZE(lsm_hooks), name) : find(functions, ARRAY_SIZE(functions), name);
+}
+
+bool function_is_asked(const struct function *f)
+{
+	return f->asked;
 }
 
 bool function_begins_only(const struct function *f)

@@ -19,6 +19,9 @@ const struct function *function_find(const char *name, bool lsm);
 /* function_is_late - what the function works on is known only when the call has ended: its entry is told then, too. */
 bool function_is_late(const struct function *f);
 
+/* function_is_asked - it is asked at TASK_ASKED, and at no other event. */
+bool function_is_asked(const struct function *f);
+
 /* function_begins_only - what the function returned cannot be known: no program may be put at its return. */
 bool function_begins_only(const struct function *f);
 

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-enum { I386_EXECVE = 11, I386_EXECVEAT = 358, I386_BIND = 361, I386_CONNECT = 362 };
+enum { I386_EXECVE = 11, I386_EXECVEAT = 358 };
 
 /* Interrupts a system call of an engine thread; nothing else does. */
 #define ENGINE_NUDGE (SIGRTMIN + 9)
@@ -46,7 +46,7 @@ struct engine {
 	/* handed.c: calls that the guard has and whose end is wanted. */
 	struct pending *pending;
 
-	atomic_ullong unknown, late, sudden, orphans;
+	atomic_ullong unknown, late, sudden, orphans, unheard;
 
 	struct engine_thread {
 		struct engine *e;
@@ -84,6 +84,9 @@ void returns_run(struct engine *e, uint32_t on);
 
 /* notify_answer - @answer: negative for an errno. Return: false when nobody waits for it any more. */
 bool notify_answer(struct engine *e, uint64_t id, bool go_on, int64_t answer);
+
+/* handed_is - does the guard make the call? */
+bool handed_is(const struct engine *e, const struct task_event *ev);
 
 /*
  * handed_to_guard - have the guard make the call of an event. It answers the task; where the plan wants the end of it, returns_run() tells it.

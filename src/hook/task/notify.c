@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "hook/task/natives.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -57,21 +58,16 @@ bool engine_stands(const struct task_event *e)
 	return e->listener < 0 || !ioctl(e->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
 
-static bool is_guards(const struct task_event *ev)
-{
-	return ev->compat ? ev->nr == I386_BIND || ev->nr == I386_CONNECT : ev->nr == SYS_bind || ev->nr == SYS_connect;
-}
-
 /* The guard has its calls whether or not anybody asked for them. */
-static uint8_t guards_plan(const struct engine *e, const struct task_event *ev)
+static uint8_t plan_of(const struct engine *e, const struct task_event *ev)
 {
-	return e->opts.plan.calls[!ev->compat ? ev->nr : ev->nr == I386_BIND ? SYS_bind : SYS_connect];
+	return ev->native < 0 ? 0 : e->opts.plan.calls[ev->native];
 }
 
 /* The end of a call that is never made: of one of the guard's only, for the others come by ptrace. */
 static void tell_return(struct engine *e, uint32_t on, struct task_event *ev)
 {
-	if (!(guards_plan(e, ev) & PLAN_RETURN))
+	if (!(plan_of(e, ev) & PLAN_RETURN))
 		return;
 	ev->kind = TASK_RETURN;
 	ev->result = ev->answer;
@@ -84,7 +80,7 @@ static void tell_return(struct engine *e, uint32_t on, struct task_event *ev)
 
 static void answer(struct engine *e, uint32_t on, struct task_event *ev)
 {
-	bool guards = is_guards(ev), heard = true;
+	bool guards = handed_is(e, ev), heard = true;
 
 	if (ev->looked && !engine_stands(ev)) {
 		atomic_fetch_add(&e->late, 1);
@@ -120,12 +116,13 @@ static void take(struct engine *e, uint32_t on, const struct seccomp_notif *req)
 	struct task_event ev = {.kind = TASK_CALL,
 				.compat = req->data.arch == AUDIT_ARCH_I386,
 				.nr = req->data.nr,
+				.native = natives_of(req->data.arch == AUDIT_ARCH_I386, req->data.nr),
 				.ip = req->data.instruction_pointer,
 				.listener = e->listener,
 				.id = req->id};
 
 	/* (It makes none of the guard's calls, and those are never let through.) */
-	if (engine_own(e, (pid_t)req->pid, ev.compat, ev.nr) && !is_guards(&ev)) {
+	if (engine_own(e, (pid_t)req->pid, ev.compat, ev.nr) && !handed_is(e, &ev)) {
 		notify_answer(e, req->id, true, 0);
 		return;
 	}
@@ -136,9 +133,9 @@ static void take(struct engine *e, uint32_t on, const struct seccomp_notif *req)
 		atomic_fetch_add(notify_answer(e, req->id, false, -ENOMEM) ? &e->unknown : &e->late, 1);
 		return;
 	}
-	if (is_guards(&ev))
+	if (handed_is(e, &ev))
 		ev.handed = &handed;
-	if (!ev.handed || guards_plan(e, &ev))
+	if (!ev.handed || plan_of(e, &ev))
 		engine_tell(e, on, &ev);
 	answer(e, on, &ev);
 	if (handed.sock >= 0)

@@ -11,6 +11,7 @@
 enum plan_call {
 	PLAN_CALL = 1, /* that it begins */
 	PLAN_RETURN = 2, /* that it ends, too */
+	PLAN_MADE = 4, /* a call on files: the guard makes it, and asks before (TASK_ASKED); with PLAN_CALL */
 };
 
 struct task_plan {

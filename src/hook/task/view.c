@@ -539,6 +539,28 @@ uint64_t view_open_file(struct view *v, int fd, const char *name, uint32_t flags
 	return address;
 }
 
+uint64_t view_new_file(struct view *v, int dir, const char *path, uint32_t flags, uint32_t mode)
+{
+	struct objects *o = v->o;
+	uint64_t address;
+	struct slot *s;
+
+	pthread_mutex_lock(&o->lock);
+	s = make_nameless(o, BUNDLE_FILE);
+	address = present_ours(v, s, dir, path, flags);
+	if (address) {
+		put(o, s, M_INODE_INO, 0);
+		put(o, s, M_INODE_MODE, mode);
+		put(o, s, M_INODE_SIZE, 0);
+		put(o, s, M_INODE_NLINK, 1);
+		/* Its owner is who makes it; v->env's host tells programs who that is. */
+		put(o, s, M_INODE_UID, 0);
+		put(o, s, M_INODE_GID, 0);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return address;
+}
+
 static uint64_t hash_text(const char *text)
 {
 	uint64_t h = 0xcbf29ce484222325; /* FNV-1a */

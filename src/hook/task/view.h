@@ -50,6 +50,7 @@ void view_forget(struct objects *o, const struct thread *t);
  * view_open_file - of a file that is about to be opened: @fd is skep's own, O_PATH will do, and stays the caller's; NULL name: what /proc/self/fd says.
  *                @flags: as in open(2)
  * view_named_file - of a path that a call names: the same path has the same dentry in all events. @fd: of what is there now, skep's own, O_PATH; -1: nothing is.
+ * view_new_file - of a file that is about to be made: no more of it is known than its @mode, and what its folder tells (@dir: skep's own fd).
  * view_bprm - struct linux_binprm of an exec; @file: what view_open_file() gave, 0: not known
  * view_bytes - a copy of @len bytes (at most VIEW_BYTES), such as a struct open_how or a file name.
  */
@@ -61,6 +62,7 @@ uint64_t view_socket(struct view *v, int fd);
 uint64_t view_file(struct view *v, int fd);
 uint64_t view_open_file(struct view *v, int fd, const char *name, uint32_t flags);
 uint64_t view_named_file(struct view *v, int fd, const char *path);
+uint64_t view_new_file(struct view *v, int dir, const char *path, uint32_t flags, uint32_t mode);
 uint64_t view_bprm(struct view *v, const char *filename, uint64_t file, uint32_t argc, uint32_t envc);
 uint64_t view_bytes(struct view *v, const void *bytes, uint32_t len);
 

@@ -63,8 +63,7 @@ static const char *doing(uint8_t access)
 	return access & TREE_READ ? "read" : access & TREE_WRITE ? "write" : "run";
 }
 
-/* May something be done at a path, by the longest rule? */
-static bool is_open(const struct tree_files *f, const char *path, uint8_t access)
+bool files_is_open(const struct tree_files *f, const char *path, uint8_t access)
 {
 	bool open = !(f->closed & access);
 	size_t longest = 0;
@@ -119,7 +118,7 @@ static int check_shut(const struct tree_files *f, const struct tree_path *p, uin
 	}
 	parent_of(p->path, parent);
 	/* Something that the tree makes itself it may read; but what it shall not write or execute must not come into being. */
-	if (what != TREE_READ && access(p->path, F_OK) && is_open(f, parent, TREE_WRITE)) {
+	if (what != TREE_READ && access(p->path, F_OK) && files_is_open(f, parent, TREE_WRITE)) {
 		snprintf(why, size,
 			 "no%s %.200s: there is no such file, and the command could make it; make it first, or leave "
 			 "it out",

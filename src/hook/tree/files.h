@@ -48,6 +48,9 @@ int files_cover(const struct tree_files *f, char *why, size_t size);
  */
 int files_restrict(const struct tree_files *f, bool own_work);
 
+/* files_is_open - may something be done (one of enum tree_access) at a path, by the longest rule? */
+bool files_is_open(const struct tree_files *f, const char *path, uint8_t access);
+
 /* files_landlock - the version of Landlock's interface here; 0: there is none. */
 int files_landlock(void);
 

@@ -108,11 +108,19 @@ static int refuse_untraced(scmp_filter_ctx ctx)
 				      SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_UNTRACED, CLONE_UNTRACED));
 }
 
-static int refuse(bool traced)
+/* Programs decide about opens: a file that is opened by its handle has no path to decide on. */
+static int refuse_handles(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open_by_handle_at), 0);
+}
+
+static int refuse(const struct tree_watch *w)
 {
 	static const int gone[] = {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
 				   SCMP_SYS(socketcall), /* a key may be asked for outside: by DNS, for one */
-				   SCMP_SYS(request_key),    SCMP_SYS(add_key),        SCMP_SYS(keyctl)};
+				   SCMP_SYS(request_key), SCMP_SYS(add_key), SCMP_SYS(keyctl),
+				   /* opens a file for 32-bit programs of the nineties */
+				   SCMP_SYS(uselib)};
 	static const uint32_t typing[] = {TIOCSTI, TIOCLINUX};
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int err = ctx ? 0 : -ENOMEM;
@@ -136,8 +144,10 @@ static int refuse(bool traced)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), gone[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(typing) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, LOW32(1, typing[i]));
-	if (!err && traced)
+	if (!err && w->traced)
 		err = refuse_untraced(ctx);
+	if (!err && w->plan.calls[SYS_openat] & PLAN_MADE)
+		err = refuse_handles(ctx);
 	err = err ? err : load_rules(ctx);
 	if (ctx)
 		seccomp_release(ctx);
@@ -147,7 +157,7 @@ static int refuse(bool traced)
 /* What happens to a call. Those of the guard are notified always: it makes them. */
 static uint32_t action(const struct task_plan *plan, int nr)
 {
-	if (nr == SYS_connect || nr == SYS_bind)
+	if (nr == SYS_connect || nr == SYS_bind || plan->calls[nr] & PLAN_MADE)
 		return SECCOMP_RET_USER_NOTIF;
 	if (plan->calls[nr] & PLAN_RETURN)
 		return SECCOMP_RET_TRACE;
@@ -189,7 +199,7 @@ static int number_32(int nr)
 }
 #endif
 
-enum { SEEN_MAX = 2 * 2 * CALLS_MAX + 8 };
+enum { SEEN_MAX = 2 * 2 * CALLS_MAX + 16, I386_TRUNCATE64 = 193 };
 
 /* What is to be seen, as a program: "is it this call? then so." Return: instructions. */
 static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
@@ -221,6 +231,9 @@ static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
 		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)other, 0, 1);
 		*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, nr));
 	}
+	/* truncate(2) has two there. */
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, I386_TRUNCATE64, 0, 1);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, SYS_truncate));
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 #endif
 	return (size_t)(at - to);
@@ -230,7 +243,7 @@ int ways_out_refuse(const struct tree_watch *w)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
-	return refuse(w->traced);
+	return refuse(w);
 }
 
 int ways_out_see(const struct tree_watch *w, int *listener)

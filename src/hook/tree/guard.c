@@ -48,7 +48,6 @@ enum {
 	AGAIN_NS = 50000000,
 	I386_BIND = 361,
 	I386_CONNECT = 362,
-	ERESTARTSYS = 512, /* the kernel's own: as if a signal had interrupted the call itself */
 };
 #ifndef SIOCUNIXFILE
 #define SIOCUNIXFILE SIOCPROTOPRIVATE /* linux/un.h, which sys/un.h cannot have beside it */
@@ -61,12 +60,10 @@ struct job {
 	int sock; /* came with it, or -1 */
 };
 
+struct guard_self guard_self;
+
 static struct {
-	struct guard_notes *notes;
-	int listener, home, proc; /* home: the root that the guard has itself */
-	int from; /* where calls come from in place of the listener, or -1 */
 	uint32_t n_keep;
-	bool root;
 	atomic_int waiting, threads;
 	pthread_mutex_t lock; /* of what follows */
 	struct bound {
@@ -214,9 +211,9 @@ static void finish(uint64_t key, uint64_t hash, bool undelivered, int result)
 	pthread_mutex_unlock(&g.lock);
 }
 
-static bool still_waits(uint64_t id)
+bool guard_still_waits(uint64_t id)
 {
-	return !ioctl(g.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+	return !ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
 
 /* The address, once. */
@@ -270,27 +267,26 @@ static void find_path(const struct caller *c, struct address *a)
 	own_self(c, a);
 }
 
-/* Into the caller's place in the file system, with its rights; and back. */
-static int enter(struct caller *c)
+int guard_enter(struct caller *c)
 {
 	c->root = openat(c->dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->cwd = openat(c->dir, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (c->root < 0 || c->cwd < 0 || fchdir(c->root) || chroot(".") || fchdir(c->cwd))
 		return -EACCES;
 	umask(c->umask);
-	if (g.root)
+	if (guard_self.root)
 		syscall(SYS_setgroups, c->n_groups, c->groups);
 	setfsgid(c->gid);
 	setfsuid(c->uid);
 	return 0;
 }
 
-static int leave(void)
+int guard_leave(void)
 {
 	setfsuid(geteuid());
 	setfsgid(getegid());
 	umask(0077);
-	return fchdir(g.home) || chroot(".") ? -errno : 0;
+	return fchdir(guard_self.home) || chroot(".") ? -errno : 0;
 }
 
 /*
@@ -353,13 +349,13 @@ static int connect_path(struct caller *c, int sock, const struct address *a)
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	AUTO_CLOSE int fd = -1;
 	struct stat st;
-	int err = enter(c);
+	int err = guard_enter(c);
 
 	if (!err) {
 		fd = open_path(a);
 		err = fd < 0 ? fd : 0;
 	}
-	if (leave())
+	if (guard_leave())
 		_exit(1); /* not fit to go on */
 	if (!err && fstat(fd, &st))
 		err = -errno;
@@ -371,25 +367,25 @@ static int connect_path(struct caller *c, int sock, const struct address *a)
 		return err;
 	/* By this fd and nothing else; with the caller's rights to it. */
 	snprintf(to.sun_path, sizeof(to.sun_path), "self/fd/%d", fd);
-	if (fchdir(g.proc))
+	if (fchdir(guard_self.proc))
 		return -errno;
-	if (g.root)
+	if (guard_self.root)
 		syscall(SYS_setgroups, c->n_groups, c->groups);
 	setfsgid(c->gid);
 	setfsuid(c->uid);
 	err = connect(sock, (struct sockaddr *)&to, sizeof(to)) ? -errno : 0;
-	if (leave())
+	if (guard_leave())
 		_exit(1);
 	return err;
 }
 
 static int bind_path(struct caller *c, int sock, const struct address *a)
 {
-	int err = enter(c);
+	int err = guard_enter(c);
 
 	if (!err)
 		err = bind(sock, (const struct sockaddr *)&a->any, a->len) ? -errno : 0;
-	if (leave())
+	if (guard_leave())
 		_exit(1);
 	if (!err)
 		bound_add(sock);
@@ -417,7 +413,7 @@ static int take_address(const struct job *j, const struct caller *c, struct addr
 static int make(struct caller *c, const struct seccomp_data *d, int sock, const struct address *a)
 {
 	/* Where skep receives, callers do not hear signals by themselves (guard_recall.c). */
-	int number = g.from >= 0 ? recall_begin(c->dir) : -1;
+	int number = guard_self.from >= 0 ? recall_begin(c->dir) : -1;
 	int result;
 
 	if (is_bind(d))
@@ -430,7 +426,7 @@ static int make(struct caller *c, const struct seccomp_data *d, int sock, const 
 		result = connect(sock, (const struct sockaddr *)&a->any, a->len) ? -errno : 0;
 	if (number >= 0)
 		recall_end(number);
-	return number >= 0 && result == -EINTR ? -ERESTARTSYS : result;
+	return number >= 0 && result == -EINTR ? -RECALLED : result;
 }
 
 /* Carries a call out. *flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE when the caller is to do it. Return: its result. */
@@ -441,7 +437,7 @@ static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64
 	struct address a;
 	struct caller c;
 	socklen_t size = sizeof(int);
-	int err = caller_open(g.proc, (pid_t)req->pid, &c), domain, result = 0;
+	int err = caller_open(guard_self.proc, (pid_t)req->pid, &c), domain, result = 0;
 	AUTO_CLOSE int sock = j->sock >= 0 ? fcntl(j->sock, F_DUPFD_CLOEXEC, 0)
 			      : err        ? -1
 					   : (int)syscall(SYS_pidfd_getfd, c.pidfd, (int)d->args[0], 0);
@@ -459,7 +455,7 @@ static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64
 	if (!err)
 		err = take_address(j, &c, &a);
 	/* All of this was the caller's, if it is still there. */
-	if (!err && !still_waits(req->id))
+	if (!err && !guard_still_waits(req->id))
 		err = -ESRCH;
 	if (!err && fstat(sock, &st))
 		err = -errno;
@@ -472,7 +468,7 @@ static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64
 	if (domain == AF_UNIX)
 		find_path(&c, &a);
 	else
-		guard_note(g.notes, &c, &st, (int)d->args[0]);
+		guard_note(guard_self.notes, &c, &st, (int)d->args[0]);
 	result = make(&c, d, sock, &a);
 out:
 	caller_close(&c);
@@ -507,7 +503,7 @@ static int receive(struct job *j)
 	} in;
 
 	memset(&in, 0, sizeof(in));
-	if (ioctl(g.listener, SECCOMP_IOCTL_NOTIF_RECV, &in))
+	if (ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_RECV, &in))
 		return -errno;
 	j->req = in.req;
 	return 0;
@@ -516,7 +512,7 @@ static int receive(struct job *j)
 /* The next call, from skep. */
 static int receive_handed(struct job *j)
 {
-	ssize_t n = guard_receive(g.from, &j->call, sizeof(j->call), &j->sock);
+	ssize_t n = guard_receive(guard_self.from, &j->call, sizeof(j->call), &j->sock);
 	const struct guard_call *call = &j->call;
 
 	if (!n)
@@ -527,6 +523,46 @@ static int receive_handed(struct job *j)
 	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++)
 		j->req.data.args[i] = call->args[i];
 	return 0;
+}
+
+/* A file into the caller's table. Return: its number there, or a negative errno. @send: it is the answer, too */
+static int give(const struct job *j, int fd, bool cloexec, bool send)
+{
+	struct seccomp_notif_addfd add = {
+		.id = j->req.id,
+		.flags = send ? SECCOMP_ADDFD_FLAG_SEND : 0,
+		.srcfd = (uint32_t)fd,
+		.newfd_flags = cloexec ? O_CLOEXEC : 0,
+	};
+	int got = ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+
+	return got < 0 ? -errno : got;
+}
+
+/* A call on files. Return: whether it has been answered. */
+static bool make_files(const struct job *j, struct seccomp_notif_resp *resp)
+{
+	bool cloexec = false;
+	struct caller c;
+	int fd = -1, result = caller_open(guard_self.proc, (pid_t)j->req.pid, &c);
+
+	if (!result)
+		result = files_make(&c, &j->call, &fd, &cloexec);
+	caller_close(&c);
+	if (fd >= 0) {
+		result = j->call.report ? -EINVAL : give(j, fd, cloexec, true);
+		if (result >= 0 || result == -ENOENT) {
+			close(fd);
+			return true;
+		}
+		/* Before Linux 5.14, and where skep hears of the end first: two steps. */
+		if (result == -EINVAL)
+			result = give(j, fd, cloexec, false);
+		close(fd);
+	}
+	resp->error = MIN(result, 0);
+	resp->val = MAX(result, 0);
+	return false;
 }
 
 static void serve_one(void)
@@ -541,7 +577,7 @@ static void serve_one(void)
 
 	memset(&out, 0, sizeof(out));
 	atomic_fetch_add(&g.waiting, 1);
-	got = g.from < 0 ? receive(&j) : receive_handed(&j);
+	got = guard_self.from < 0 ? receive(&j) : receive_handed(&j);
 	if (atomic_fetch_sub(&g.waiting, 1) == 1)
 		one_more();
 	if (got) {
@@ -550,14 +586,18 @@ static void serve_one(void)
 		return;
 	}
 	out.resp.id = j.req.id;
-	out.resp.error = carry_out(&j, &out.resp.flags, &key, &hash);
+	if (!j.call.decide)
+		out.resp.error = carry_out(&j, &out.resp.flags, &key, &hash);
+	else if (make_files(&j, &out.resp))
+		return;
 	if (j.call.report) {
-		int result = guard_ask(g.notes, g.from, j.req.id, out.resp.error);
+		int result = guard_ask(guard_self.notes, guard_self.from, j.req.id,
+				       out.resp.error ? out.resp.error : (int)out.resp.val);
 
 		out.resp.error = MIN(result, 0);
 		out.resp.val = MAX(result, 0);
 	}
-	got = ioctl(g.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
+	got = ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 	if (key)
 		finish(key, hash, got && errno == ENOENT, out.resp.error);
 	if (j.sock >= 0)
@@ -582,9 +622,9 @@ static void *work(void *arg)
  */
 static void drop_powers(void)
 {
-	static const int gone[] = {CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-				   CAP_FOWNER,           CAP_CHOWN,        CAP_NET_RAW};
-	const size_t n = g.root ? 1 : ARRAY_SIZE(gone);
+	static const int gone[] = {CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,   CAP_CHOWN,
+				   CAP_NET_RAW,          CAP_FSETID,       CAP_MKNOD,           CAP_IPC_OWNER};
+	const size_t n = guard_self.root ? 1 : ARRAY_SIZE(gone);
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];
 
@@ -596,9 +636,20 @@ static void drop_powers(void)
 		_exit(1);
 }
 
-void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
+/* One of the kernel's settings of one digit; '1' where it cannot be read, for that is the stricter one. */
+static char setting(const char *name)
 {
-	struct rlimit files;
+	AUTO_CLOSE int fd = openat(guard_self.proc, name, O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	return fd >= 0 && read(fd, &byte, 1) == 1 ? byte : '1';
+}
+
+void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, const struct tree_files *files,
+		struct guard_notes *notes)
+{
+	struct rlimit limit;
+	struct stat st;
 	char byte;
 
 	prctl(PR_SET_NAME, "skep-guard", 0, 0, 0);
@@ -614,21 +665,28 @@ void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep,
 	for (int i = 0; i < 3; i++)
 		if (open("/dev/null", O_RDWR) < 0)
 			_exit(1);
-	g.notes = notes;
+	guard_self.notes = notes;
+	guard_self.files = files && files->closed ? files : NULL;
 	pin_kept(keep, n_keep);
-	g.root = !geteuid();
-	g.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	g.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	guard_receive(3, &byte, 1, &g.listener);
-	g.from = handed ? 3 : -1;
+	guard_self.root = !geteuid();
+	guard_self.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	guard_self.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	guard_receive(3, &byte, 1, &guard_self.listener);
+	guard_self.from = handed ? 3 : -1;
 	if (!handed)
 		close(3);
-	if (g.home < 0 || g.proc < 0 || g.listener < 0)
+	if (guard_self.home < 0 || guard_self.proc < 0 || guard_self.listener < 0)
 		_exit(0);
+	if (fstat(guard_self.proc, &st))
+		_exit(1);
+	guard_self.proc_dev = st.st_dev;
+	guard_self.protected_links = setting("sys/fs/protected_symlinks");
+	guard_self.protected_regular = setting("sys/fs/protected_regular");
+	guard_self.protected_fifos = setting("sys/fs/protected_fifos");
 	drop_powers();
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	if (unshare(CLONE_FS))
 		_exit(1);

@@ -33,7 +33,25 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+struct tree_files;
+
 enum { GUARD_PID = 2 };
+
+/*
+ * What a call on files does, where a program decides on it: the guard makes it then, in two steps (guard_files.c). It finds out what the call is about, asks
+ * (struct guard_question), and does with what it found.
+ */
+enum guard_op {
+	GUARD_OPEN = 1,
+	GUARD_UNLINK,
+	GUARD_RMDIR,
+	GUARD_MKDIR,
+	GUARD_MKNOD,
+	GUARD_SYMLINK,
+	GUARD_LINK,
+	GUARD_RENAME,
+	GUARD_TRUNCATE,
+};
 
 /*
  * Where skep receives the notifications itself (hook/task/engine.h) it hands those of connect(2) and bind(2) on: one message each, with the copy of
@@ -46,6 +64,10 @@ struct guard_call {
 	uint32_t arch; /* AUDIT_ARCH_* */
 	int32_t nr;
 	uint64_t args[6];
+	int32_t native; /* the number of the call of its name that 64-bit programs make */
+	uint32_t outer; /* the thread's number in skep's namespace */
+	uint64_t ip; /* for skep, when it is asked */
+	bool decide; /* a call on files (guard_files_op()) that programs decide on */
 	bool report; /* skep wants the end */
 	bool has_address; /* this one, in place of what the task's memory says */
 	uint32_t address_len;
@@ -55,6 +77,31 @@ struct guard_end {
 	uint64_t id;
 	int32_t result;
 	uint32_t slot; /* for guard_end_answer() */
+	bool decide; /* it is the beginning of a struct guard_question: nothing has happened yet */
+};
+
+/* Which fds come with a question, in this order. All are O_PATH. */
+enum {
+	GUARD_DIR = 1, /* the folder that the name is in */
+	GUARD_FILE = 2, /* what is there */
+	GUARD_NEW_DIR = 4, /* of the second path, which link and rename have */
+	GUARD_NEW_FILE = 8,
+	GUARD_FDS = 4,
+};
+
+/* What a call on files is about. */
+struct guard_asked {
+	uint32_t op; /* enum guard_op */
+	uint32_t fds;
+	uint32_t flags, mode; /* of open, rename; of what is to be made */
+	uint32_t dev; /* GUARD_MKNOD */
+	char name[2][256]; /* in the folders; "": what was opened says its path itself */
+	char link[4096]; /* GUARD_SYMLINK: what it is to say. The message ends behind it. */
+};
+struct guard_question {
+	struct guard_end end;
+	struct guard_call call; /* as it was handed over */
+	struct guard_asked asked;
 };
 
 /*
@@ -75,14 +122,24 @@ uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd);
  * @from: a socket on which the listener of the seccomp filter comes (guard_hand_over()); EOF: there is none, and nothing to do
  * @handed: after the listener, calls come on it too: they are not received from the listener
  * @keep: paths of sockets outside that may be connected to, as they are now
+ * @files: what the tree may reach of files; NULL: everything. Stays the caller's, and there
  * @notes: where it says whose the sockets are; NULL
  */
-void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, struct guard_notes *notes)
-	__attribute__((noreturn));
+void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, const struct tree_files *files,
+		struct guard_notes *notes) __attribute__((noreturn));
+
+/* guard_files_op - what a call on files does, by its native number; 0: it is none. RMDIR comes by unlinkat, too: the question says which it is. */
+uint32_t guard_files_op(int nr);
 
 /* guard_call_send - @sock: of the call, or -1. Return: 0 or a negative errno. */
 int guard_call_send(int to, const struct guard_call *call, int sock);
-/* guard_end_answer - what the task is to hear of a call with @report. */
+/*
+ * guard_end_receive - the end of a call with @report, or a question.
+ * @fds: room for GUARD_FDS; the receiver's, -1 where none came
+ * Return: 1; 0 when the guard is gone; a negative errno.
+ */
+int guard_end_receive(int from, struct guard_question *q, int fds[GUARD_FDS]);
+/* guard_end_answer - what the task is to hear of a call with @report; of a question: 0: go on, or the negative errno that the call ends with. */
 void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result);
 
 /* guard_hand_over - send the listener. Return: 0 or a negative errno. */

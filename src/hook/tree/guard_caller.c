@@ -25,6 +25,13 @@ static pid_t last_number(char *text, const char *name, pid_t otherwise)
 	return end && *end != '\n' ? (pid_t)strtol(end, NULL, 10) : otherwise;
 }
 
+static uint64_t mask_of(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
+}
+
 static void read_status(struct caller *c)
 {
 	char text[4096], *at;
@@ -49,10 +56,11 @@ static void read_status(struct caller *c)
 	c->own_tgid = last_number(text, "\nNStgid:", c->tgid);
 	at = strstr(text, "\nUid:");
 	if (at)
-		sscanf(at + 5, "%*u %*u %*u %u", &c->uid);
+		sscanf(at + 5, "%u %u %u %u", &c->uids[0], &c->uids[1], &c->uids[2], &c->uid);
 	at = strstr(text, "\nGid:");
 	if (at)
-		sscanf(at + 5, "%*u %*u %*u %u", &c->gid);
+		sscanf(at + 5, "%u %u %u %u", &c->gids[0], &c->gids[1], &c->gids[2], &c->gid);
+	c->caps = mask_of(text, "\nCapEff:");
 	at = strstr(text, "\nGroups:");
 	for (at = at ? at + 8 : NULL; at && c->n_groups < GUARD_GROUPS;) {
 		char *end;
@@ -90,13 +98,6 @@ int caller_open(int proc, pid_t tid, struct caller *c)
 	if (c->pidfd < 0)
 		c->pidfd = (int)syscall(SYS_pidfd_open, c->tgid, 0);
 	return c->pidfd < 0 ? -errno : 0;
-}
-
-static uint64_t mask_of(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-
-	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
 }
 
 bool caller_signalled(int dir)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -94,21 +95,53 @@ void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result)
 	futex(&x->state, FUTEX_WAKE, 1);
 }
 
-int guard_ask(struct guard_notes *n, int to, uint64_t id, int result)
+/* A message with some fds. */
+static int send_with_fds(int to, const void *bytes, size_t size, const int *fds, size_t n_fds)
 {
-	struct guard_end end = {.id = id, .result = result};
-	uint32_t state;
-	struct end *x;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(GUARD_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = {(void *)bytes, size};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
 
-	for (;; end.slot = (end.slot + 1) % GUARD_THREADS) {
+	if (n_fds) {
+		memset(&control, 0, sizeof(control));
+		control.align = (struct cmsghdr){
+			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n_fds * sizeof(int))};
+		memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
+		h.msg_control = &control;
+		h.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+	}
+	do
+		n = sendmsg(to, &h, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static int send_with_fd(int to, const void *bytes, size_t size, int fd)
+{
+	return send_with_fds(to, bytes, size, &fd, fd >= 0);
+}
+
+/* A slot for the answer: this thread's until wait_for(). */
+static uint32_t take_slot(struct guard_notes *n)
+{
+	for (uint32_t slot = 0;; slot = (slot + 1) % GUARD_THREADS) {
 		uint32_t is_free = END_FREE;
 
-		x = &n->ends[end.slot];
-		if (atomic_compare_exchange_strong(&x->state, &is_free, END_ASKED))
-			break;
+		if (atomic_compare_exchange_strong(&n->ends[slot].state, &is_free, END_ASKED))
+			return slot;
 	}
-	if (send(to, &end, sizeof(end), MSG_NOSIGNAL) != sizeof(end))
-		_exit(0); /* skep is gone */
+}
+
+static int wait_for(struct guard_notes *n, uint32_t slot)
+{
+	struct end *x = &n->ends[slot];
+	uint32_t state;
+	int result;
+
 	while ((state = atomic_load(&x->state)) != END_ANSWERED)
 		futex(&x->state, FUTEX_WAIT, state);
 	result = atomic_load(&x->result);
@@ -116,29 +149,55 @@ int guard_ask(struct guard_notes *n, int to, uint64_t id, int result)
 	return result;
 }
 
-/* A message with at most one fd. */
-static int send_with_fd(int to, const void *bytes, size_t size, int fd)
+int guard_ask(struct guard_notes *n, int to, uint64_t id, int result)
+{
+	struct guard_end end = {.id = id, .result = result, .slot = take_slot(n)};
+
+	if (send_with_fd(to, &end, sizeof(end), -1))
+		_exit(0); /* skep is gone */
+	return wait_for(n, end.slot);
+}
+
+int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *call, const struct guard_asked *asked,
+		       const int fds[GUARD_FDS])
+{
+	struct guard_question q = {.end = {.id = call->id, .slot = take_slot(n), .decide = true}, .call = *call};
+	size_t head = offsetof(struct guard_question, asked),
+	       size = offsetof(struct guard_asked, link) + strlen(asked->link) + 1;
+	int passed[GUARD_FDS];
+	size_t n_fds = 0;
+
+	memcpy(&q.asked, asked, size);
+	for (uint32_t i = 0; i < GUARD_FDS; i++)
+		if (asked->fds & 1u << i)
+			passed[n_fds++] = fds[i];
+	if (send_with_fds(to, &q, head + size, passed, n_fds))
+		_exit(0);
+	return wait_for(n, q.end.slot);
+}
+
+int guard_end_receive(int from, struct guard_question *q, int fds[GUARD_FDS])
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(GUARD_FDS * sizeof(int))];
 	} control;
-	struct iovec iov = {(void *)bytes, size};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
+	struct iovec iov = {q, sizeof(*q)};
+	struct msghdr h = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	const size_t least = offsetof(struct guard_question, asked.link) + 1;
+	ssize_t n = recvmsg(from, &h, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
+	size_t came = c && c->cmsg_type == SCM_RIGHTS ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0, next = 0;
 
-	if (fd >= 0) {
-		memset(&control, 0, sizeof(control));
-		control.align = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
-		h.msg_control = &control;
-		h.msg_controllen = sizeof(control);
+	for (uint32_t i = 0; i < GUARD_FDS; i++) {
+		fds[i] = -1;
+		if (n >= (ssize_t)least && q->end.decide && q->asked.fds & 1u << i && next < came)
+			memcpy(&fds[i], CMSG_DATA(c) + next++ * sizeof(int), sizeof(int));
 	}
-	do
-		n = sendmsg(to, &h, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	return (size_t)n >= (q->end.decide ? least : sizeof(q->end)) ? 1 : -EPROTO;
 }
 
 int guard_hand_over(int to, int listener)

@@ -340,7 +340,8 @@ static int start_guard(const struct tree_opts *opts, const struct tree_watch *w,
 	pid = fork();
 	if (!pid) {
 		close(pair[0]);
-		guard_main(w->to_skep ? w->guard : pair[1], w->to_skep, opts->sockets, opts->n_sockets, notes);
+		guard_main(w->to_skep ? w->guard : pair[1], w->to_skep, opts->sockets, opts->n_sockets, &opts->files,
+			   notes);
 	}
 	close(pair[1]);
 	if (pid != GUARD_PID) {
