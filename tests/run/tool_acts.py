@@ -14,6 +14,14 @@ def opens():
         pass
 
 
+def stats():
+    os.stat("/etc/hostname")
+    try:
+        os.stat("/nowhere-at-all")
+    except OSError:
+        pass
+
+
 def runs():
     subprocess.run(["/bin/echo", "one", "two three"], stdout=subprocess.DEVNULL)
 
@@ -50,6 +58,15 @@ def sockets():
         s.accept()[0].close()
         c.close()
         s.close()
+
+
+def knocks():
+    """Connections that are refused, one of them by a socket that does not wait."""
+    for blocking, port in (True, 4713), (False, 4714):
+        c = socket.socket()
+        c.setblocking(blocking)
+        c.connect_ex(("127.0.0.1", port))
+        c.close()
 
 
 def lives():

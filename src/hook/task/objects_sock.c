@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 /* linux/in.h and netinet/in.h define the same; these are theirs. */
 struct sockaddr_in_words {
@@ -142,6 +143,23 @@ static void put_address(struct objects *o, struct slot *s, const union address *
 	put(o, s, v4, *in);
 }
 
+/*
+ * Where a connect(2) that ends goes to. While the answer is awaited, and when it was no, the kernel names no peer, but the socket had one when its function returned,
+ * which is what programs look at then: it stands in the task's memory.
+ */
+static bool asked_peer(const struct view *v, const struct slot *s, union address *far)
+{
+	const struct task_event *e = v->event;
+	struct iovec to = {far, 0}, from = {0};
+
+	if (!e || e->kind != TASK_RETURN || e->native != SYS_connect || (int)e->args[0] != s->fd ||
+	    s->tgid != v->task.tgid)
+		return false;
+	from.iov_base = (void *)(uintptr_t)e->args[1];
+	to.iov_len = from.iov_len = MIN((size_t)(uint32_t)e->args[2], sizeof(far->in6));
+	return process_vm_readv(e->thread->tid, &to, 1, &from, 1, 0) >= (ssize_t)sizeof(far->in);
+}
+
 void fill_SOCK_NAMES(struct view *v, struct slot *s)
 {
 	union address near = {.any.sa_family = AF_UNSPEC}, far = near;
@@ -155,7 +173,7 @@ void fill_SOCK_NAMES(struct view *v, struct slot *s)
 	objects_clear(o, s, GROUP_SOCK_NAMES);
 	if (near.any.sa_family != AF_INET && near.any.sa_family != AF_INET6)
 		return;
-	if (getpeername(fd, &far.any, &far_len))
+	if (getpeername(fd, &far.any, &far_len) && !asked_peer(v, s, &far))
 		far.any.sa_family = AF_UNSPEC;
 	put_address(o, s, &near, M_SK_RCV_SADDR, M_SK_V6_RCV_SADDR, &in);
 	put(o, s, M_INET_SADDR, in);
