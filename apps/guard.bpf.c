@@ -267,9 +267,18 @@ SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct guard_event *e = begin_event(GUARD_EVENT_BEGUN);
+	struct task_struct *t = (void *)bpf_get_current_task();
+	unsigned long from, n;
 
-	if (e)
-		bpf_ringbuf_submit(e, 0);
+	if (!e)
+		return 0;
+	from = BPF_CORE_READ(t, mm, arg_start);
+	n = BPF_CORE_READ(t, mm, arg_end) - from;
+	if (n > sizeof(e->path))
+		n = sizeof(e->path);
+	if (!bpf_probe_read_user(e->path, n, (void *)from))
+		e->text = n;
+	bpf_ringbuf_submit(e, 0);
 	return 0;
 }
 

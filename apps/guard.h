@@ -39,7 +39,7 @@ enum guard_event_kind {
 	GUARD_EVENT_FILE = 1,
 	GUARD_EVENT_RUN,
 	GUARD_EVENT_CALL,
-	GUARD_EVENT_BEGUN /* a program: who it is can be looked up now */
+	GUARD_EVENT_BEGUN /* a program; its path is its arguments, each with a NUL at its end */
 };
 
 struct guard_event {

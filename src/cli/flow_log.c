@@ -101,20 +101,26 @@ static struct json_object *task_json(const struct task *t)
 	return o;
 }
 
+struct json_object *run_task_json(const struct task *t)
+{
+	struct json_object *o, *parents;
+
+	if (!t)
+		return NULL;
+	o = task_json(t);
+	parents = json_object_new_array();
+	for (const struct task *up = t->parent; up; up = up->parent)
+		json_object_array_add(parents, task_json(up));
+	json_object_object_add(o, "parents", parents);
+	return o;
+}
+
 static void add_process(struct json_object *o, const struct owner *owner)
 {
-	struct json_object *process, *parents = json_object_new_array();
+	struct json_object *process = run_task_json(owner->task);
 
-	if (!owner->task) {
-		json_object_put(parents);
-		json_object_object_add(o, "process", NULL);
-		return;
-	}
-	process = task_json(owner->task);
-	add_number(process, "uid", owner->uid);
-	for (const struct task *t = owner->task->parent; t; t = t->parent)
-		json_object_array_add(parents, task_json(t));
-	json_object_object_add(process, "parents", parents);
+	if (process)
+		add_number(process, "uid", owner->uid);
 	json_object_object_add(o, "process", process);
 }
 

@@ -435,8 +435,8 @@ static int run_command(const struct verb *verb, struct run *r, int *status)
 	if (net_failed(r->net))
 		fail("%s", net_failed(r->net));
 	report(r, clock_ns(CLOCK_MONOTONIC) - start);
-	refused = r->policy ? run_policy_report(r->policy, r->args.quiet) : 0;
-	refused += r->guard ? run_guard_report(r->guard, r->args.quiet) : 0;
+	refused = r->policy ? run_policy_report(r->policy, r->args.quiet, r->args.json) : 0;
+	refused += r->guard ? run_guard_report(r->guard, r->args.quiet, r->args.json) : 0;
 	if (refused && r->args.policy.violation_exit)
 		*status = W_EXITCODE(r->args.policy.violation_exit, 0);
 	return EXIT_OK;

@@ -286,22 +286,41 @@ static bool whole_path(const struct run_guard *g, const struct guard_event *e, c
 	return true;
 }
 
+/* @task: becomes the table's */
+static void know(struct run_guard *g, const struct guard_event *e, struct task *task)
+{
+	uint32_t i = e->pid % GUARD_KNOWN;
+
+	task_put(g->known[i].task);
+	free(g->known[i].folder);
+	g->known[i].task = task;
+	g->known[i].start = e->start;
+	g->known[i].folder = link_of(g, e->pid, "cwd");
+}
+
+/* A program begins. It may be gone by now: its arguments are in the event. */
+static void take_begun(struct run_guard *g, const struct guard_event *e)
+{
+	struct task *t = owners_task(g->owners, e->pid);
+	struct task *named = task_named(t, e->pid, e->comm, e->path, MIN(e->text, (uint32_t)sizeof(e->path) - 1));
+
+	task_put(t);
+	if (named)
+		know(g, e, named);
+}
+
 /* Who did it. Return: held, or NULL. */
 static struct task *task_of(struct run_guard *g, const struct guard_event *e)
 {
-	struct task *t = owners_task(g->owners, e->pid);
 	uint32_t i = e->pid % GUARD_KNOWN;
+	struct task *t = g->known[i].task;
 
-	if (t) {
-		task_put(g->known[i].task);
-		free(g->known[i].folder);
-		g->known[i].task = task_get(t);
-		g->known[i].start = e->start;
-		g->known[i].folder = link_of(g, e->pid, "cwd");
-		return t;
-	}
-	t = g->known[i].task;
-	return t && t->pid == e->pid && g->known[i].start == e->start ? task_get(t) : NULL;
+	if (t && t->pid == e->pid && g->known[i].start == e->start)
+		return task_get(t);
+	t = owners_task(g->owners, e->pid);
+	if (t)
+		know(g, e, task_get(t));
+	return t;
 }
 
 static void note_refusal(struct run_guard *g, const struct guard_kind *like, const struct guard_event *e)
@@ -309,7 +328,7 @@ static void note_refusal(struct run_guard *g, const struct guard_kind *like, con
 	struct task *task = task_of(g, e);
 	struct guard_kind *k;
 
-	g->refused++;
+	g->refused += !guard_only_logs(g, like);
 	for (uint32_t i = 0; i < g->n; i++) {
 		k = &g->kinds[i];
 		if (k->kind == like->kind && k->access == like->access && k->rule == like->rule && k->nr == like->nr &&
@@ -344,7 +363,10 @@ static void note_refusal(struct run_guard *g, const struct guard_kind *like, con
 		printable(k->path, strlen(k->path));
 	g->n++;
 	if (g->live) {
-		fprintf(stderr, "skep: %s: ", g->audit ? "would be refused" : "refused");
+		fprintf(stderr, "skep: %s: ",
+			guard_only_logs(g, k) ? "logged"
+			: g->audit            ? "would be refused"
+					      : "refused");
 		guard_print_kind(g, stderr, k);
 		fputc('\n', stderr);
 	}
@@ -424,12 +446,13 @@ void run_guard_take(void *arg, const char *map, const void *data, size_t size)
 		return;
 	memcpy(&e, data, sizeof(e));
 	e.path[MIN(e.text, (uint32_t)sizeof(e.path) - 1)] = 0;
+	e.comm[sizeof(e.comm) - 1] = 0;
 	if (e.kind == GUARD_EVENT_FILE) {
 		take_file(g, &e);
 	} else if (e.kind == GUARD_EVENT_RUN) {
 		take_run(g, &e);
 	} else if (e.kind == GUARD_EVENT_BEGUN) {
-		task_put(task_of(g, &e));
+		take_begun(g, &e);
 	} else {
 		struct guard_kind k = {.kind = GUARD_EVENT_CALL, .rule = -1, .nr = e.nr};
 

@@ -40,8 +40,8 @@ int run_guard_new(struct guard_args *args, bool audit, bool advise, bool live, s
 int run_guard_attach(struct run_guard *g, struct run_calls *calls);
 /* run_guard_take - an event; struct events_opts.take. */
 void run_guard_take(void *arg, const char *map, const void *data, size_t size);
-/* run_guard_report - what was refused, and the advice when it was asked for. Return: how many refusals. */
-uint64_t run_guard_report(const struct run_guard *g, bool quiet);
+/* run_guard_report - what was refused, and the advice when it was asked for. @json: refusals as JSON Lines. Return: how many refusals. */
+uint64_t run_guard_report(const struct run_guard *g, bool quiet, bool json);
 void run_guard_free(struct run_guard *g);
 
 #endif

@@ -46,6 +46,8 @@ struct run_guard {
 	uint64_t unseen;
 };
 
+/* guard_only_logs - is this told by a rule that refuses nothing? */
+bool guard_only_logs(const struct run_guard *g, const struct guard_kind *k);
 /* guard_print_kind - a refusal in words. */
 void guard_print_kind(const struct run_guard *g, FILE *f, const struct guard_kind *k);
 

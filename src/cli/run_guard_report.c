@@ -5,6 +5,7 @@
 #include "bpf/hive.h"
 #include "bpf/object.h"
 #include "bpf/seam.h"
+#include "cli/run_output.h"
 #include "prog/calls.h"
 
 #include <bpf/bpf.h>
@@ -14,30 +15,87 @@
 
 enum { SHOWN = 50 };
 
-void guard_print_kind(const struct run_guard *g, FILE *f, const struct guard_kind *k)
+static void print_reason(const struct run_guard *g, FILE *f, const struct guard_kind *k)
 {
 	const struct guard_policy *p = &g->args->policy;
-	const struct guard_call *c;
+	const struct guard_call *c = k->kind == GUARD_EVENT_CALL ? guard_call_rule(p, k->nr) : NULL;
 
-	if (k->kind == GUARD_EVENT_CALL) {
-		c = guard_call_rule(p, k->nr);
-		fprintf(f, "system call %s: by ", g->args->policy.call_name(k->nr));
-		if (c)
-			guard_print_call(p, c, f);
+	if (c) {
+		fputs("by ", f);
+		guard_print_call(p, c, f);
+	} else if (k->rule < 0) {
+		fputs("no rule allows it", f);
 	} else {
-		fprintf(f, "%s %s: ", guard_access_name(k->access), k->path);
-		if (k->rule < 0) {
-			fputs("no rule allows it", f);
-		} else {
-			fputs("by ", f);
-			guard_print_path(&p->paths[k->rule], f);
-		}
+		fputs("by ", f);
+		guard_print_path(&p->paths[k->rule], f);
 	}
+}
+
+bool guard_only_logs(const struct run_guard *g, const struct guard_kind *k)
+{
+	const struct guard_call *c = k->kind == GUARD_EVENT_CALL ? guard_call_rule(&g->args->policy, k->nr) : NULL;
+
+	return c && c->action == GUARD_LOG;
+}
+
+void guard_print_kind(const struct run_guard *g, FILE *f, const struct guard_kind *k)
+{
+	if (k->kind == GUARD_EVENT_CALL)
+		fprintf(f, "system call %s: ", g->args->policy.call_name(k->nr));
+	else
+		fprintf(f, "%s %s: ", guard_access_name(k->access), k->path);
+	print_reason(g, f, k);
 	fputs("; ", f);
 	if (k->task)
 		run_print_task(f, k->task);
 	else
 		fprintf(f, "%s (%u)", k->comm, k->pid);
+}
+
+static struct json_object *kind_json(const struct run_guard *g, const struct guard_kind *k)
+{
+	bool call = k->kind == GUARD_EVENT_CALL;
+	struct json_object *o = json_object_new_object(), *process = run_task_json(k->task);
+	char *text = NULL;
+	size_t n = 0;
+	FILE *reason = open_memstream(&text, &n);
+
+	if (!process) {
+		process = json_object_new_object();
+		json_object_object_add(process, "pid", json_object_new_int64(k->pid));
+		json_object_object_add(process, "binary", json_object_new_string(k->comm));
+	}
+	json_object_object_add(o, "kind", json_object_new_string(guard_only_logs(g, k) ? "logged" : "refusal"));
+	json_object_object_add(o, "by", json_object_new_string("guard"));
+	if (!guard_only_logs(g, k))
+		json_object_object_add(o, "enforced", json_object_new_boolean(!g->audit));
+	json_object_object_add(o, "access", json_object_new_string(call ? "call" : guard_access_name(k->access)));
+	json_object_object_add(o, call ? "call" : "path",
+			       json_object_new_string(call ? g->args->policy.call_name(k->nr) : k->path));
+	if (reason) {
+		print_reason(g, reason, k);
+		if (!fclose(reason))
+			json_object_object_add(o, "why", json_object_new_string(text));
+		free(text);
+	}
+	json_object_object_add(o, "times", json_object_new_uint64(k->times));
+	json_object_object_add(o, "process", process);
+	return o;
+}
+
+static void print_refusals_json(const struct run_guard *g, uint64_t gone)
+{
+	struct json_object *o;
+
+	for (uint32_t i = 0; i < g->n; i++)
+		print_json_to(stderr, kind_json(g, &g->kinds[i]));
+	if (!gone)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "kind", json_object_new_string("refusals_lost"));
+	json_object_object_add(o, "by", json_object_new_string("guard"));
+	json_object_object_add(o, "times", json_object_new_uint64(gone));
+	print_json_to(stderr, o);
 }
 
 static uint64_t lost(const struct run_guard *g)
@@ -95,29 +153,51 @@ static void print_advice(const struct run_guard *g, enum guard_access access)
 	}
 }
 
-uint64_t run_guard_report(const struct run_guard *g, bool quiet)
+/* What was refused, or what was let through and only logged. */
+static void print_kinds(const struct run_guard *g, bool logged, const char *title)
 {
-	uint64_t gone = lost(g) + g->more;
+	uint32_t seen = 0;
 	char n[32];
 
-	if (!quiet && g->n)
-		fprintf(stderr, "%sskep run%s: %s\n", paint(stderr, PAINT_BOLD), paint(stderr, PAINT_OFF),
-			g->audit ? "would be refused by the guard" : "refused by the guard");
-	for (uint32_t i = 0; !quiet && i < g->n && i < SHOWN; i++) {
-		fprintf(stderr, "  %s", paint(stderr, PAINT_RED));
+	for (uint32_t i = 0; i < g->n; i++) {
+		if (guard_only_logs(g, &g->kinds[i]) != logged || ++seen > SHOWN)
+			continue;
+		if (seen == 1)
+			fprintf(stderr, "%sskep run%s: %s\n", paint(stderr, PAINT_BOLD), paint(stderr, PAINT_OFF),
+				title);
+		fprintf(stderr, "  %s", logged ? "" : paint(stderr, PAINT_RED));
 		guard_print_kind(g, stderr, &g->kinds[i]);
-		fputs(paint(stderr, PAINT_OFF), stderr);
+		fputs(logged ? "" : paint(stderr, PAINT_OFF), stderr);
 		if (g->kinds[i].times > 1)
 			fprintf(stderr, "; %s times", number(n, g->kinds[i].times));
 		fputc('\n', stderr);
 	}
-	if (!quiet && g->n > SHOWN)
-		fprintf(stderr, "  ... and %u more\n", g->n - SHOWN);
-	if (!quiet && gone)
+	if (seen > SHOWN)
+		fprintf(stderr, "  ... and %u more\n", seen - SHOWN);
+}
+
+static void print_refusals(const struct run_guard *g, uint64_t gone)
+{
+	char n[32];
+
+	print_kinds(g, true, "logged by the guard");
+	print_kinds(g, false, g->audit ? "would be refused by the guard" : "refused by the guard");
+	if (gone)
 		fprintf(stderr, "  %s refusals are not listed\n", number(n, gone));
-	if (!quiet && g->unknown)
+	if (g->unknown)
 		fprintf(stderr, "  %s errors at files whose process was gone before its folder was known\n",
 			number(n, g->unknown));
+}
+
+uint64_t run_guard_report(const struct run_guard *g, bool quiet, bool json)
+{
+	uint64_t gone = lost(g) + g->more;
+	char n[32];
+
+	if (!quiet && json)
+		print_refusals_json(g, gone + g->unknown);
+	else if (!quiet)
+		print_refusals(g, gone);
 	if (g->advise) {
 		fprintf(stderr, "%sskep run%s: the paths that were used:\n\n", paint(stderr, PAINT_BOLD),
 			paint(stderr, PAINT_OFF));

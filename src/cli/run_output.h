@@ -35,4 +35,7 @@ void run_output_free(struct run_output *o);
 struct json_object *flow_log_line(const char *event, const struct flow *f, const struct net_frame *frame,
 				  const char *rule);
 
+/* run_task_json - a process and its ancestors: "pid", "binary", "arguments", "parents". Return: the caller's; NULL for a @t of NULL. */
+struct json_object *run_task_json(const struct task *t);
+
 #endif

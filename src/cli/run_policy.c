@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "bpf/object.h"
 #include "bpf/seam.h"
+#include "cli/run_output.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -133,6 +134,38 @@ static void print_event(const struct run_policy *p, FILE *f, const struct kind *
 	print_reason(p, f, e);
 	fputs("; ", f);
 	run_print_task(f, k->task);
+}
+
+/* The same as JSON. */
+static struct json_object *event_json(const struct run_policy *p, const struct kind *k)
+{
+	const struct egress_event *e = &k->event;
+	struct json_object *o = json_object_new_object();
+	char addr[INET6_ADDRSTRLEN], proto[32], *text = NULL;
+	struct in6_addr remote;
+	size_t n = 0;
+	FILE *reason = open_memstream(&text, &n);
+
+	json_object_object_add(o, "kind", json_object_new_string("refusal"));
+	json_object_object_add(o, "by", json_object_new_string("firewall"));
+	json_object_object_add(o, "enforced", json_object_new_boolean(e->verdict == EGRESS_REFUSED));
+	json_object_object_add(o, "access", json_object_new_string(e->query ? "look-up" : "connection"));
+	if (!e->query) {
+		memcpy(&remote, e->remote, sizeof(remote));
+		json_object_object_add(o, "proto", json_object_new_string(ip_proto_name(e->proto, proto)));
+		json_object_object_add(o, "address", json_object_new_string(ip_text(&remote, addr)));
+		json_object_object_add(o, "port", json_object_new_int(e->remote_port));
+	}
+	json_object_object_add(o, "name", *e->name ? json_object_new_string(e->name) : NULL);
+	if (reason) {
+		print_reason(p, reason, e);
+		if (!fclose(reason))
+			json_object_object_add(o, "why", json_object_new_string(text));
+		free(text);
+	}
+	json_object_object_add(o, "times", json_object_new_uint64(k->times));
+	json_object_object_add(o, "process", run_task_json(k->task));
+	return o;
 }
 
 /* A script that runs a program again and again is told once. */
@@ -314,19 +347,29 @@ static uint64_t lost(const struct run_policy *p)
 	return sum;
 }
 
-uint64_t run_policy_report(struct run_policy *p, bool quiet)
+static void print_refusals_json(const struct run_policy *p, uint64_t gone)
 {
-	struct skep_hive *before = seam_enter(p->hive);
-	uint64_t gone;
+	struct json_object *o;
+
+	for (uint32_t i = 0; i < p->n; i++)
+		print_json_to(stderr, event_json(p, &p->kinds[i]));
+	if (!gone)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "kind", json_object_new_string("refusals_lost"));
+	json_object_object_add(o, "by", json_object_new_string("firewall"));
+	json_object_object_add(o, "times", json_object_new_uint64(gone));
+	print_json_to(stderr, o);
+}
+
+static void print_refusals(const struct run_policy *p, uint64_t gone)
+{
 	char n[32];
 
-	ring_buffer__consume(p->ring);
-	gone = lost(p);
-	seam_enter(before);
-	if (!quiet && p->n)
+	if (p->n)
 		fprintf(stderr, "%sskep run%s: %s\n", paint(stderr, PAINT_BOLD), paint(stderr, PAINT_OFF),
 			p->refused ? "refused by the policy" : "would be refused by the policy");
-	for (uint32_t i = 0; !quiet && i < p->n && i < SHOWN; i++) {
+	for (uint32_t i = 0; i < p->n && i < SHOWN; i++) {
 		fprintf(stderr, "  %s", paint(stderr, PAINT_RED));
 		print_event(p, stderr, &p->kinds[i]);
 		fputs(paint(stderr, PAINT_OFF), stderr);
@@ -334,12 +377,26 @@ uint64_t run_policy_report(struct run_policy *p, bool quiet)
 			fprintf(stderr, "; %s times", number(n, p->kinds[i].times));
 		fputc('\n', stderr);
 	}
-	if (!quiet && p->n > SHOWN)
+	if (p->n > SHOWN)
 		fprintf(stderr, "  ... and %u more\n", p->n - SHOWN);
-	if (!quiet && (p->more || gone))
-		fprintf(stderr, "  %s refusals are not listed\n", number(n, p->more + gone));
-	if (!quiet && p->refused && !p->advice)
+	if (gone)
+		fprintf(stderr, "  %s refusals are not listed\n", number(n, gone));
+	if (p->refused && !p->advice)
 		fputs("  (a run with --audit --advise prints the policy that would allow this)\n", stderr);
+}
+
+uint64_t run_policy_report(struct run_policy *p, bool quiet, bool json)
+{
+	struct skep_hive *before = seam_enter(p->hive);
+	uint64_t gone;
+
+	ring_buffer__consume(p->ring);
+	gone = lost(p) + p->more;
+	seam_enter(before);
+	if (!quiet && json)
+		print_refusals_json(p, gone);
+	else if (!quiet)
+		print_refusals(p, gone);
 	if (p->advice) {
 		fprintf(stderr, "%sskep run%s: the policy that allows what was seen, and nothing else:\n\n",
 			paint(stderr, PAINT_BOLD), paint(stderr, PAINT_OFF));

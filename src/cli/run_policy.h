@@ -46,7 +46,7 @@ bool run_policy_refused(const struct chain_result *r);
 /* run_policy_rule - what decided on the frame of this flow that has just passed: a rule, a reason; "" when it told nothing. */
 void run_policy_rule(struct run_policy *p, const struct flow *f, char *to, size_t size);
 
-/* run_policy_report - what was refused, and the advice when it was asked for. Return: how many refusals. */
-uint64_t run_policy_report(struct run_policy *p, bool quiet);
+/* run_policy_report - what was refused, and the advice when it was asked for. @json: refusals as JSON Lines. Return: how many refusals. */
+uint64_t run_policy_report(struct run_policy *p, bool quiet, bool json);
 
 #endif

@@ -80,7 +80,7 @@ linked() {
 }
 ok "a rule's path may be a link: it is about what that leads to" linked
 runs() {
-	exits 0 --run "/usr,/bin,/lib,/lib64,$w/in" -- sh -c "'$w/in/tool' && echo in; '$w/out/tool' && echo out; true" && prints in && refused "run $w/out/tool: no rule allows it; sh -c" || return 1
+	exits 0 --run "/usr,/bin,/lib,/lib64,$w/in" -- sh -c "'$w/in/tool' && echo in; '$w/out/tool' && echo out; true" && prints in && refused "run $w/out/tool: no rule allows it; sh" || return 1
 	exits 126 --run "$w/in" -- true
 }
 ok "--run: nothing else is executed, the command itself neither" runs
@@ -109,6 +109,26 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))" && prints "$(printf -- 
 		refused 'system call bpf: by call deny=ENOSYS bpf; python3' && refused 'system call ptrace: by call kill ptrace; python3'
 }
 ok "system calls: denied with an errno, killed before they take effect, or told" calls
+logged() { policy "call log kill"; exits 0 --policy "$tmp/p" --violation-exit 9 -- sh -c 'kill -0 $$' && complains 'logged by the guard' && complains '^  system call kill: by call log kill; sh' && ! complains 'refused by' >/dev/null; }
+ok "... what is only told is no refusal" logged
+json() {
+	policy "call deny mkdir" "call log kill" "read /usr,/bin,/lib,/lib64,/etc,/proc" "allow example.org"
+	exits 0 --json --policy "$tmp/p" -- sh -c "kill -0 \$\$; mkdir '$w/in/j'; cat '$w/out/a'; curl -sS -m 5 http://192.0.2.9:1/; true" || return 1
+	python3 - "$tmp/err" "$w" <<'PY'
+import json, sys
+# The command's own complaints are on the same stream.
+rows = [json.loads(l) for l in open(sys.argv[1]) if l.startswith("{")]
+of = {(r["kind"], r["by"], r["access"]): r for r in rows if r["kind"] in ("refusal", "logged")}
+assert set(of) == {("logged", "guard", "call"), ("refusal", "guard", "call"), ("refusal", "guard", "read"), ("refusal", "firewall", "connection")}, of
+call, read, net = of[("refusal", "guard", "call")], of[("refusal", "guard", "read")], of[("refusal", "firewall", "connection")]
+assert call["call"] == "mkdir" and call["why"] == "by call deny mkdir" and call["enforced"] and call["times"] == 1
+assert read["path"] == sys.argv[2] + "/out/a" and read["why"] == "no rule allows it" and read["process"]["arguments"].startswith("cat ")
+assert read["process"]["parents"][0]["arguments"].startswith("sh -c ")
+assert (net["proto"], net["address"], net["port"]) == ("tcp", "192.0.2.9", 1) and net["process"]["binary"].endswith("curl")
+assert not any("refused by" in l for l in open(sys.argv[1]))
+PY
+}
+ok "--json: each refusal a line, of guard and firewall" json
 violation() { exits 9 --write "$w/in" --violation-exit 9 -- sh -c "touch '$w/out/v' 2>/dev/null; true" && exits 0 --write "$w/in" --violation-exit 9 -- true; }
 ok "--violation-exit says that something was refused" violation
 audit() {

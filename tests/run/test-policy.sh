@@ -252,7 +252,8 @@ json() {
 	run --json --allow web.test -- python3 "$tries" tcp 192.0.2.2 80
 	python3 -c 'import json, sys
 l = [json.loads(x) for x in open(sys.argv[1]) if x[0] == "{"]
-assert [x["refused"] for x in l if x.get("address") == "192.0.2.2"] == [1], l' "$tmp/err"
+assert [x["refused"] for x in l if x["kind"] == "host" and x["address"] == "192.0.2.2"] == [1], l
+assert [(x["by"], x["access"], x["address"]) for x in l if x["kind"] == "refusal"] == [("firewall", "connection", "192.0.2.2")], l' "$tmp/err"
 }
 ok "... as JSON Lines too" json
 no_colours() { run --allow web.test -- curl -sS -m 5 http://one.test/; ! grep -q $'\033' "$tmp/err"; }

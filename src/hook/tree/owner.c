@@ -134,6 +134,29 @@ static ssize_t read_text(int dir, const char *name, char *to, size_t size)
 	return n;
 }
 
+struct task *task_named(struct task *t, uint32_t pid, const char *comm, const char *args, size_t n)
+{
+	struct task *out = malloc(sizeof(*out));
+
+	if (!out)
+		return NULL;
+	*out = (struct task){.pid = pid};
+	if (t) {
+		out->start = t->start;
+		out->parent = task_get(t->parent);
+		memcpy(out->exe, t->exe, sizeof(out->exe));
+		memcpy(out->folder, t->folder, sizeof(out->folder));
+	}
+	atomic_init(&out->refs, 1);
+	snprintf(out->comm, sizeof(out->comm), "%s", comm);
+	printable(out->comm, strlen(out->comm));
+	n = MIN(n, sizeof(out->cmdline) - 1);
+	memcpy(out->cmdline, args, n);
+	out->cmdline[n] = 0;
+	printable(out->cmdline, n);
+	return out;
+}
+
 struct task *task_get(struct task *t)
 {
 	if (t)

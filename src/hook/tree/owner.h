@@ -35,6 +35,14 @@ struct task {
 	struct task *next; /* the cache's */
 };
 
+/*
+ * task_named - a process as it told of itself, whatever /proc still says.
+ * @t: what else is known of it; NULL: nothing
+ * @args: its arguments, @n bytes with a NUL after each
+ * Return: held; NULL: there is no memory.
+ */
+struct task *task_named(struct task *t, uint32_t pid, const char *comm, const char *args, size_t n);
+
 /* task_get, task_put - hold a task, and let it go; NULL is fine. From any thread. */
 struct task *task_get(struct task *t);
 void task_put(struct task *t);
