@@ -58,7 +58,8 @@ struct hive_link {
 	uint32_t held_flags; /* BPF_F_ALLOW_MULTI and kin, of that call */
 	atomic_bool detached; /* the hook's: it runs no more, although a list that is in use may still have it */
 	void *priv; /* the hook's */
-	uint32_t listed; /* of its references, those of the hook's lists: they keep its memory, not its place. hive->lock */
+	uint32_t
+		listed; /* of its references, those of the hook's lists: they keep its memory, not its place. hive->lock */
 };
 
 /* hive_hook_add - serve its attach types. @hook stays the caller's and must outlive the hive. -EEXIST: it is served already. */
