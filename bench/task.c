@@ -5,6 +5,7 @@
  *   ns per call of getcwd(2) in the tree   as it is; with a filter that lets it through; with the plainest supervisor there can be (RECV, process_vm_readv,
  *                                          ID_VALID, SEND in a loop; on the task's CPU, on another, and where the kernel puts it); with skep's engine
  *                                          reading the same bytes; with the engine telling begin and end
+ *   ns per open and close   as it is, in a tree, made by the guard after a decision
  *   us per fork, exit and wait; per vfork, exec, exit and wait of /bin/true    as it is, in a tree, in a tree whose life is told
  *
  * usage: bench-task [CALLS]    (bench-task --work WHAT N is the watched command)
@@ -15,6 +16,7 @@
 #include "hook/tree/tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -63,6 +65,16 @@ static double calls(int n)
 	return (double)(clock_ns(CLOCK_MONOTONIC) - from) / n;
 }
 
+/* Small files: open and close. */
+static double opens(int n)
+{
+	uint64_t from = clock_ns(CLOCK_MONOTONIC);
+
+	for (int i = 0; i < n; i++)
+		close(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+	return (double)(clock_ns(CLOCK_MONOTONIC) - from) / n;
+}
+
 static double forks(int n)
 {
 	uint64_t from = clock_ns(CLOCK_MONOTONIC);
@@ -108,6 +120,7 @@ static double work(const char *what, int n)
 {
 	return !strcmp(what, "calls")   ? calls(n)
 	       : !strcmp(what, "two")   ? two(n)
+	       : !strcmp(what, "opens") ? opens(n)
 	       : !strcmp(what, "forks") ? forks(n)
 					: execs(n);
 }
@@ -260,20 +273,21 @@ static void nothing(void *arg, uint32_t on, struct task_event *e)
 {
 }
 
-/* In a tree. @call: enum plan_call for getcwd; 0: not seen */
+/* In a tree. @call: enum plan_call for getcwd, or with PLAN_MADE for openat; 0: not seen */
 static double tree(const char *self, const char *what, int n, uint8_t call, bool life, uint32_t threads)
 {
 	char count[16], why[TREE_WHY];
 	char *const argv[] = {(char *)self, "--work", (char *)what, count, NULL};
 	struct tree_opts opts = {.argv = argv, .mtu = 1500};
-	struct engine_opts eo = {.n_threads = threads, .event = call ? look : nothing, .plan.life = life};
+	struct engine_opts eo = {
+		.n_threads = threads, .event = call && !(call & PLAN_MADE) ? look : nothing, .plan.life = life};
 	int out[2], saved = dup(1);
 	struct engine *e = NULL;
 	struct tree t;
 	double result;
 
 	snprintf(count, sizeof(count), "%d", n);
-	eo.plan.calls[SYS_getcwd] = call;
+	eo.plan.calls[call & PLAN_MADE ? SYS_openat : SYS_getcwd] = call;
 	fflush(stdout);
 	if (pipe(out) || dup2(out[1], 1) < 0)
 		die("pipe");
@@ -311,6 +325,9 @@ enum {
 	BARE_TWO,
 	ENGINE_TWO,
 	ENGINE_TWO_4,
+	OPEN,
+	OPEN_TREE,
+	OPEN_MADE,
 	FORK,
 	FORK_TREE,
 	FORK_LIFE,
@@ -333,6 +350,9 @@ static const char *const names[FIGURES] = {
 	[BARE_TWO] = "ns per call, two processes at once: bare loop, woken there",
 	[ENGINE_TWO] = "  engine, one thread",
 	[ENGINE_TWO_4] = "  engine, four threads",
+	[OPEN] = "ns per open and close of a small file: as it is",
+	[OPEN_TREE] = "  in a tree that is not watched",
+	[OPEN_MADE] = "  decided on, and made on the task's behalf",
 	[FORK] = "ns per fork, exit and wait: as it is",
 	[FORK_TREE] = "  in a tree that is not watched",
 	[FORK_LIFE] = "  in a tree whose life is told",
@@ -368,6 +388,12 @@ static double measure(const char *self, int which, int n)
 	case ENGINE_TWO:
 	case ENGINE_TWO_4:
 		return tree(self, "two", n / 2, PLAN_CALL, false, which == ENGINE_TWO ? 1 : 4);
+	case OPEN:
+		return alone(self, "opens", n);
+	case OPEN_TREE:
+		return tree(self, "opens", n, 0, false, 1);
+	case OPEN_MADE:
+		return tree(self, "opens", n / 10, PLAN_CALL | PLAN_MADE, false, 1);
 	case FORK:
 		return alone(self, "forks", few);
 	case FORK_TREE:

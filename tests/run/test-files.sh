@@ -168,6 +168,27 @@ then
 	old_calls() { exits 0 -q "$no" -- "$tmp/old" && prints "$(printf 'open -1 creat -1 openat -1 truncate -37 truncate64 -37 uselib -38 unlink -13\n1 0')" && [ "$(stat -c %s file)" = 5 ] && [ "$(cat denied)" = secret ]; }
 	ok "32-bit calls are decided on as the others" old_calls
 fi
+confined() {
+	exits 0 -q "$yes" -- python3 -c '
+import ctypes, errno, os, struct, subprocess, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def confine():
+    rules = libc.syscall(444, struct.pack("Q", 1 << 2), 8, 0)
+    libc.prctl(38, 1, 0, 0, 0)
+    return rules < 0 and "none" or libc.syscall(446, rules, 0)
+def say(f):
+    try: f(); return "done"
+    except OSError as e: return errno.errorcode[e.errno]
+r, w = os.pipe()
+pid = os.fork()
+if not pid:
+    got = [confine(), say(lambda: open("file")), say(lambda: os.mkdir("by-confined")), say(lambda: os.fork())]
+    t = threading.Thread(target=lambda: got.append(say(lambda: open("file")))); t.start(); t.join()
+    os.write(w, repr(got).encode()); os._exit(0)
+os.waitpid(pid, 0)
+print(os.read(r, 1000).decode(), say(lambda: open("file")), subprocess.run(["cat", "file"], stdout=subprocess.DEVNULL).returncode)' && { says none || prints "[0, 'EACCES', 'EACCES', 'EPERM', 'EACCES'] done 0"; }
+}
+ok "who confined itself by Landlock gets no files by the guard, and no processes; the others do" confined
 handles() {
 	exits 0 -q "$no" -- unshare -r python3 -c '
 import ctypes, os, errno

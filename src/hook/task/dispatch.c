@@ -118,6 +118,12 @@ static int refuse(struct dispatch *d, const struct hive_link *link)
 	bool ends = need_of(link) & PLAN_RETURN;
 	char reserve[POINT_RESERVE];
 
+	if (need_of(link) & PLAN_MADE) {
+		hive_log(d->opts.hive, SKEP_LOG_WARN,
+			 "%s: this run makes no such calls for its tasks: start it with a program that decides on them",
+			 link->point->name);
+		return -EOPNOTSUPP;
+	}
 	hive_log(d->opts.hive, SKEP_LOG_WARN, "%s: this run does not see %s: start it with --reserve %s",
 		 link->point->name,
 		 is_life(link) ? "forks, execs and exits"

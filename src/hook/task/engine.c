@@ -72,6 +72,11 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 	e->traced = opts->plan.life;
 	e->notified = calls[SYS_connect] || calls[SYS_bind];
 	e->returns = (calls[SYS_connect] | calls[SYS_bind]) & PLAN_RETURN;
+	for (int nr = 0; nr < CALLS_MAX; nr++)
+		e->files |= (calls[nr] & PLAN_MADE) != 0;
+	if (e->files)
+		confined_plan(&e->opts.plan);
+	calls = e->opts.plan.calls;
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
 		if (nr == SYS_connect || nr == SYS_bind)
 			continue;
@@ -282,6 +287,7 @@ void engine_free(struct engine *e)
 		return;
 	engine_stop(e);
 	threads_free(e->threads);
+	confined_free(e);
 	pthread_cond_destroy(&e->changed);
 	pthread_cond_destroy(&e->wanted);
 	pthread_mutex_destroy(&e->lock);

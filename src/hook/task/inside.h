@@ -43,6 +43,12 @@ struct engine {
 	atomic_uint active, busy; /* threads that are not parked; of these, in an event */
 	atomic_ullong told;
 
+	/* confined.c: processes that get no files by the guard. */
+	bool files; /* the plan has calls on files that it makes */
+	struct confined *confined;
+	uint32_t room_confined;
+	_Atomic uint32_t n_confined;
+
 	/* handed.c: calls that the guard has and whose end is wanted. */
 	struct pending *pending;
 
@@ -57,10 +63,28 @@ struct engine {
 	} of[ENGINE_THREADS + ENGINE_MORE];
 };
 
+/*
+ * confined_plan - what must be seen where the guard makes calls on files.
+ * confined_look - what becomes of such a call: 0 or a negative errno. confined_is - does the thread's process get no files?
+ */
+void confined_plan(struct task_plan *plan);
+int32_t confined_look(struct engine *e, const struct task_event *ev);
+bool confined_is(struct engine *e, const struct thread *t);
+void confined_free(struct engine *e);
+
 /* engine_tell - an event, to whoever wants it. */
 static inline void engine_tell(struct engine *e, uint32_t on, struct task_event *ev)
 {
+	int32_t err;
+
 	e->opts.event(e->opts.arg, on, ev);
+	if (!e->files || ev->kind != TASK_CALL || ev->verdict != TASK_GO_ON)
+		return;
+	err = confined_look(e, ev);
+	if (err) {
+		ev->verdict = TASK_DENY;
+		ev->answer = err;
+	}
 }
 
 /* engine_own - is it skep's own process on the way to the command? Until it says that it is executed now, or is. */

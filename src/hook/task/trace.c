@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "hook/task/natives.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -121,6 +122,7 @@ static void on_call(struct tracer *r, struct tracee *x)
 	*ev = (struct task_event){.kind = TASK_CALL,
 				  .compat = info.arch == AUDIT_ARCH_I386,
 				  .nr = (int)info.seccomp.nr,
+				  .native = natives_of(info.arch == AUDIT_ARCH_I386, (int)info.seccomp.nr),
 				  .ip = info.instruction_pointer,
 				  .sp = info.stack_pointer};
 	for (size_t i = 0; i < ARRAY_SIZE(ev->args); i++)

@@ -612,6 +612,7 @@ static void *work(void *arg)
 	do
 		serve_one();
 	while (atomic_load(&g.waiting) < SPARE);
+	files_end();
 	atomic_fetch_sub(&g.threads, 1);
 	return NULL;
 }

@@ -33,6 +33,7 @@
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -74,7 +75,7 @@ static const struct row {
 	{SYS_truncate, GUARD_TRUNCATE, {NONE, NONE}, {0, NONE}, NONE, NONE, 1},
 };
 
-/* A call while it is made; in memory that twins share. */
+/* A call while it is made; in memory that twins share, one a thread. */
 struct deed {
 	struct caller *c;
 	const struct guard_call *call;
@@ -82,22 +83,22 @@ struct deed {
 	bool twin; /* the caller's rights are others than this thread's */
 	uint32_t op, flags, mode;
 	uint64_t more;
-	union {
-		struct open_how how;
-		uint8_t bytes[PAGE];
-	} how;
 	size_t how_size;
 	int base[2]; /* where paths begin */
-	char path[2][PATH_MAX];
-	char parent[PATH_MAX + 1];
-	const char *last[2]; /* the end of a path with what slashes follow; "": the path has none */
+	const char *last[2]; /* the end of a path with what slashes follow */
 	struct found found[2];
-	struct guard_asked asked;
 	/* What a twin is to find. */
 	int finding;
 	unsigned int find_how;
 	char *find_path;
 	_Atomic int32_t result;
+	struct guard_asked asked; /* its link, at the end, and what follows are as the last call left them */
+	union {
+		struct open_how how;
+		uint8_t bytes[PAGE];
+	} how;
+	char path[2][PATH_MAX];
+	char parent[PATH_MAX + 1];
 };
 
 static const struct row *row_of(int nr)
@@ -637,14 +638,23 @@ static int act(void *arg)
 	}
 }
 
-/* It may take as long as a FIFO has no other end. */
+/* An open may take as long as a FIFO has no other end, or a terminal no line. */
+static bool may_wait(const struct deed *d)
+{
+	struct stat st;
+
+	return d->op == GUARD_OPEN && d->found[0].file >= 0 && !fstat(d->found[0].file, &st) &&
+	       (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
+}
+
 static int act_as_caller(struct deed *d)
 {
 	bool twin = d->twin || d->found[0].proc || d->found[1].proc;
-	int number = recall_begin(d->c->dir);
+	int number = may_wait(d) ? recall_begin(d->c->dir) : -1;
 	int result = twin ? twin_run(d->c, act, d, &d->result) : act(d);
 
-	recall_end(number);
+	if (number >= 0)
+		recall_end(number);
 	return result == -EINTR ? -RECALLED : result;
 }
 
@@ -673,18 +683,44 @@ static int make(struct deed *d)
 	return result;
 }
 
-int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *cloexec)
-{
-	struct deed *d = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int result;
+static _Thread_local struct deed *mine;
 
-	if (d == MAP_FAILED)
-		return -ENOMEM;
+static struct deed *begin(struct caller *c, const struct guard_call *call)
+{
+	struct deed *d = mine;
+
+	if (!d) {
+		void *p = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			return NULL;
+		d = mine = p;
+	}
+	memset(d, 0, offsetof(struct deed, asked.link));
+	d->asked.link[0] = 0;
+	d->how.how = (struct open_how){0};
 	d->c = c;
 	d->call = call;
 	d->row = row_of(call->native);
 	d->base[0] = d->base[1] = AT_FDCWD;
 	d->found[0] = d->found[1] = (struct found){.file = -1, .dir = -1};
+	return d;
+}
+
+void files_end(void)
+{
+	if (mine)
+		munmap(mine, sizeof(*mine));
+	mine = NULL;
+}
+
+int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *cloexec)
+{
+	struct deed *d = begin(c, call);
+	int result;
+
+	if (!d)
+		return -ENOMEM;
 	result = d->row ? read_numbers(d) : -ENOSYS;
 	if (!result)
 		result = read_paths(d);
@@ -705,6 +741,5 @@ int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *c
 	for (int i = 0; i < 2; i++)
 		if (d->base[i] >= 0)
 			close(d->base[i]);
-	munmap(d, sizeof(*d));
 	return result;
 }

@@ -110,6 +110,8 @@ int twin_run(struct caller *c, int (*deed)(void *arg), void *arg, _Atomic int32_
  * Return: 0 or a negative errno.
  */
 int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *cloexec);
+/* files_end - this thread makes no more. */
+void files_end(void);
 
 /*
  * recall_begin, recall_end - around what may take long on behalf of a caller that waits without hearing signals: it is interrupted (EINTR) when the caller
