@@ -121,6 +121,7 @@ static __always_inline struct guard_event *begin_event(enum guard_event_kind kin
 	e->kind = kind;
 	e->ns = bpf_ktime_get_boot_ns();
 	e->pid = BPF_CORE_READ(t, tgid);
+	e->parent = BPF_CORE_READ(t, real_parent, tgid);
 	e->start = BPF_CORE_READ(t, group_leader, start_boottime);
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	return e;

@@ -54,7 +54,7 @@ struct guard_event {
 	__s32 dir; /* where a path begins: an fd, or AT_FDCWD */
 	__u32 rule; /* GUARD_EVENT_RUN: that decided, 0xffffffff: none */
 	__u32 text; /* bytes of the path */
-	__u32 pad;
+	__u32 parent; /* the process that made it */
 	char path[GUARD_EVENT_PATH]; /* not there where text is 0 */
 };
 

@@ -298,13 +298,26 @@ static void know(struct run_guard *g, const struct guard_event *e, struct task *
 	g->known[i].folder = link_of(g, e->pid, "cwd");
 }
 
+/* Who made a process that is gone. Return: held, or NULL. */
+static struct task *parent_of(struct run_guard *g, const struct guard_event *e)
+{
+	struct task *t = g->known[e->parent % GUARD_KNOWN].task;
+
+	if (t && t->pid == e->parent)
+		return task_get(t);
+	return owners_task(g->owners, e->parent);
+}
+
 /* A program begins. It may be gone by now: its arguments are in the event. */
 static void take_begun(struct run_guard *g, const struct guard_event *e)
 {
 	struct task *t = owners_task(g->owners, e->pid);
-	struct task *named = task_named(t, e->pid, e->comm, e->path, MIN(e->text, (uint32_t)sizeof(e->path) - 1));
+	struct task *parent = t ? NULL : parent_of(g, e);
+	struct task *named =
+		task_named(t, parent, e->pid, e->comm, e->path, MIN(e->text, (uint32_t)sizeof(e->path) - 1));
 
 	task_put(t);
+	task_put(parent);
 	if (named)
 		know(g, e, named);
 }

@@ -134,7 +134,7 @@ static ssize_t read_text(int dir, const char *name, char *to, size_t size)
 	return n;
 }
 
-struct task *task_named(struct task *t, uint32_t pid, const char *comm, const char *args, size_t n)
+struct task *task_named(struct task *t, struct task *parent, uint32_t pid, const char *comm, const char *args, size_t n)
 {
 	struct task *out = malloc(sizeof(*out));
 
@@ -143,10 +143,10 @@ struct task *task_named(struct task *t, uint32_t pid, const char *comm, const ch
 	*out = (struct task){.pid = pid};
 	if (t) {
 		out->start = t->start;
-		out->parent = task_get(t->parent);
 		memcpy(out->exe, t->exe, sizeof(out->exe));
 		memcpy(out->folder, t->folder, sizeof(out->folder));
 	}
+	out->parent = task_get(t && t->parent ? t->parent : parent);
 	atomic_init(&out->refs, 1);
 	snprintf(out->comm, sizeof(out->comm), "%s", comm);
 	printable(out->comm, strlen(out->comm));
@@ -473,6 +473,8 @@ struct task *owners_task(struct owners *o, uint32_t pid)
 {
 	struct task *t;
 
+	if (pid <= GUARD_PID)
+		return NULL;
 	pthread_mutex_lock(&o->lock);
 	t = task_of(o, pid, DEPTH);
 	pthread_mutex_unlock(&o->lock);

@@ -38,10 +38,12 @@ struct task {
 /*
  * task_named - a process as it told of itself, whatever /proc still says.
  * @t: what else is known of it; NULL: nothing
+ * @parent: who made it, where @t does not say; NULL
  * @args: its arguments, @n bytes with a NUL after each
  * Return: held; NULL: there is no memory.
  */
-struct task *task_named(struct task *t, uint32_t pid, const char *comm, const char *args, size_t n);
+struct task *task_named(struct task *t, struct task *parent, uint32_t pid, const char *comm, const char *args,
+			size_t n);
 
 /* task_get, task_put - hold a task, and let it go; NULL is fine. From any thread. */
 struct task *task_get(struct task *t);
@@ -72,7 +74,7 @@ void owners_free(struct owners *o);
 void owners_find(struct owners *o, uint8_t proto, const struct in6_addr *tree, uint16_t tree_port,
 		 const struct in6_addr *far, uint16_t far_port, struct owner *out);
 
-/* owners_task - a process of the tree and its ancestors, by its number there. Return: held; NULL: it is gone, or there is no memory. */
+/* owners_task - a process of the tree and its ancestors, by its number there. Return: held; NULL: it is gone, is skep's own, or there is no memory. */
 struct task *owners_task(struct owners *o, uint32_t pid);
 
 /* owners_unsent - bytes that TCP sockets of the tree still have to send, or wait for an answer to. */
