@@ -318,13 +318,18 @@ static void stop_server(struct run *r)
 static int take_signals(struct run *r)
 {
 	static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+	struct sigaction now;
 	sigset_t set;
 
 	sigemptyset(&set);
+	sigemptyset(&r->args.tree.ignored);
 	for (size_t i = 0; i < ARRAY_SIZE(passed); i++)
 		sigaddset(&set, passed[i]);
 	sigprocmask(SIG_BLOCK, &set, &r->args.tree.mask);
-	r->args.tree.pipe_ignored = main_ignored_pipe();
+	/* What is ignored here (nohup) is ignored there. */
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig == SIGPIPE ? main_ignored_pipe() : !sigaction(sig, NULL, &now) && now.sa_handler == SIG_IGN)
+			sigaddset(&r->args.tree.ignored, sig);
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return r->signals < 0 ? fail("signals: %s", strerror(errno)) : EXIT_OK;
 }

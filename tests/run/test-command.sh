@@ -31,6 +31,8 @@ killed() {
 }
 ok "a command that a signal ends: its shell sees that signal" killed
 ok "SIGPIPE is as it was" same sh -c 'yes | head -1; grep SigIgn /proc/self/status'
+ignored() { (trap '' HUP QUIT && "$skep" run -q -- grep SigIgn /proc/self/status) >"$tmp/out" && [ $((0x$(cut -f2 "$tmp/out") & 5)) = 5 ]; }
+ok "... and what nohup ignores stays ignored" ignored
 passed_on() {
 	"$skep" run -q -- sh -c 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.05; done' >"$tmp/out" &
 	local pid=$!

@@ -285,7 +285,8 @@ static void be_command(const struct tree_opts *opts, const struct tree_watch *w,
 		load_filter(w, guard, &f);
 	}
 	if (!f.err) {
-		signal(SIGPIPE, opts->pipe_ignored ? SIG_IGN : SIG_DFL);
+		for (int sig = 1; sig < NSIG; sig++)
+			signal(sig, sigismember(&opts->ignored, sig) == 1 ? SIG_IGN : SIG_DFL);
 		sigprocmask(SIG_SETMASK, &opts->mask, NULL);
 		f = (struct failure){.err = execute(w, opts->argv), .step = STEP_EXEC};
 	}

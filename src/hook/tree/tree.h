@@ -35,7 +35,7 @@ struct tree_opts {
 	const char *const *sockets; /* pathname sockets of the outside that stay reachable */
 	uint32_t n_sockets;
 	sigset_t mask; /* signals that are blocked in the command */
-	bool pipe_ignored; /* SIGPIPE is ignored in the command */
+	sigset_t ignored; /* signals that are ignored in the command; the others are as by default */
 	struct tree_files files; /* that it may reach; all of zero: all that its user may */
 };
 
