@@ -32,7 +32,7 @@ esac'
 tool ninja '
 if [ -d build/tests ]; then
 	mkdir -p build/bench build/tests/fuzz build/tests/conformance build/tests/jit build/tests/objects
-	for made in bench/bench-map bench/bench-engine bench/bench-sample bench/bench-maps bench/bench-verify bench/bench-chain tests/fuzz/fuzz-frames tests/fuzz/fuzz-verify tests/fuzz/fuzz-helpers tests/fuzz/fuzz-kfuncs tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
+	for made in bench/bench-map bench/bench-engine bench/bench-sample bench/bench-maps bench/bench-verify bench/bench-chain bench/bench-task tests/fuzz/fuzz-frames tests/fuzz/fuzz-verify tests/fuzz/fuzz-helpers tests/fuzz/fuzz-kfuncs tests/jit/bench-jit tests/jit/fuzz-engines tests/conformance/conformance tests/objects/hostile; do
 		printf "#!/bin/sh\necho \"$made \$*\" >>\"\$LOG\"\n" >build/$made && chmod +x build/$made
 	done
 fi
@@ -45,7 +45,7 @@ tree() {
 	cp "$source/dev" "$tmp/tree/dev"
 	mkdir "$tmp/tree/bench" "$tmp/tree/demo"
 	local script
-	for script in bench/replay.sh bench/run.sh demo/run.sh; do
+	for script in bench/replay.sh bench/run.sh bench/commands.sh demo/run.sh; do
 		printf '#!/bin/sh\necho "%s $*" >>"$LOG"\n' $script >"$tmp/tree/$script"
 		chmod +x "$tmp/tree/$script"
 	done

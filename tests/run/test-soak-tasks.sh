@@ -48,7 +48,9 @@ PY
 ok "every program, process, file and connection is told, each once" all_told
 refusals() {
 	local told done_
-	told=$(grep -oE 'write [^ ]*/closed/x[0-9]: no rule allows it;.*' "$tmp/report" | sed 's/.*; \([0-9,]*\) times$/\1/; t; s/.*/1/' | tr -d , | awk '{ n += $1 } END { print n }')
+	told=$(python3 -c 'import json, re, sys
+rows = [json.loads(l) for l in open(sys.argv[1]) if l.startswith("{")]
+print(sum(r["times"] for r in rows if r["kind"] == "refusal" and r["access"] == "write" and re.search("/closed/x[0-9]$", r["path"])))' "$tmp/report")
 	done_=$(python3 -c 'import json, sys; print(json.loads(open(sys.argv[1]).read().split("\n")[-2])["refused"])' "$tmp/done")
 	[ "$told" = "$done_" ] || { echo "$told told, $done_ done"; return 1; }
 }
