@@ -5,7 +5,7 @@
 
 same() { # ARGS...: with skep run and without it the same stdout and exit code
 	local want code
-	want=$("$@" 2>/dev/null </dev/null)
+	want=$(timeout 60 "$@" 2>/dev/null </dev/null) # as skep runs here: timeout(1) takes signals that nohup(1) ignores
 	code=$?
 	exits $code -q -- "$@" && prints "$want"
 }
