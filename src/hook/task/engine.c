@@ -53,6 +53,7 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	const uint8_t *calls = opts->plan.calls;
+	bool made = false;
 	pthread_condattr_t attr;
 
 	*out = NULL;
@@ -78,12 +79,14 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 		confined_plan(&e->opts.plan);
 	calls = e->opts.plan.calls;
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
+		made |= calls[nr] & PLAN_SOCKET;
 		if (nr == SYS_connect || nr == SYS_bind)
 			continue;
-		e->notified |= calls[nr] == PLAN_CALL || calls[nr] & PLAN_MADE;
-		e->returns |= (calls[nr] & PLAN_MADE) != 0;
-		e->traced |= calls[nr] & PLAN_RETURN && !(calls[nr] & PLAN_MADE);
+		e->notified |= (calls[nr] & ~PLAN_SOCKET) == PLAN_CALL || calls[nr] & PLAN_MADE;
+		e->returns |= calls[nr] & PLAN_MADE || (calls[nr] & PLAN_SOCKET && calls[nr] & PLAN_RETURN);
+		e->traced |= calls[nr] & PLAN_RETURN && !(calls[nr] & (PLAN_MADE | PLAN_SOCKET));
 	}
+	e->notified |= made;
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_cond_init(&e->changed, NULL);
 	pthread_condattr_init(&attr);
@@ -154,7 +157,7 @@ static int start_threads(struct engine *e)
 		n += !err;
 	}
 	if (e->returns && !err) {
-		err = start_thread(e, e->opts.n_threads + 1, returns_run);
+		err = start_thread(e, e->opts.n_threads + 1, e->opts.maker ? made_run : returns_run);
 		n += !err;
 	}
 	pthread_mutex_lock(&e->lock);
@@ -169,8 +172,12 @@ int engine_start(struct engine *e, struct tree *t, char why[ENGINE_WHY])
 	struct tree_watch *w = &t->watch;
 	int hello[2] = {-1, -1}, guard[2] = {-1, -1}, on = 1, err = 0;
 
-	*w = (struct tree_watch){
-		.plan = e->opts.plan, .to_skep = e->notified, .traced = e->traced, .hello = -1, .guard = -1};
+	*w = (struct tree_watch){.plan = e->opts.plan,
+				 .to_skep = e->notified,
+				 .traced = e->traced,
+				 .bare = t->top != 0,
+				 .hello = -1,
+				 .guard = -1};
 	e->notes = t->notes;
 	if (!e->notified && !e->traced)
 		return 0;
@@ -424,7 +431,7 @@ int engine_take(struct engine *e)
 	}
 	e->listener = fd;
 	ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags); /* where there is none, it is slower */
-	if (guard_hand_over(e->guard, fd)) {
+	if (!e->opts.maker && guard_hand_over(e->guard, fd)) {
 		set_ready(e, NEVER);
 		return -EPIPE;
 	}
