@@ -265,10 +265,12 @@ static int tcp_state(int sock)
  * Sends a socket on its way to the waiting room, without waiting there itself. A socket that waits is made one that does not for the moment: it has no connection, so
  * no other call of the task's waits on it.
  */
-static int go_to_room(int sock, const struct sockaddr_storage *room, socklen_t len)
+static int go_to_room(const struct calls *c, int sock, const struct sockaddr_storage *room, socklen_t len)
 {
-	int flags = fcntl(sock, F_GETFL), err = 0;
+	int flags = fcntl(sock, F_GETFL), err = 0, mark = (int)relay_mark(c->relay);
 
+	/* A socket that has been disconnected has lost it (net/ipv4/tcp.c: tcp_disconnect()). */
+	setsockopt(sock, IPPROTO_TCP, TCP_MAXSEG, &mark, sizeof(mark));
 	if (!(flags & O_NONBLOCK))
 		fcntl(sock, F_SETFL, flags | O_NONBLOCK);
 	if (!connect(sock, (const struct sockaddr *)room, len))
@@ -356,7 +358,7 @@ static int64_t connect_tcp(struct job *j, int sock, const struct where *w, bool 
 		ends.key.far = w->addr;
 	result = call_waits(j);
 	if (!result)
-		result = go_to_room(sock, &room, near_as_seen(&room, v6));
+		result = go_to_room(j->c, sock, &room, near_as_seen(&room, v6));
 	if (result) {
 		task_put(ends.owner.task);
 		return result;
