@@ -19,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,25 +58,32 @@ struct parked {
 static int try_child(int (*what)(pid_t pid, int pidfd, const void *there))
 {
 	static char byte = 'x';
-	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
-	int pidfd, err;
+	int ready[2], pidfd, err;
+	pid_t pid;
+	char said;
 
+	if (pipe2(ready, O_CLOEXEC))
+		return -errno;
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
 	if (!pid) {
 		/* As the tree's are, whatever skep itself is. */
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
 		for (;;)
 			pause();
 	}
+	err = pid < 0 ? -errno : 0;
+	close(ready[1]);
+	if (!err && read(ready[0], &said, 1) != 1)
+		err = -ESRCH;
+	close(ready[0]);
 	if (pid < 0)
-		return -errno;
+		return err;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	/* It may not have come to its first line yet. */
-	for (int i = 0;; i++) {
+	if (!err)
 		err = what(pid, pidfd, &byte);
-		if (!err || err == -ENOSYS || i == 100)
-			break;
-		usleep(100);
-	}
 	if (pidfd >= 0)
 		close(pidfd);
 	kill(pid, SIGKILL);
