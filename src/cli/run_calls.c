@@ -142,7 +142,7 @@ int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 					    "which --net=calls does "
 					    "without",
 					    calls_at(nr)->name);
-		calls_plan(&opts.plan);
+		calls_plan(made, &opts.plan);
 		opts.maker = calls_maker(made);
 	}
 	err = engine_new(&opts, &c->engine, why);

@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -41,11 +44,41 @@ bool call_write(const struct job *j, uint64_t to, const void *from, size_t len)
 	return !len || process_vm_writev(j->call.thread->tid, &here, 1, &there, 1, 0) == (ssize_t)len;
 }
 
+uint32_t call_inode(struct job *j, uint64_t fd)
+{
+	char path[32], link[64];
+	unsigned int inode = 0;
+	ssize_t n;
+
+	if (!j->c->parked || j->call.sock >= 0)
+		return call_socket(j, fd) < 0 ? 0 : sock_inode(j->call.sock);
+	snprintf(path, sizeof(path), "fd/%d", (int)fd);
+	n = call_folder(j) < 0 ? -1 : readlinkat(j->dir, path, link, sizeof(link) - 1);
+	link[MAX(n, (ssize_t)0)] = 0;
+	if (n < 0)
+		errno = EBADF;
+	else if (sscanf(link, "socket:[%u]", &inode) != 1)
+		errno = ENOTSOCK;
+	return inode;
+}
+
 int call_socket(struct job *j, uint64_t fd)
 {
-	if (j->call.sock < 0) /* once */
+	uint32_t inode;
+
+	if (j->call.sock >= 0) /* once */
+		return j->call.sock;
+	if (!j->c->parked) {
 		j->call.sock = (int)syscall(SYS_pidfd_getfd, j->call.thread->pidfd, (int)fd, 0);
-	return j->call.sock < 0 ? -errno : j->call.sock;
+		return j->call.sock < 0 ? -errno : j->call.sock;
+	}
+	inode = call_inode(j, fd);
+	if (!inode)
+		return -errno;
+	fd = (uint64_t)parked_copy(j->c, inode);
+	if ((int)fd >= 0)
+		j->call.sock = (int)fd;
+	return (int)fd;
 }
 
 int call_address(struct job *j)
@@ -111,6 +144,13 @@ int sock_option(int sock, int level, int name)
 	return getsockopt(sock, level, name, &value, &len) ? -1 : value;
 }
 
+uint32_t sock_inode(int sock)
+{
+	struct stat st;
+
+	return fstat(sock, &st) ? 0 : (uint32_t)st.st_ino;
+}
+
 uint64_t sock_cookie(int sock)
 {
 	uint64_t cookie = 0;
@@ -145,11 +185,11 @@ int sock_patience(int sock, int name)
 }
 
 /* With the lock held. */
-static struct known *known_find(struct calls *c, uint64_t cookie)
+static struct known *known_find(struct calls *c, uint32_t inode)
 {
-	struct known *k = c->known[cookie % CALLS_BUCKETS];
+	struct known *k = c->known[inode % CALLS_BUCKETS];
 
-	while (k && k->cookie != cookie)
+	while (k && k->inode != inode)
 		k = k->next;
 	return k;
 }
@@ -157,7 +197,7 @@ static struct known *known_find(struct calls *c, uint64_t cookie)
 /* With the lock held. */
 static void known_drop(struct calls *c, struct known *k)
 {
-	struct known **at = &c->known[k->cookie % CALLS_BUCKETS];
+	struct known **at = &c->known[k->inode % CALLS_BUCKETS];
 
 	while (*at != k)
 		at = &(*at)->next;
@@ -171,12 +211,12 @@ static void known_drop(struct calls *c, struct known *k)
 	free(k);
 }
 
-bool known_get(struct calls *c, uint64_t cookie, struct known *out)
+bool known_get(struct calls *c, uint32_t inode, struct known *out)
 {
 	const struct known *k;
 
 	pthread_mutex_lock(&c->lock);
-	k = known_find(c, cookie);
+	k = known_find(c, inode);
 	if (k) {
 		*out = *k;
 		relay_hold(out->conn);
@@ -185,20 +225,20 @@ bool known_get(struct calls *c, uint64_t cookie, struct known *out)
 	return k != NULL;
 }
 
-void known_put(struct calls *c, uint64_t cookie, const struct known *k)
+void known_put(struct calls *c, uint32_t inode, const struct known *k)
 {
 	struct known *mine = malloc(sizeof(*mine)), *old;
 
 	pthread_mutex_lock(&c->lock);
-	old = known_find(c, cookie);
+	old = known_find(c, inode);
 	if (old)
 		known_drop(c, old);
 	if (mine) {
 		*mine = *k;
-		mine->cookie = cookie;
+		mine->inode = inode;
 		relay_hold(mine->conn);
-		mine->next = c->known[cookie % CALLS_BUCKETS];
-		c->known[cookie % CALLS_BUCKETS] = mine;
+		mine->next = c->known[inode % CALLS_BUCKETS];
+		c->known[inode % CALLS_BUCKETS] = mine;
 		mine->newer = NULL;
 		mine->older = c->newest;
 		*(c->newest ? &c->newest->newer : &c->oldest) = mine;
@@ -211,34 +251,34 @@ void known_put(struct calls *c, uint64_t cookie, const struct known *k)
 	pthread_mutex_unlock(&c->lock);
 }
 
-void known_forget(struct calls *c, uint64_t cookie)
+void known_forget(struct calls *c, uint32_t inode)
 {
 	struct known *k;
 
 	pthread_mutex_lock(&c->lock);
-	k = known_find(c, cookie);
+	k = known_find(c, inode);
 	if (k)
 		known_drop(c, k);
 	pthread_mutex_unlock(&c->lock);
 }
 
-void known_unheard(struct calls *c, uint64_t cookie, bool unheard)
+void known_unheard(struct calls *c, uint32_t inode, bool unheard)
 {
 	struct known *k;
 
 	pthread_mutex_lock(&c->lock);
-	k = known_find(c, cookie);
+	k = known_find(c, inode);
 	if (k)
 		k->unheard = unheard;
 	pthread_mutex_unlock(&c->lock);
 }
 
-void known_told(struct calls *c, uint64_t cookie)
+void known_told(struct calls *c, uint32_t inode)
 {
 	struct known *k;
 
 	pthread_mutex_lock(&c->lock);
-	k = known_find(c, cookie);
+	k = known_find(c, inode);
 	if (k) {
 		relay_put(k->conn);
 		k->conn = NULL;
@@ -247,16 +287,9 @@ void known_told(struct calls *c, uint64_t cookie)
 	pthread_mutex_unlock(&c->lock);
 }
 
-int64_t make_socket(struct job *j, bool *answered)
+/* What kind of IP's sockets there are. Return: 0 or the kernel's word for those that there are not. */
+static int check_kind(int kind, int protocol)
 {
-	const uint64_t *a = j->call.args;
-	int domain = (int)a[0], type = (int)a[1], protocol = (int)a[2], kind = type & 0xf, lo = RELAY_LO;
-	int mark = (int)relay_mark(j->c->relay);
-	int64_t result;
-
-	*answered = false;
-	if (type & ~(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK))
-		return -EINVAL;
 	if (kind == SOCK_RAW)
 		return -EPERM;
 	if (kind != SOCK_STREAM && kind != SOCK_DGRAM)
@@ -264,18 +297,49 @@ int64_t make_socket(struct job *j, bool *answered)
 	/* The echo of ping: the kernel says the same to users who may not. */
 	if (kind == SOCK_DGRAM && (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6))
 		return -EACCES;
-	if (protocol && protocol != (kind == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP))
-		return -EPROTONOSUPPORT;
-	AUTO_CLOSE int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+	return protocol && protocol != (kind == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP) ? -EPROTONOSUPPORT : 0;
+}
 
+/* Makes one that stays on this machine. Return: it, or a negative errno. */
+static int new_socket(struct calls *c, int domain, int type, int protocol)
+{
+	int kind = type & 0xf, lo = RELAY_LO, mark = (int)relay_mark(c->relay), err = check_kind(kind, protocol), fd;
+
+	if (err)
+		return err;
+	fd = socket(domain, type | SOCK_CLOEXEC, kind == SOCK_DGRAM && c->parked ? IPPROTO_UDPLITE : protocol);
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &lo, sizeof(lo)))
-		return -EPERM;
-	if (kind == SOCK_STREAM && setsockopt(fd, IPPROTO_TCP, 2 /* TCP_MAXSEG */, &mark, sizeof(mark)))
-		return -EPERM;
+	if (!setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &lo, sizeof(lo)) &&
+	    (kind != SOCK_STREAM || !setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mark, sizeof(mark))))
+		return fd;
+	close(fd);
+	return -EPERM;
+}
+
+int64_t make_socket(struct job *j, bool *answered)
+{
+	const uint64_t *a = j->call.args;
+	int domain = (int)a[0], type = (int)a[1];
+	bool ip = domain == AF_INET || domain == AF_INET6;
+	int64_t result;
+
+	*answered = false;
+	/* Others come where programs want to see them, Unix's where they are parked. */
+	if (!ip && (domain != AF_UNIX || !j->c->parked))
+		return CALLS_GO_ON;
+	if (type & ~(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	AUTO_CLOSE int fd =
+		ip ? new_socket(j->c, domain, type, (int)a[2]) : socket(domain, type | SOCK_CLOEXEC, (int)a[2]);
+
+	if (fd < 0)
+		return ip ? fd : -errno;
+	parked_add(j->c, fd);
 	result = engine_call_give(&j->call, fd, type & SOCK_CLOEXEC);
 	*answered = result >= 0;
+	if (result < 0)
+		parked_drop(j->c, sock_inode(fd));
 	return result;
 }
 
@@ -283,23 +347,26 @@ int64_t make_name(struct job *j, bool peer)
 {
 	struct sockaddr_storage name = {0};
 	socklen_t len = sizeof(name), room;
-	int sock = call_socket(j, j->call.args[0]);
+	uint32_t inode = call_inode(j, j->call.args[0]);
 	struct known k;
+	bool there;
+	int err;
 
-	if (sock < 0 || !known_get(j->c, sock_cookie(sock), &k))
+	if (!inode || !known_get(j->c, inode, &k))
 		return CALLS_GO_ON;
+	there = k.has_names && (!k.conn || relay_wait(j->c->relay, k.conn, 0, &err) != RELAY_FAILED);
+	if (there && j->call.sock >= 0)
+		there = !(peer ? getpeername(j->call.sock, (struct sockaddr *)&name, &len)
+			       : getsockname(j->call.sock, (struct sockaddr *)&name, &len));
+	else if (there && peer && k.conn)
+		there = relay_wait(j->c->relay, k.conn, 0, &err) == RELAY_JOINED;
 	relay_put(k.conn);
-	if (!k.has_names || (peer ? getpeername(sock, (struct sockaddr *)&name, &len)
-				  : getsockname(sock, (struct sockaddr *)&name, &len)))
+	if (!there)
 		return CALLS_GO_ON;
 	if (!call_read(j, &room, j->call.args[2], sizeof(room)))
 		return -EFAULT;
 	if ((int)room < 0)
 		return -EINVAL;
-	/* The port is its own. (It stands at the same place in both families' addresses.) */
-	if (!peer)
-		memcpy(&((struct sockaddr_in *)&k.local)->sin_port, &((struct sockaddr_in *)&name)->sin_port,
-		       sizeof(in_port_t));
 	name = peer ? k.peer : k.local;
 	len = name.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	if (call_waits(j))
@@ -310,13 +377,20 @@ int64_t make_name(struct job *j, bool peer)
 		       : -EFAULT;
 }
 
+int64_t make_listen(struct job *j)
+{
+	parked_drop(j->c, call_inode(j, j->call.args[0]));
+	return CALLS_GO_ON;
+}
+
 int64_t make_error(struct job *j)
 {
-	int sock = call_socket(j, j->call.args[0]), err = 0, told = 0;
+	uint32_t inode = call_inode(j, j->call.args[0]);
+	int err = 0, told = 0, sock;
 	socklen_t len;
 	struct known k;
 
-	if (sock < 0 || !known_get(j->c, sock_cookie(sock), &k))
+	if (!inode || !known_get(j->c, inode, &k))
 		return CALLS_GO_ON;
 	if (k.conn && relay_wait(j->c->relay, k.conn, 0, &err) == RELAY_FAILED)
 		told = -err;
@@ -329,8 +403,10 @@ int64_t make_error(struct job *j)
 		return -EINVAL;
 	if (call_waits(j))
 		return -ESRCH;
-	known_told(j->c, k.cookie);
-	sock_option(sock, SOL_SOCKET, SO_ERROR); /* the kernel's own word for it is not told again */
+	known_told(j->c, inode);
+	sock = call_socket(j, j->call.args[0]);
+	if (sock >= 0)
+		sock_option(sock, SOL_SOCKET, SO_ERROR); /* the kernel's own word for it is not told again */
 	len = MIN(len, (socklen_t)sizeof(told));
 	return call_write(j, j->call.args[3], &told, len) && call_write(j, j->call.args[4], &len, sizeof(len))
 		       ? 0
@@ -344,6 +420,8 @@ static int64_t make(struct job *j)
 		return make_connect(j);
 	case SYS_bind:
 		return make_bind(j);
+	case SYS_listen:
+		return make_listen(j);
 	case SYS_getpeername:
 		return make_name(j, true);
 	case SYS_getsockname:
@@ -490,14 +568,20 @@ static void enqueue(struct calls *c, struct job *j)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* What is connected needs no copy any more. */
+static void joined(void *arg, uint32_t inode)
+{
+	parked_drop(arg, inode);
+}
+
 /* A datagram that a connected socket has sent by itself. */
-static void refused(void *arg, uint64_t cookie)
+static void refused(void *arg, uint32_t inode)
 {
 	struct job *j = malloc(sizeof(*j));
 
 	if (!j)
 		return;
-	*j = (struct job){.c = arg, .refused = cookie};
+	*j = (struct job){.c = arg, .refused = inode};
 	enqueue(arg, j);
 }
 
@@ -523,8 +607,10 @@ static void take(void *arg, const struct engine_call *call)
 static const int deciding[] = {SYS_socket, SYS_connect, SYS_bind, SYS_sendto, SYS_sendmsg, SYS_sendmmsg},
 		 seeing[] = {SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg};
 
-void calls_plan(struct task_plan *plan)
+void calls_plan(const struct calls *c, struct task_plan *plan)
 {
+	if (c->parked)
+		plan->calls[SYS_listen] |= PLAN_SOCKET;
 	for (size_t i = 0; i < ARRAY_SIZE(deciding); i++)
 		plan->calls[deciding[i]] |= PLAN_SOCKET;
 	/* Most of these are let through, and their ends not heard of then: who wants these gets them as everywhere else. */
@@ -543,7 +629,7 @@ static void nudged(int sig)
 	(void)sig;
 }
 
-int calls_check(char why[CALLS_WHY])
+static int check(bool *parks, char why[CALLS_WHY])
 {
 	AUTO_CLOSE int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int lo = RELAY_LO;
@@ -559,14 +645,23 @@ int calls_check(char why[CALLS_WHY])
 			 strerror(-err));
 		return err;
 	}
-	return 0;
+	return parked_needed(parks, why);
+}
+
+int calls_check(char why[CALLS_WHY])
+{
+	bool parks;
+
+	return check(&parks, why);
 }
 
 int calls_new(const struct calls_opts *opts, struct calls **out, char why[CALLS_WHY])
 {
 	const struct sigaction nudge = {.sa_handler = nudged};
+	bool parks = false;
+	struct relay_ears ears = {.joined = joined, .refused = refused};
 	struct calls *c;
-	int err = calls_check(why);
+	int err = check(&parks, why);
 
 	*out = NULL;
 	if (err)
@@ -586,9 +681,11 @@ int calls_new(const struct calls_opts *opts, struct calls **out, char why[CALLS_
 	c->n_resolvers = opts->resolvers->n_servers;
 	memcpy(c->resolvers, opts->resolvers->servers, sizeof(c->resolvers));
 	c->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	err = parks ? parked_new(c) : 0;
 	closed_make(c);
 	recall_by(CALLS_NUDGE);
-	err = sigaction(CALLS_NUDGE, &nudge, NULL) ? -errno : 0;
+	if (!err && sigaction(CALLS_NUDGE, &nudge, NULL))
+		err = -errno;
 	err = err ? err : owners_new(opts->tree->diag, opts->tree->proc, opts->tree->notes, &c->owners);
 	if (!err && opts->tree->top)
 		owners_below(c->owners, (uint32_t)opts->tree->top);
@@ -598,7 +695,8 @@ int calls_new(const struct calls_opts *opts, struct calls **out, char why[CALLS_
 		calls_free(c);
 		return err;
 	}
-	relay_refusals(c->relay, refused, c);
+	ears.arg = c;
+	relay_tell(c->relay, &ears);
 	*out = c;
 	return 0;
 }
@@ -609,7 +707,7 @@ void calls_stop(struct calls *c)
 
 	if (!c)
 		return;
-	relay_refusals(c->relay, NULL, NULL);
+	relay_tell(c->relay, NULL);
 	pthread_mutex_lock(&c->lock);
 	c->stop = true;
 	pthread_cond_broadcast(&c->more);
@@ -644,6 +742,7 @@ void calls_free(struct calls *c)
 	while (c->oldest)
 		known_drop(c, c->oldest);
 	unix_free(c);
+	parked_free(c);
 	owners_free(c->owners);
 	if (c->diag >= 0)
 		close(c->diag);

@@ -33,7 +33,7 @@
 #include "hook/task/engine.h"
 #include "hook/tree/tree.h"
 
-enum { CALLS_WHY = 256 };
+enum { CALLS_WHY = 320 };
 
 struct calls;
 
@@ -57,7 +57,7 @@ int calls_new(const struct calls_opts *opts, struct calls **out, char why[CALLS_
 const struct engine_maker *calls_maker(struct calls *c);
 
 /* calls_plan - the calls that are to come to it. */
-void calls_plan(struct task_plan *plan);
+void calls_plan(const struct calls *c, struct task_plan *plan);
 
 /* calls_stop - after engine_stop() and net_stop(): no call is being made any more. NULL is fine. */
 void calls_stop(struct calls *c);

@@ -166,12 +166,12 @@ socklen_t near_plain(struct sockaddr_storage *at)
 	return sizeof(four);
 }
 
-int near_make(int family, int type, struct sockaddr_storage *at, socklen_t *len)
+int near_make(const struct calls *c, int family, struct sockaddr_storage *at, socklen_t *len)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct sockaddr_in four = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	bool v4 = family == AF_INET;
-	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, c->parked ? IPPROTO_UDPLITE : 0);
 
 	if (fd < 0)
 		return -errno;
@@ -265,10 +265,12 @@ static int tcp_state(int sock)
  * Sends a socket on its way to the waiting room, without waiting there itself. A socket that waits is made one that does not for the moment: it has no connection, so
  * no other call of the task's waits on it.
  */
-static int go_to_room(int sock, const struct sockaddr_storage *room, socklen_t len)
+static int go_to_room(const struct calls *c, int sock, const struct sockaddr_storage *room, socklen_t len)
 {
-	int flags = fcntl(sock, F_GETFL), err = 0;
+	int flags = fcntl(sock, F_GETFL), err = 0, mark = (int)relay_mark(c->relay);
 
+	/* A socket that has been disconnected has lost it (net/ipv4/tcp.c: tcp_disconnect()). */
+	setsockopt(sock, IPPROTO_TCP, TCP_MAXSEG, &mark, sizeof(mark));
 	if (!(flags & O_NONBLOCK))
 		fcntl(sock, F_SETFL, flags | O_NONBLOCK);
 	if (!connect(sock, (const struct sockaddr *)room, len))
@@ -290,7 +292,7 @@ static void call_back(int sock)
 }
 
 /* A connect(2) that waits. */
-static int64_t await(struct job *j, int sock, struct relay_conn *conn, uint64_t cookie)
+static int64_t await(struct job *j, int sock, struct relay_conn *conn, uint32_t inode)
 {
 	enum relay_stage stage;
 	int err;
@@ -300,35 +302,35 @@ static int64_t await(struct job *j, int sock, struct relay_conn *conn, uint64_t 
 			return CALLS_RESTART;
 	if (stage == RELAY_FAILED) {
 		sock_option(sock, SOL_SOCKET, SO_ERROR);
-		known_forget(j->c, cookie);
+		known_forget(j->c, inode);
 		return err;
 	}
-	j->joined = cookie;
+	j->joined = inode;
 	return 0;
 }
 
 /* Of a socket that has been asked to connect before. Return: false: it has not. */
-static bool asked_before(struct job *j, int sock, uint64_t cookie, int64_t *result)
+static bool asked_before(struct job *j, int sock, uint32_t inode, int64_t *result)
 {
 	enum relay_stage stage;
 	struct known k;
 	int err;
 
-	if (!known_get(j->c, cookie, &k))
+	if (!known_get(j->c, inode, &k))
 		return false;
 	if (!k.conn)
 		return false;
 	stage = relay_wait(j->c->relay, k.conn, 0, &err);
 	*result = 0;
 	if (stage == RELAY_FAILED) {
-		known_told(j->c, cookie);
+		known_told(j->c, inode);
 		sock_option(sock, SOL_SOCKET, SO_ERROR);
 		*result = err;
 	} else if (stage == RELAY_JOINED) {
-		known_unheard(j->c, cookie, false);
+		known_unheard(j->c, inode, false);
 		*result = k.unheard ? 0 : -EISCONN;
 	} else {
-		*result = sock_blocks(sock) ? await(j, sock, k.conn, cookie) : -EALREADY;
+		*result = sock_blocks(sock) ? await(j, sock, k.conn, inode) : -EALREADY;
 	}
 	relay_put(k.conn);
 	return true;
@@ -339,12 +341,12 @@ static int64_t connect_tcp(struct job *j, int sock, const struct where *w, bool 
 	struct known k = {.has_names = true, .peer = w->named};
 	struct sockaddr_storage room, mine;
 	struct relay_ends ends;
-	uint64_t cookie = sock_cookie(sock);
+	uint32_t inode = sock_inode(sock);
 	socklen_t len;
 	int64_t result;
 	int copy;
 
-	if (asked_before(j, sock, cookie, &result))
+	if (asked_before(j, sock, inode, &result))
 		return result;
 	if (tcp_state(sock) != TCP_CLOSE)
 		return -EISCONN;
@@ -356,7 +358,7 @@ static int64_t connect_tcp(struct job *j, int sock, const struct where *w, bool 
 		ends.key.far = w->addr;
 	result = call_waits(j);
 	if (!result)
-		result = go_to_room(sock, &room, near_as_seen(&room, v6));
+		result = go_to_room(j->c, sock, &room, near_as_seen(&room, v6));
 	if (result) {
 		task_put(ends.owner.task);
 		return result;
@@ -373,9 +375,10 @@ static int64_t connect_tcp(struct job *j, int sock, const struct where *w, bool 
 	/* What it would see without skep. Nobody is told that there is no route: the programs' answer has been heard. */
 	if (ends.inside || w->own || where_route(w, false, &k.local))
 		k.local = mine;
+	set_port(&k.local, ends.key.tree_port);
 	near_as_seen(&k.local, v6);
-	known_put(j->c, cookie, &k);
-	result = sock_blocks(sock) ? await(j, sock, k.conn, cookie) : -EINPROGRESS;
+	known_put(j->c, inode, &k);
+	result = sock_blocks(sock) ? await(j, sock, k.conn, inode) : -EINPROGRESS;
 	relay_put(k.conn);
 	return result;
 }
@@ -395,7 +398,7 @@ static int64_t connect_udp(struct job *j, int sock, const struct where *w, bool 
 		return err;
 	if (call_waits(j))
 		return -ESRCH;
-	near = near_make(w->family, SOCK_DGRAM, &at, &len);
+	near = near_make(j->c, w->family, &at, &len);
 	if (near < 0)
 		return near == -EADDRNOTAVAIL ? -ENETUNREACH : near;
 	seen = at;
@@ -412,11 +415,12 @@ static int64_t connect_udp(struct job *j, int sock, const struct where *w, bool 
 	ends_of(j, sock, where_key(w, IPPROTO_UDP), &ends);
 	if (w->resolver || w->loopback || w->own)
 		k.local = mine;
+	set_port(&k.local, ends.key.tree_port);
 	near_as_seen(&k.local, v6);
 	k.near = seen;
 	k.pid = j->call.thread->tgid;
 	k.fd = (int)j->call.args[0];
-	known_put(j->c, ends.owner.cookie, &k);
+	known_put(j->c, ends.owner.inode, &k);
 	return relay_datagrams(j->c->relay, &ends, near, &w->named);
 }
 
@@ -430,7 +434,7 @@ void closed_make(struct calls *c)
 	socklen_t len;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		c->closers[i] = near_make(families[i], SOCK_DGRAM, &c->closed[i], &len);
+		c->closers[i] = near_make(c, families[i], &c->closed[i], &len);
 		len = near_as_seen(&c->closed[i], false);
 		if (c->closers[i] >= 0 && connect(c->closers[i], (struct sockaddr *)&c->closed[i], len)) {
 			close(c->closers[i]);
@@ -439,7 +443,18 @@ void closed_make(struct calls *c)
 	}
 }
 
-void closed_tell(struct calls *c, uint64_t cookie)
+/* Return: a copy of the task's socket, or -1: it may have gone elsewhere, or to another process. */
+static int take_again(struct calls *c, const struct known *k)
+{
+	AUTO_CLOSE int pidfd = !c->parked && k->pid ? (int)syscall(SYS_pidfd_open, k->pid, 0) : -1;
+	AUTO_CLOSE int sock = c->parked   ? parked_copy(c, k->inode)
+			      : pidfd < 0 ? -1
+					  : (int)syscall(SYS_pidfd_getfd, pidfd, k->fd, 0);
+
+	return sock >= 0 && sock_inode(sock) == k->inode ? STEAL_FD(sock) : -1;
+}
+
+void closed_tell(struct calls *c, uint32_t inode)
 {
 	struct pollfd p = {.events = 0};
 	struct sockaddr_storage to;
@@ -447,14 +462,12 @@ void closed_tell(struct calls *c, uint64_t cookie)
 	socklen_t len;
 	bool v6;
 
-	if (!known_get(c, cookie, &k))
+	if (!known_get(c, inode, &k))
 		return;
 	relay_put(k.conn);
-	AUTO_CLOSE int pidfd = k.pid ? (int)syscall(SYS_pidfd_open, k.pid, 0) : -1;
-	AUTO_CLOSE int sock = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, k.fd, 0);
+	AUTO_CLOSE int sock = take_again(c, &k);
 
-	/* It may have gone elsewhere, or to another process. */
-	if (sock < 0 || sock_cookie(sock) != cookie)
+	if (sock < 0)
 		return;
 	v6 = k.near.ss_family == AF_INET6;
 	to = k.near;
@@ -481,8 +494,9 @@ int64_t make_connect(struct job *j)
 
 	if (!err)
 		err = call_waits(j);
+	/* What is not parked was accepted, or made as one of a pair. */
 	if (err)
-		return err;
+		return err == -EOPNOTSUPP && j->c->parked ? -EISCONN : err;
 	domain = sock_option(sock, SOL_SOCKET, SO_DOMAIN);
 	v6 = domain == AF_INET6;
 	if (domain < 0)
@@ -494,7 +508,7 @@ int64_t make_connect(struct job *j)
 	if (len < sizeof(at->ss_family))
 		return -EINVAL;
 	if (at->ss_family == AF_UNSPEC) {
-		known_forget(j->c, sock_cookie(sock));
+		known_forget(j->c, sock_inode(sock));
 		return connect(sock, (const struct sockaddr *)at, len) ? -errno : 0;
 	}
 	err = where_parse(j->c, domain, at, len, &w);
@@ -513,8 +527,11 @@ int64_t make_bind(struct job *j)
 	int sock = call_socket(j, j->call.args[0]), domain, err;
 
 	if (sock < 0)
-		return sock;
+		return sock == -EOPNOTSUPP ? CALLS_GO_ON : sock;
 	domain = sock_option(sock, SOL_SOCKET, SO_DOMAIN);
+	/* The address may be one of a socket that is gone but for its copy. */
+	if (j->c->parked && domain != AF_UNIX)
+		parked_look(j->c);
 	/* IP's are bound to the loopback device whatever their address: the task's own call can do no harm. What is no Unix socket is not known here. */
 	if (domain != AF_UNIX && !j->call.has_address)
 		return CALLS_GO_ON;

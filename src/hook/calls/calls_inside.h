@@ -21,10 +21,10 @@ enum {
 /* Interrupts a system call of a thread here; nothing else does. */
 #define CALLS_NUDGE (SIGRTMIN + 10)
 
-/* What is kept of a socket of the tree's, by its cookie. */
+/* What is kept of a socket of the tree's, by its inode. */
 struct known {
 	struct known *next, *newer, *older;
-	uint64_t cookie;
+	uint32_t inode;
 	bool has_names, datagrams;
 	bool unheard; /* its connect(2) has ended well, and the task has not heard of it */
 	struct sockaddr_storage peer, local; /* as the task is to see them */
@@ -40,8 +40,8 @@ struct job {
 	struct calls *c;
 	struct engine_call call; /* the job's own: its thread is held, and its socket, where it has one, to be closed */
 	int dir; /* the task's folder in /proc; -1: not opened yet */
-	uint64_t refused; /* no call: the cookie of a socket whose datagram was refused; else 0 */
-	uint64_t joined; /* the cookie of a socket that it has connected; 0 */
+	uint32_t refused; /* no call: the inode of a socket whose datagram was refused; else 0 */
+	uint32_t joined; /* the inode of a socket that it has connected; 0 */
 };
 
 /* A socket that this run's tree has bound to a path or an abstract name. */
@@ -64,7 +64,7 @@ struct calls {
 	struct sockaddr_storage closed[2]; /* of each family, a port of the loopback's that refuses */
 	int closers[2]; /* ... for whom it is kept */
 	atomic_uint n_datagrams; /* sockets that are known for them */
-	bool recalls;
+	struct parked *parked; /* NULL: the task's files can be taken when they are wanted */
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t more, fewer;
@@ -83,8 +83,13 @@ struct calls {
 bool call_read(const struct job *j, void *to, uint64_t from, size_t len);
 bool call_write(const struct job *j, uint64_t to, const void *from, size_t len);
 
-/* call_socket - a copy of the task's file. Return: it, or a negative errno. It is j->call.sock, and closed with the job. */
+/*
+ * call_socket - a copy of the task's file. Return: it, or a negative errno: -EOPNOTSUPP where sockets are parked, and this one is not. It is j->call.sock, and
+ * closed with the job.
+ */
 int call_socket(struct job *j, uint64_t fd);
+/* call_inode - of the task's socket. Return: 0 with errno: it is none. */
+uint32_t call_inode(struct job *j, uint64_t fd);
 /* call_address - the address of connect(2) and bind(2), once. Return: 0 with j->call.address, or a negative errno. */
 int call_address(struct job *j);
 /* call_waits - is the task still there, so that what was read and copied was its own? To be asked before any deed. Return: 0, -ESRCH. */
@@ -98,6 +103,7 @@ int call_poll(struct job *j, int fd, short events, int ms);
 
 int sock_option(int sock, int level, int name);
 uint64_t sock_cookie(int sock);
+uint32_t sock_inode(int sock);
 bool sock_blocks(int sock);
 /* sock_name - getsockname(2). Return: the length, or 0. */
 socklen_t sock_name(int sock, struct sockaddr_storage *at);
@@ -127,12 +133,28 @@ int where_route(const struct where *w, bool broadcast, struct sockaddr_storage *
 /* ends_of - of a call: @key's flow, and whose it is. */
 void ends_of(struct job *j, int sock, struct flow_key key, struct relay_ends *ends);
 
-/* near_make - a socket on the loopback. @at: its address. Return: it, or a negative errno. */
-int near_make(int family, int type, struct sockaddr_storage *at, socklen_t *len);
+/* near_make - a socket of datagrams on the loopback. @at: its address. Return: it, or a negative errno. */
+int near_make(const struct calls *c, int family, struct sockaddr_storage *at, socklen_t *len);
 /* closed_make - ports that do. Without one (there is no IPv6) errors of datagrams are not told. */
 void closed_make(struct calls *c);
 /* closed_tell - have a connected socket see that what it sent was refused. */
-void closed_tell(struct calls *c, uint64_t cookie);
+void closed_tell(struct calls *c, uint32_t inode);
+
+/*
+ * Copies of the tree's sockets (calls_parked.c).
+ *
+ * parked_needed - can nothing be had without them? @why: on failure what is missing altogether. Return: 0 or a negative errno.
+ * parked_add - @fd: stays the caller's
+ * parked_copy - Return: a copy of the copy, or a negative errno; -EOPNOTSUPP: there is none
+ * parked_look - let go what no process has any more, now
+ */
+int parked_needed(bool *needed, char why[CALLS_WHY]);
+int parked_new(struct calls *c);
+void parked_free(struct calls *c);
+void parked_add(struct calls *c, int fd);
+int parked_copy(struct calls *c, uint32_t inode);
+void parked_drop(struct calls *c, uint32_t inode);
+void parked_look(struct calls *c);
 
 /* near_as_seen - of a socket of IPv6, addresses of IPv4 are ::ffff:a.b.c.d. @v6: is the task's one? Return: the length. */
 socklen_t near_as_seen(struct sockaddr_storage *at, bool v6);
@@ -140,17 +162,18 @@ socklen_t near_as_seen(struct sockaddr_storage *at, bool v6);
 socklen_t near_plain(struct sockaddr_storage *at);
 
 /* known_*: what is kept of a socket. known_put: the caller's fields replace what was kept; conn is held by it. */
-bool known_get(struct calls *c, uint64_t cookie, struct known *out); /* out->conn is held: relay_put() */
-void known_put(struct calls *c, uint64_t cookie, const struct known *k);
-void known_forget(struct calls *c, uint64_t cookie);
-void known_unheard(struct calls *c, uint64_t cookie, bool unheard);
+bool known_get(struct calls *c, uint32_t inode, struct known *out); /* out->conn is held: relay_put() */
+void known_put(struct calls *c, uint32_t inode, const struct known *k);
+void known_forget(struct calls *c, uint32_t inode);
+void known_unheard(struct calls *c, uint32_t inode, bool unheard);
 /* known_told - the failure of its connection has been told. */
-void known_told(struct calls *c, uint64_t cookie);
+void known_told(struct calls *c, uint32_t inode);
 
 /* Each makes a call. Return: its result, a negative errno, or CALLS_GO_ON. */
 int64_t make_socket(struct job *j, bool *answered);
 int64_t make_connect(struct job *j);
 int64_t make_bind(struct job *j);
+int64_t make_listen(struct job *j);
 int64_t make_name(struct job *j, bool peer);
 int64_t make_error(struct job *j);
 int64_t make_sendto(struct job *j);

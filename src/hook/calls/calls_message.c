@@ -44,7 +44,7 @@ static int begin_flow(struct job *j, const struct where *w, const struct relay_e
 	struct sockaddr_in6 six;
 	struct sockaddr_in four;
 	socklen_t len;
-	int near = near_make(w->family, SOCK_DGRAM, &at, &len);
+	int near = near_make(j->c, w->family, &at, &len);
 
 	if (near < 0) {
 		task_put(ends->owner.task);
@@ -67,10 +67,10 @@ static int begin_flow(struct job *j, const struct where *w, const struct relay_e
 		return err;
 	}
 	/* A connected one that sends elsewhere keeps its names. */
-	if (known_get(j->c, ends->owner.cookie, &old))
+	if (known_get(j->c, ends->owner.inode, &old))
 		relay_put(old.conn);
 	else
-		known_put(j->c, ends->owner.cookie, &k);
+		known_put(j->c, ends->owner.inode, &k);
 	return relay_datagrams(j->c->relay, ends, near, &w->named);
 }
 
@@ -247,33 +247,45 @@ static int64_t send_message(struct job *j, int sock, struct message *m)
 	return result;
 }
 
-int64_t make_sendto(struct job *j)
+/*
+ * The socket of a call that sends. Where sockets are parked the kernel makes the calls of all others but those of datagrams: they can lead nowhere (calls_parked.c).
+ * Return: it, or with a negative number what the call is to end with.
+ */
+static int64_t sending_socket(struct job *j)
 {
 	int sock = call_socket(j, j->call.args[0]);
+	struct kind k;
+
+	if (!j->c->parked || (sock < 0 && sock != -EOPNOTSUPP))
+		return sock;
+	return sock < 0 || look(sock, &k) || !k.ip || k.stream ? CALLS_GO_ON : sock;
+}
+
+int64_t make_sendto(struct job *j)
+{
+	int64_t sock = sending_socket(j), result;
 	struct message m;
-	int64_t result;
 
 	if (sock < 0)
 		return sock;
 	result = message_of(j, false, &m);
 	if (!result)
-		result = send_message(j, sock, &m);
+		result = send_message(j, (int)sock, &m);
 	message_free(&m);
 	return result;
 }
 
 int64_t make_sendmsg(struct job *j)
 {
-	int sock = call_socket(j, j->call.args[0]);
+	int64_t sock = sending_socket(j), result;
 	struct message m;
-	int64_t result;
 
 	if (sock < 0)
 		return sock;
 	result = message_read(j, j->call.args[1], false, &m);
 	m.flags = (int)j->call.args[2];
 	if (!result)
-		result = send_message(j, sock, &m);
+		result = send_message(j, (int)sock, &m);
 	message_free(&m);
 	return result;
 }
@@ -282,8 +294,7 @@ int64_t make_sendmmsg(struct job *j)
 {
 	size_t whole, head = message_size(j, &whole);
 	uint32_t n = MIN((uint32_t)j->call.args[2], (uint32_t)MESSAGE_PARTS), done = 0;
-	int sock = call_socket(j, j->call.args[0]);
-	int64_t result = sock < 0 ? sock : 0;
+	int64_t sock = sending_socket(j), result = sock < 0 ? sock : 0;
 
 	while (done < n && result >= 0) {
 		uint64_t at = j->call.args[1] + done * whole;
@@ -293,7 +304,7 @@ int64_t make_sendmmsg(struct job *j)
 		result = message_read(j, at, false, &m);
 		m.flags = (int)j->call.args[3];
 		if (!result)
-			result = send_message(j, sock, &m);
+			result = send_message(j, (int)sock, &m);
 		message_free(&m);
 		sent = (uint32_t)result;
 		if (result >= 0 && !call_write(j, at + head, &sent, sizeof(sent)))
@@ -308,7 +319,7 @@ static bool is_known(struct job *j, int sock)
 {
 	struct known k;
 
-	if (sock < 0 || !known_get(j->c, sock_cookie(sock), &k))
+	if (sock < 0 || !known_get(j->c, sock_inode(sock), &k))
 		return false;
 	relay_put(k.conn);
 	return k.datagrams;

@@ -275,6 +275,8 @@ static int connect_plainly(struct job *j, const void *at, socklen_t len)
 
 	err = connect(j->call.sock, at, len) ? -errno : 0;
 	recall_end(number);
+	if (!err)
+		parked_drop(j->c, sock_inode(j->call.sock));
 	return err == -EINTR ? CALLS_RESTART : err;
 }
 

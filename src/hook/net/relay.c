@@ -316,19 +316,26 @@ int relay_do(struct relay *r, int (*what)(struct relay *r, void *arg), void *arg
 	return j.result;
 }
 
-void relay_refusals(struct relay *r, void (*told)(void *arg, uint64_t cookie), void *arg)
+void relay_tell(struct relay *r, const struct relay_ears *ears)
 {
 	pthread_mutex_lock(&r->lock);
-	r->refused = told;
-	r->refused_arg = arg;
+	r->ears = ears ? *ears : (struct relay_ears){0};
 	pthread_mutex_unlock(&r->lock);
 }
 
-void relay_refused(struct relay *r, uint64_t cookie)
+void relay_say_joined(struct relay *r, uint32_t inode)
 {
 	pthread_mutex_lock(&r->lock);
-	if (r->refused)
-		r->refused(r->refused_arg, cookie);
+	if (r->ears.joined)
+		r->ears.joined(r->ears.arg, inode);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void relay_say_refused(struct relay *r, uint32_t inode)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->ears.refused)
+		r->ears.refused(r->ears.arg, inode);
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -76,10 +76,17 @@ uint64_t relay_lost(const struct relay *r);
 /* From here on for other threads. */
 
 /*
- * relay_refusals - whom to tell of a datagram that was refused when nobody waited for it: the task's socket was connected, and sent it by itself.
- * @told: by the network's thread, which must not be held up. NULL: nobody
+ * relay_tell - whom to tell, by the network's thread, which must not be held up. @inode: of the task's socket
+ *
+ * joined: it is connected now. refused: a datagram was, when nobody waited for it: the socket was connected, and sent it by itself.
+ * NULL: nobody
  */
-void relay_refusals(struct relay *r, void (*told)(void *arg, uint64_t cookie), void *arg);
+struct relay_ears {
+	void (*joined)(void *arg, uint32_t inode);
+	void (*refused)(void *arg, uint32_t inode);
+	void *arg;
+};
+void relay_tell(struct relay *r, const struct relay_ears *ears);
 
 /* relay_do - have the network's thread call @what. Return: what it returns; -ESHUTDOWN. */
 int relay_do(struct relay *r, int (*what)(struct relay *r, void *arg), void *arg);

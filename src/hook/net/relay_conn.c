@@ -405,6 +405,7 @@ static void open_up(struct relay *r, struct relay_conn *c)
 	}
 	c->state = OPEN;
 	close_fd(&c->task);
+	relay_say_joined(r, c->part.owner.inode);
 	set_stage(r, c, RELAY_JOINED, 0);
 }
 

@@ -72,8 +72,7 @@ struct relay {
 	pthread_cond_t changed;
 	struct relay_job *jobs, **jobs_end;
 	bool ended;
-	void (*refused)(void *arg, uint64_t cookie);
-	void *refused_arg;
+	struct relay_ears ears;
 	struct relay_name {
 		struct relay_name *next;
 		struct sockaddr_storage near, named;
@@ -93,8 +92,9 @@ struct relay_part *relay_find(const struct relay *r, const struct flow_key *key)
 enum relay_way relay_pass(struct relay *r, struct relay_part *p, enum flow_dir dir, const uint8_t *frame, uint32_t len,
 			  int *refused);
 
-/* relay_refused - a datagram of this socket. */
-void relay_refused(struct relay *r, uint64_t cookie);
+/* relay_say_joined, relay_say_refused - to whom it may concern. */
+void relay_say_joined(struct relay *r, uint32_t inode);
+void relay_say_refused(struct relay *r, uint32_t inode);
 
 /* relay_real - where an address of a frame leads to. @at: its port is @port. Return: its length. */
 socklen_t relay_real(const struct relay *r, const struct in6_addr *addr, uint16_t port, uint8_t proto,

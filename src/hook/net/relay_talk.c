@@ -28,6 +28,7 @@ struct talk {
 	struct relay_part part;
 	struct relay_ends ends; /* without the owner */
 	int near, far;
+	uint8_t proto; /* of the near one: UDP, or UDP-Lite (hook/calls/calls_parked.c) */
 	struct sockaddr_storage near_at, task_at; /* both ends on the loopback */
 	uint64_t last, seen; /* a datagram; that the task's socket is there */
 };
@@ -175,7 +176,7 @@ void talk_work(struct relay *r, struct relay_part *p, enum flow_dir side)
 		if (n > most)
 			r->lost++;
 		else if (pass(r, t, side == FLOW_OUT ? FLOW_IN : FLOW_OUT, r->data, (uint32_t)n) && side == FLOW_IN)
-			relay_refused(r, t->part.owner.cookie);
+			relay_say_refused(r, t->part.owner.inode);
 		fd = side == FLOW_OUT ? t->far : t->near;
 	}
 }
@@ -200,14 +201,12 @@ static void put_end(struct inet_diag_sockid *id, bool destination, const struct 
 }
 
 /* Is the socket at @task there? The kernel is asked for the one that would receive what @near sends (net/ipv4/udp_diag.c). */
-static bool is_there(const struct relay *r, const struct sockaddr_storage *near, const struct sockaddr_storage *task,
-		     uint64_t cookie)
+static bool is_there(const struct relay *r, uint8_t proto, const struct sockaddr_storage *near,
+		     const struct sockaddr_storage *task, uint64_t cookie)
 {
 	struct question q = {
 		.h = {.nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-		.r = {.sdiag_family = (uint8_t)near->ss_family,
-		      .sdiag_protocol = IPPROTO_UDP,
-		      .idiag_states = UINT32_MAX}};
+		.r = {.sdiag_family = (uint8_t)near->ss_family, .sdiag_protocol = proto, .idiag_states = UINT32_MAX}};
 	union {
 		struct nlmsghdr h;
 		char bytes[8192];
@@ -236,7 +235,8 @@ bool talks_seen(const struct relay *r)
 	return !bind(near, (struct sockaddr *)&at, sizeof(at)) && !bind(task, (struct sockaddr *)&at, sizeof(at)) &&
 	       !getsockname(near, (struct sockaddr *)&near_at, &near_len) &&
 	       !getsockname(task, (struct sockaddr *)&task_at, &task_len) &&
-	       !getsockopt(task, SOL_SOCKET, SO_COOKIE, &cookie, &len) && is_there(r, &near_at, &task_at, cookie);
+	       !getsockopt(task, SOL_SOCKET, SO_COOKIE, &cookie, &len) &&
+	       is_there(r, IPPROTO_UDP, &near_at, &task_at, cookie);
 }
 
 void talks_due(struct relay *r, uint64_t now)
@@ -255,7 +255,7 @@ void talks_due(struct relay *r, uint64_t now)
 		}
 		if (now > t->last && now - MAX(t->last, t->seen) > look_ns && asked++ < LOOKED_AT) {
 			t->seen = now;
-			p->gone = !is_there(r, &t->near_at, &t->task_at, p->owner.cookie);
+			p->gone = !is_there(r, t->proto, &t->near_at, &t->task_at, p->owner.cookie);
 		}
 	}
 }
@@ -282,7 +282,8 @@ static int do_begin(struct relay *r, void *arg)
 {
 	const struct beginning *b = arg;
 	struct talk *t = calloc(1, sizeof(*t));
-	socklen_t near_len = sizeof(t->near_at), task_len = sizeof(t->task_at);
+	socklen_t near_len = sizeof(t->near_at), task_len = sizeof(t->task_at), len = sizeof(int);
+	int proto = IPPROTO_UDP;
 
 	if (!t || getsockname(b->near, (struct sockaddr *)&t->near_at, &near_len) ||
 	    getpeername(b->near, (struct sockaddr *)&t->task_at, &task_len)) {
@@ -301,6 +302,8 @@ static int do_begin(struct relay *r, void *arg)
 	t->part.key.tree = frame_tree(t->part.key.family);
 	t->part.owner = b->ends->owner;
 	t->near = b->near;
+	getsockopt(t->near, SOL_SOCKET, SO_PROTOCOL, &proto, &len);
+	t->proto = (uint8_t)proto;
 	t->far = -1;
 	t->last = t->seen = clock_ns(CLOCK_MONOTONIC);
 	relay_part_add(r, &t->part, &r->talks);

@@ -17,6 +17,7 @@
 #include "base/util.h"
 #include "hook/task/inside.h"
 #include "hook/tree/guard.h"
+#include "hook/tree/init.h"
 #include "hook/tree/tree.h"
 #include "hook/tree/watch.h"
 
@@ -35,7 +36,7 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
 #endif
 
-enum { TAKE_US = 20, MOMENT_NS = 1000000, GRACE_NS = 1000000000 };
+enum { HEAR_MS = 20, TAKE_US = 20, MOMENT_NS = 1000000, GRACE_NS = 1000000000 };
 
 static void nudged(int sig)
 {
@@ -383,7 +384,8 @@ int engine_meet(struct engine *e, int (*seize)(pid_t pid, char why[ENGINE_WHY]))
 		e->command_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 		a.err = e->command_fd < 0 ? -errno : seize ? seize(pid, a.why) : 0;
 	}
-	if (!a.err && e->notified) {
+	/* Where skep makes socket calls the listener is sent. */
+	if (!a.err && e->notified && !e->opts.maker) {
 		/* May it be done? That there is none with the number is fine. */
 		int fd = (int)syscall(SYS_pidfd_getfd, e->command_fd, h.listener, 0);
 
@@ -404,6 +406,23 @@ int engine_meet(struct engine *e, int (*seize)(pid_t pid, char why[ENGINE_WHY]))
 	return a.err;
 }
 
+/* The listener, where it is sent. Return: it; -1 with errno, EBADF when it has not come. */
+static int hear_listener(struct engine *e)
+{
+	struct pollfd p = {.fd = e->hello, .events = POLLIN};
+	struct note bearer;
+	int fd = -1;
+
+	if (poll(&p, 1, HEAR_MS) < 1) {
+		errno = EBADF;
+		return -1;
+	}
+	if (!note_receive(e->hello, &bearer, &fd, 1) && fd >= 0)
+		return fd;
+	errno = EPIPE;
+	return -1;
+}
+
 int engine_take(struct engine *e)
 {
 	const uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, none = 0;
@@ -413,7 +432,7 @@ int engine_take(struct engine *e)
 
 	if (!e->notified)
 		return 0;
-	fd = (int)syscall(SYS_pidfd_getfd, e->command_fd, e->coming, 0);
+	fd = e->opts.maker ? hear_listener(e) : (int)syscall(SYS_pidfd_getfd, e->command_fd, e->coming, 0);
 	/* Another file may have the number for a moment. */
 	if (fd >= 0 && ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) && errno != ENOENT) {
 		close_fd(&fd);

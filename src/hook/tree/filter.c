@@ -139,11 +139,19 @@ static int refuse_bare(scmp_filter_ctx ctx)
 		       {IPPROTO_IPV6, IPV6_JOIN_ANYCAST, EPERM},
 		       {IPPROTO_IPV6, MCAST_JOIN_GROUP, EPERM},
 		       {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, EPERM}};
+	/* A connect of TCP's, with an address in the message. */
+	static const struct {
+		int call;
+		unsigned int flags; /* which argument */
+	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
 	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, LOW32(0, AF_PACKET));
 
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2, LOW32(0, AF_NETLINK),
 				       LOW32(2, NETLINK_USERSOCK));
+	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
+				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
 	for (size_t i = 0; i < ARRAY_SIZE(options) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)options[i].err), SCMP_SYS(setsockopt), 2,
 				       LOW32(1, options[i].level), LOW32(2, options[i].option));
@@ -242,20 +250,21 @@ static int number_32(int nr)
 /*
  * Calls that skep makes (PLAN_SOCKET), but only where an argument says so: of the others what it says is a number.
  *
- *   socket(2)              of IP
+ *   socket(2)              of IP; Unix's too, where skep wants to see listen(2) (hook/calls/calls_parked.c)
  *   sendto(2), recvfrom(2) with an address: it is not 0, of which 64-bit programs have two halves
  *   getsockopt(2)          for SO_ERROR
  */
-enum if_kind { IF_ALWAYS, IF_FAMILY, IF_ADDRESS, IF_ERROR };
+enum if_kind { IF_ALWAYS, IF_IP, IF_IP_OR_UNIX, IF_ADDRESS, IF_ERROR };
 
 static enum if_kind seen_if(const struct task_plan *plan, int nr)
 {
 	if (plan->calls[nr] != PLAN_SOCKET)
 		return IF_ALWAYS;
-	return nr == SYS_socket                         ? IF_FAMILY
-	       : nr == SYS_sendto || nr == SYS_recvfrom ? IF_ADDRESS
-	       : nr == SYS_getsockopt                   ? IF_ERROR
-							: IF_ALWAYS;
+	return nr == SYS_socket && plan->calls[SYS_listen] & PLAN_SOCKET ? IF_IP_OR_UNIX
+	       : nr == SYS_socket                                        ? IF_IP
+	       : nr == SYS_sendto || nr == SYS_recvfrom                  ? IF_ADDRESS
+	       : nr == SYS_getsockopt                                    ? IF_ERROR
+									 : IF_ALWAYS;
 }
 
 enum { LOAD_ARG = BPF_LD | BPF_W | BPF_ABS, IS = BPF_JMP | BPF_JEQ | BPF_K, END = BPF_RET | BPF_K };
@@ -265,9 +274,12 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 {
 	const uint32_t args = offsetof(struct seccomp_data, args), size = sizeof(uint64_t);
 	const struct sock_filter always[] = {BPF_STMT(END, then)},
-				 family[] = {BPF_STMT(LOAD_ARG, args), BPF_JUMP(IS, AF_INET, 2, 0),
-					     BPF_JUMP(IS, AF_INET6, 1, 0), BPF_STMT(END, SECCOMP_RET_ALLOW),
-					     BPF_STMT(END, then)},
+				 unix_too[] = {BPF_STMT(LOAD_ARG, args),         BPF_JUMP(IS, AF_INET, 3, 0),
+					       BPF_JUMP(IS, AF_INET6, 2, 0),     BPF_JUMP(IS, AF_UNIX, 1, 0),
+					       BPF_STMT(END, SECCOMP_RET_ALLOW), BPF_STMT(END, then)},
+				 ip[] = {BPF_STMT(LOAD_ARG, args), BPF_JUMP(IS, AF_INET, 2, 0),
+					 BPF_JUMP(IS, AF_INET6, 1, 0), BPF_STMT(END, SECCOMP_RET_ALLOW),
+					 BPF_STMT(END, then)},
 				 address[] = {BPF_STMT(LOAD_ARG, args + 4 * size),
 					      BPF_JUMP(IS, 0, 0, 3),
 					      BPF_STMT(LOAD_ARG, args + 4 * size + sizeof(uint32_t)),
@@ -278,11 +290,15 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 					    BPF_STMT(LOAD_ARG, args + 2 * size), BPF_JUMP(IS, SO_ERROR, 1, 0),
 					    BPF_STMT(END, SECCOMP_RET_ALLOW),    BPF_STMT(END, then)};
 	static const size_t sizes[] = {[IF_ALWAYS] = ARRAY_SIZE(always),
-				       [IF_FAMILY] = ARRAY_SIZE(family),
+				       [IF_IP] = ARRAY_SIZE(ip),
+				       [IF_IP_OR_UNIX] = ARRAY_SIZE(unix_too),
 				       [IF_ADDRESS] = ARRAY_SIZE(address),
 				       [IF_ERROR] = ARRAY_SIZE(error)};
-	const struct sock_filter *const bodies[] = {
-		[IF_ALWAYS] = always, [IF_FAMILY] = family, [IF_ADDRESS] = address, [IF_ERROR] = error};
+	const struct sock_filter *const bodies[] = {[IF_ALWAYS] = always,
+						    [IF_IP] = ip,
+						    [IF_IP_OR_UNIX] = unix_too,
+						    [IF_ADDRESS] = address,
+						    [IF_ERROR] = error};
 
 	*at++ = (struct sock_filter)BPF_JUMP(IS, nr, 0, (uint8_t)sizes[kind]);
 	memcpy(at, bodies[kind], sizes[kind] * sizeof(*at));

@@ -14,10 +14,12 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -206,11 +208,34 @@ static int hear_skep(const struct tree_watch *w, char why[WATCH_WHY])
 	return a.err;
 }
 
+/*
+ * Without a guard, and where nobody may take a file of another process, the listener has to be sent. Not by this process, whose calls may wait for who has the
+ * listener: a child with the same open files does it, as soon as it is there, and is not under the filter.
+ * @number: that the listener will have
+ * Return: the child's pid, or a negative errno.
+ */
+static pid_t start_sender(const struct tree_watch *w, int number)
+{
+	const uint64_t none = 0;
+	const struct note bearer = {.kind = NOTE_GO};
+	pid_t parent = getpid(), pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	while (!ioctl(number, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) || errno != ENOENT) {
+		if (getppid() != parent)
+			_exit(1);
+		usleep(20);
+	}
+	_exit(note_send(w->hello, &bearer, &number, 1) != 0);
+}
+
 /* From here to the exec only what must be: skep may see each call. */
 static void load_filter(const struct tree_watch *w, int guard, struct failure *f)
 {
 	struct watch_hello hello = {.listener = w->to_skep ? next_fd() : -1};
 	int listener = -1;
+	pid_t sender = 0;
 
 	f->step = STEP_FILTER;
 	f->err = ways_out_refuse(w);
@@ -222,12 +247,19 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	if (f->err)
 		return;
 	f->step = STEP_FILTER;
-	f->err = ways_out_see(w, &listener);
+	if (w->bare && w->to_skep) {
+		sender = start_sender(w, hello.listener);
+		f->err = sender < 0 ? sender : 0;
+	}
+	f->err = f->err ? f->err : ways_out_see(w, &listener);
 	if (f->err)
 		return;
 	if (w->to_skep) {
 		f->step = STEP_WATCH;
 		f->err = hear_skep(w, f->why);
+		/* The command is to have no child that it did not make. */
+		while (sender && waitpid(sender, NULL, 0) < 0 && errno == EINTR)
+			;
 	} else if (listener >= 0) {
 		f->err = guard_hand_over(guard, listener);
 	}

@@ -54,7 +54,8 @@ int note_receive(int sock, struct note *n, int *fds, uint32_t n_fds)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(NOTE_FDS * sizeof(int))];
+		/* Who said it may come along, unasked (SO_PASSCRED). */
+		char bytes[CMSG_SPACE(NOTE_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct iovec iov = {n, sizeof(*n)};
 	struct msghdr h = {
