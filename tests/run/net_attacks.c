@@ -191,6 +191,21 @@ static void flight(void)
 	send_by(fd, interface, &closed);
 }
 
+/* Calls that are for other kinds of sockets. */
+static void listens(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+
+	say("listen", listen(fd, 1));
+	say("accept", accept(fd, NULL, NULL));
+	sendto(fd, "evil", 4, 0, (void *)&closed, sizeof(closed));
+	send_by(fd, interface, &outside);
+	listen(tcp, 1);
+	shutdown(tcp, SHUT_RDWR);
+	connect(tcp, (void *)&closed, sizeof(closed));
+	send_by(tcp, interface, &closed);
+}
+
 static volatile int stop;
 static int here, there[2];
 
@@ -533,7 +548,7 @@ int main(int argc, char **argv)
 			    {"binds", binds},       {"flight", flight},     {"races", races},
 			    {"siblings", siblings}, {"kinds", kinds},       {"options", options},
 			    {"addrform", addrform}, {"calls", other_calls}, {"lengths", lengths},
-			    {"route", route}};
+			    {"route", route},       {"listens", listens}};
 
 		for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++)
 			if (!strcmp(argv[i], ways[w].name))

@@ -103,7 +103,11 @@ int64_t make_name(struct job *j, bool peer)
 
 int64_t make_listen(struct job *j)
 {
-	parked_drop(j->c, call_inode(j, j->call.args[0]));
+	int sock = call_socket(j, j->call.args[0]);
+
+	/* One of datagrams cannot listen, and is known for as long as it is there. */
+	if (sock >= 0 && sock_option(sock, SOL_SOCKET, SO_TYPE) != SOCK_DGRAM)
+		parked_drop(j->c, sock_inode(sock));
 	return CALLS_GO_ON;
 }
 
