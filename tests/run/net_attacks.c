@@ -207,6 +207,7 @@ static void listens(void)
 }
 
 static volatile int stop;
+static int seconds = 2; /* of a race */
 static int here, there[2];
 
 static void *flip(void *arg)
@@ -219,7 +220,7 @@ static void *flip(void *arg)
 /* Another socket under the number, at every moment of the call. @files: a process that shares its open files but is no thread */
 static void race(void (*deed)(void), int a, int b)
 {
-	time_t end = time(NULL) + 3;
+	time_t end = time(NULL) + seconds;
 	pthread_t t;
 
 	there[0] = a;
@@ -270,7 +271,7 @@ static void siblings(void)
 {
 	static char stack[65536];
 	int pair[2];
-	time_t end = time(NULL) + 3;
+	time_t end = time(NULL) + seconds;
 	pid_t pid;
 
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
@@ -540,6 +541,8 @@ int main(int argc, char **argv)
 	closed = (struct sockaddr_in){
 		.sin_family = AF_INET, .sin_port = htons(atoi(argv[3])), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	signal(SIGPIPE, SIG_IGN);
+	if (getenv("RACE_SECONDS"))
+		seconds = atoi(getenv("RACE_SECONDS"));
 	for (int i = 4; i < argc; i++) {
 		static const struct {
 			const char *name;

@@ -564,7 +564,7 @@ int64_t make_bind(struct job *j)
 	if (domain < 0)
 		return -ENOTSOCK;
 	/* The address may be one of a socket that is gone but for its copy. */
-	if (j->c->parked && domain != AF_UNIX)
+	if (j->c->parked && (domain == AF_INET || domain == AF_INET6))
 		parked_look(j->c);
 	err = call_address(j);
 	if (!err)
