@@ -217,15 +217,16 @@ static void take(void *arg, const struct engine_call *call)
 }
 
 /* What has to come here, for it decides; and what does so that the task sees what it would see without skep. */
-static const int deciding[] = {SYS_socket, SYS_connect, SYS_bind, SYS_sendto, SYS_sendmsg, SYS_sendmmsg},
-		 seeing[] = {SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg};
+static const int always[] = {SYS_socket,  SYS_connect,  SYS_bind,        SYS_sendto,
+			     SYS_sendmsg, SYS_sendmmsg, SYS_getsockname, SYS_getpeername},
+		 seeing[] = {SYS_getsockopt, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg};
 
 void calls_plan(const struct calls *c, struct task_plan *plan)
 {
 	if (c->parked)
 		plan->calls[SYS_listen] |= PLAN_SOCKET;
-	for (size_t i = 0; i < ARRAY_SIZE(deciding); i++)
-		plan->calls[deciding[i]] |= PLAN_SOCKET;
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		plan->calls[always[i]] |= PLAN_SOCKET;
 	/* Most of these are let through, and their ends not heard of then: who wants these gets them as everywhere else. */
 	for (size_t i = 0; i < ARRAY_SIZE(seeing); i++)
 		if (!(plan->calls[seeing[i]] & PLAN_RETURN))
@@ -287,7 +288,7 @@ int calls_new(const struct calls_opts *opts, struct calls **out, char why[CALLS_
 	c->relay = opts->relay;
 	c->files = opts->files;
 	c->proc = opts->tree->proc;
-	c->maker = (struct engine_maker){.take = take, .arg = c};
+	c->maker = (struct engine_maker){.take = take, .file = calls_file, .name = calls_name, .arg = c};
 	c->jobs_end = &c->jobs;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->more, NULL);

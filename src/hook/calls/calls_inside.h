@@ -198,6 +198,10 @@ void known_free(struct calls *c);
 /* known_told - the failure of its connection has been told. */
 void known_told(struct calls *c, uint32_t inode);
 
+/* calls_file, calls_name - as struct engine_maker has them. */
+int calls_file(void *arg, struct thread *t, int fd);
+bool calls_name(void *arg, int sock, bool peer, struct sockaddr_storage *name, socklen_t *len);
+
 /* Each makes a call. Return: its result, a negative errno, or CALLS_GO_ON. */
 int64_t make_socket(struct job *j, bool *answered);
 int64_t make_connect(struct job *j);

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { JOIN_MS = 200 };
 
@@ -69,39 +70,87 @@ int64_t make_socket(struct job *j, bool *answered)
 	return result;
 }
 
-int64_t make_name(struct job *j, bool peer)
+/* Has it names of its own? */
+static bool find_names(struct job *j, bool peer, struct known *k)
 {
-	struct sockaddr_storage name = {0};
-	socklen_t len = sizeof(name), room;
 	uint32_t inode = call_inode(j, j->call.args[0]);
-	struct known k;
+	struct sockaddr_storage name = {0};
+	socklen_t len = sizeof(name);
 	bool there;
 	int err;
 
-	if (!inode || !known_get(j->c, inode, &k))
-		return CALLS_GO_ON;
-	there = k.has_names && (!k.conn || relay_wait(j->c->relay, k.conn, 0, &err) != RELAY_FAILED);
+	if (!inode || !known_get(j->c, inode, k))
+		return false;
+	there = k->has_names && (!k->conn || relay_wait(j->c->relay, k->conn, 0, &err) != RELAY_FAILED);
 	/* As long as it is on its way it has a copy; without one it is said to be joined at any moment. */
 	if (there && call_socket(j, j->call.args[0]) >= 0 && sock_inode(j->call.sock) == inode)
 		there = !(peer ? getpeername(j->call.sock, (struct sockaddr *)&name, &len)
 			       : getsockname(j->call.sock, (struct sockaddr *)&name, &len));
-	else if (there && peer && k.conn)
-		there = relay_wait(j->c->relay, k.conn, JOIN_MS, &err) == RELAY_JOINED;
-	relay_put(k.conn);
-	if (!there)
-		return CALLS_GO_ON;
+	else if (there && peer && k->conn)
+		there = relay_wait(j->c->relay, k->conn, JOIN_MS, &err) == RELAY_JOINED;
+	relay_put(k->conn);
+	return there;
+}
+
+int64_t make_name(struct job *j, bool peer)
+{
+	struct sockaddr_storage name = {0};
+	socklen_t len = sizeof(name), room;
+	struct known k;
+	int sock;
+
+	if (find_names(j, peer, &k)) {
+		name = peer ? k.peer : k.local;
+		len = name.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	} else {
+		/* The kernel may tell; made here its end is heard of. */
+		sock = engine_call_wanted(&j->call) ? call_socket(j, j->call.args[0]) : -EOPNOTSUPP;
+		if (sock == -EOPNOTSUPP)
+			return CALLS_GO_ON;
+		if (sock < 0)
+			return sock;
+		if (peer ? getpeername(sock, (struct sockaddr *)&name, &len)
+			 : getsockname(sock, (struct sockaddr *)&name, &len))
+			return -errno;
+	}
 	if (!call_read(j, &room, j->call.args[2], sizeof(room)))
 		return -EFAULT;
 	if ((int)room < 0)
 		return -EINVAL;
-	name = peer ? k.peer : k.local;
-	len = name.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	if (call_waits(j))
 		return -ESRCH;
 	return call_write(j, j->call.args[1], &name, MIN(room, len)) &&
 			       call_write(j, j->call.args[2], &len, sizeof(len))
 		       ? 0
 		       : -EFAULT;
+}
+
+bool calls_name(void *arg, int sock, bool peer, struct sockaddr_storage *name, socklen_t *len)
+{
+	struct calls *c = arg;
+	struct known k;
+	bool there;
+	int err;
+
+	if (!known_get(c, sock_inode(sock), &k))
+		return false;
+	there = k.has_names && (!k.conn || relay_wait(c->relay, k.conn, 0, &err) == RELAY_JOINED);
+	relay_put(k.conn);
+	if (there) {
+		*name = peer ? k.peer : k.local;
+		*len = name->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	}
+	return there;
+}
+
+int calls_file(void *arg, struct thread *t, int fd)
+{
+	struct job j = {.c = arg, .dir = -1, .call = {.thread = t, .sock = -1}};
+	int got = call_socket(&j, (uint64_t)fd);
+
+	if (j.dir >= 0)
+		close(j.dir);
+	return got;
 }
 
 int64_t make_listen(struct job *j)

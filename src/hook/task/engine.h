@@ -45,6 +45,12 @@ struct engine_call {
 struct engine_maker {
 	/* On a thread of the engine, which must not be held up. It is to be answered, and ended. */
 	void (*take)(void *arg, const struct engine_call *call);
+	/*
+	 * file - a copy of a task's file. Return: it, the caller's, or a negative errno.
+	 * name - what a socket's other end, or itself, is called in the tree, where that is not what the kernel says. Return: false: it is.
+	 */
+	int (*file)(void *arg, struct thread *t, int fd);
+	bool (*name)(void *arg, int sock, bool peer, struct sockaddr_storage *name, socklen_t *len);
 	void *arg;
 };
 
@@ -54,7 +60,14 @@ bool engine_call_stands(const struct engine_call *call);
 bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t value);
 /* engine_call_give - answer with a new file of the task's. @fd: stays the caller's. Return: its number there; a negative errno: it is not answered. */
 int engine_call_give(const struct engine_call *call, int fd, bool cloexec);
+/* engine_call_wanted - does anybody want to hear of its end? It is not heard of where the kernel makes the call. */
+bool engine_call_wanted(const struct engine_call *call);
 void engine_call_end(struct engine_call *call);
+
+/* task_file - a copy of the file of a task that an event is about. Return: it, the caller's, or a negative errno. */
+int task_file(const struct task_event *e, int fd);
+/* task_name - getsockname(2), or getpeername(2), as the task would see it. Return: 0 or a negative errno. */
+int task_name(const struct task_event *e, int sock, bool peer, struct sockaddr_storage *name, socklen_t *len);
 
 struct engine_opts {
 	uint32_t

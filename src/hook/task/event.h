@@ -54,6 +54,8 @@ struct task_handed {
 	int sock; /* a copy of the task's socket, -1: the guard makes its own; the engine closes it */
 };
 
+struct engine_maker;
+
 struct task_event {
 	enum task_event_kind kind;
 	struct thread *thread; /* TASK_FORK: the parent */
@@ -71,6 +73,7 @@ struct task_event {
 	/* The engine's own: of the notification that brought it, else 0. */
 	int listener;
 	uint64_t id;
+	const struct engine_maker *maker; /* who makes the tree's socket calls; NULL: the tree itself, or its guard */
 	/* TASK_CALL of connect(2) and bind(2): what the guard is to use, else NULL. */
 	struct task_handed *handed;
 	/* TASK_ASKED: what the call is about (hook/tree/guard.h), and its fds, each at its own place, -1 where there is none. */

@@ -6,6 +6,7 @@
 #include "hook/task/functions.h"
 
 #include "base/util.h"
+#include "hook/task/engine.h"
 #include "hook/task/files.h"
 #include "hook/task/named.h"
 #include "hook/task/sockets.h"
@@ -45,7 +46,7 @@ static int option(int sock, int name)
 
 static bool socket_fits(const struct function *f, const struct task_event *e)
 {
-	AUTO_CLOSE int sock = (int)syscall(SYS_pidfd_getfd, e->thread->pidfd, (int)e->args[0], 0);
+	AUTO_CLOSE int sock = task_file(e, (int)e->args[0]);
 
 	return sock >= 0 && (!f->family || option(sock, SO_DOMAIN) == f->family) &&
 	       (!f->type || option(sock, SO_TYPE) == f->type);

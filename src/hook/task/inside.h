@@ -79,6 +79,7 @@ static inline void engine_tell(struct engine *e, uint32_t on, struct task_event 
 {
 	int32_t err;
 
+	ev->maker = e->opts.maker;
 	e->opts.event(e->opts.arg, on, ev);
 	if (!e->files || ev->kind != TASK_CALL || ev->verdict != TASK_GO_ON)
 		return;

@@ -28,7 +28,7 @@ bool engine_call_stands(const struct engine_call *call)
 	return !ioctl(call->engine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
 
-static bool end_is_wanted(const struct engine_call *call)
+bool engine_call_wanted(const struct engine_call *call)
 {
 	return call->engine->opts.plan.calls[call->native] & PLAN_RETURN;
 }
@@ -89,9 +89,9 @@ bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t valu
 {
 	bool heard;
 
-	if (end_is_wanted(call) && go_on)
+	if (engine_call_wanted(call) && go_on)
 		atomic_fetch_add(&call->engine->unheard, 1);
-	else if (end_is_wanted(call))
+	else if (engine_call_wanted(call))
 		value = tell_end(call, value);
 	heard = notify_answer(call->engine, call->id, go_on, value);
 	if (!heard)
@@ -102,7 +102,7 @@ bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t valu
 int engine_call_give(const struct engine_call *call, int fd, bool cloexec)
 {
 	struct seccomp_notif_addfd give = {.id = call->id,
-					   .flags = end_is_wanted(call) ? 0 : SECCOMP_ADDFD_FLAG_SEND,
+					   .flags = engine_call_wanted(call) ? 0 : SECCOMP_ADDFD_FLAG_SEND,
 					   .srcfd = (uint32_t)fd,
 					   .newfd_flags = cloexec ? O_CLOEXEC : 0};
 	int n = ioctl(call->engine->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);

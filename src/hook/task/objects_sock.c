@@ -3,10 +3,12 @@
  * Sockets: what the kernel says of a duplicate of the task's own fd. A socket is known by its cookie; in a later event it is looked at again through the fd that it
  * had, and if another one is there by now, or the task cannot be asked, all stays as it was.
  */
+#include "hook/task/engine.h"
 #include "hook/task/objects.h"
 
 #include "base/util.h"
 
+#include <errno.h>
 #include <linux/in6.h>
 #include <linux/tcp.h>
 #include <string.h>
@@ -51,7 +53,7 @@ static uint64_t cookie_of(int fd)
 
 static int sock_borrow(struct view *v, int fd, uint64_t *cookie)
 {
-	int dup = v->event ? (int)syscall(SYS_pidfd_getfd, v->event->thread->pidfd, fd, 0) : -1;
+	int dup = v->event ? task_file(v->event, fd) : -1;
 
 	*cookie = dup < 0 ? 0 : cookie_of(dup);
 	if (dup >= 0 && !*cookie) {
@@ -160,20 +162,30 @@ static bool asked_peer(const struct view *v, const struct slot *s, union address
 	return process_vm_readv(e->thread->tid, &to, 1, &from, 1, 0) >= (ssize_t)sizeof(far->in);
 }
 
+static int name_of(const struct view *v, int fd, bool peer, union address *to)
+{
+	struct sockaddr_storage name = {0};
+	socklen_t len = sizeof(name);
+	int err = v->event ? task_name(v->event, fd, peer, &name, &len) : -ENOTCONN;
+
+	if (!err)
+		memcpy(to, &name, sizeof(*to));
+	return err;
+}
+
 void fill_SOCK_NAMES(struct view *v, struct slot *s)
 {
 	union address near = {.any.sa_family = AF_UNSPEC}, far = near;
-	socklen_t near_len = sizeof(near), far_len = sizeof(far);
 	struct objects *o = v->o;
 	int fd = sock_fd(v, s);
 	uint32_t in;
 
-	if (fd < 0 || getsockname(fd, &near.any, &near_len))
+	if (fd < 0 || name_of(v, fd, false, &near))
 		return;
 	objects_clear(o, s, GROUP_SOCK_NAMES);
 	if (near.any.sa_family != AF_INET && near.any.sa_family != AF_INET6)
 		return;
-	if (getpeername(fd, &far.any, &far_len) && !asked_peer(v, s, &far))
+	if (name_of(v, fd, true, &far) && !asked_peer(v, s, &far))
 		far.any.sa_family = AF_UNSPEC;
 	put_address(o, s, &near, M_SK_RCV_SADDR, M_SK_V6_RCV_SADDR, &in);
 	put(o, s, M_INET_SADDR, in);

@@ -260,9 +260,9 @@ bool sockets_take(struct task_event *e)
 	if (h->has_address)
 		return true;
 	if (h->sock < 0)
-		h->sock = (int)syscall(SYS_pidfd_getfd, e->thread->pidfd, (int)e->args[0], 0);
+		h->sock = task_file(e, (int)e->args[0]);
 	if (h->sock < 0)
-		err = -errno;
+		err = h->sock;
 	else if (len > sizeof(h->address))
 		err = -EINVAL;
 	memset(&h->address, 0, sizeof(h->address));
@@ -313,13 +313,14 @@ static void in_place_of_call(struct sockets *s, enum point four, struct skep_env
 
 	if (!links_at(&s->lists[four]) && !links_at(&s->lists[four + 1]))
 		return;
-	sock = (int)syscall(SYS_pidfd_getfd, e->thread->pidfd, (int)e->args[0], 0);
-	if (sock < 0 || (four == PEER4 ? getpeername(sock, (struct sockaddr *)&name, &len)
-				       : getsockname(sock, (struct sockaddr *)&name, &len)))
-		err = -errno;
-	else if (!read_task(e, &room, e->args[2], sizeof(room)))
+	sock = task_file(e, (int)e->args[0]);
+	/* One that skep has no copy of is not told of; its names are its own. */
+	if (sock == -EOPNOTSUPP)
+		return;
+	err = sock < 0 ? sock : task_name(e, sock, four == PEER4, &name, &len);
+	if (!err && !read_task(e, &room, e->args[2], sizeof(room)))
 		err = -EFAULT;
-	else if ((int)room < 0)
+	else if (!err && (int)room < 0)
 		err = -EINVAL;
 	if (!err && look_at(sock, &a)) {
 		is6 = a.sock.family == AF_INET6;
