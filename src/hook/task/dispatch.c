@@ -354,6 +354,7 @@ static void event(void *arg, uint32_t on, struct task_event *e)
 						  memory_order_relaxed);
 	} else if (e->kind == TASK_ASKED) {
 		run_list(r, &d->calls[nr]);
+		atomic_fetch_add_explicit(&d->runs, sockets_asked(d->sockets, &r->w->env, e), memory_order_relaxed);
 	} else {
 		run_list(r, &d->lives[e->kind - TASK_FORK]);
 	}
