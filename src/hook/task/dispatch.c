@@ -13,6 +13,7 @@
 #include "hook/task/dispatch.h"
 
 #include "base/util.h"
+#include "bpf/storage.h"
 #include "hook/links.h"
 #include "hook/task/functions.h"
 #include "hook/task/natives.h"
@@ -398,7 +399,10 @@ static void end(void *arg, uint32_t on)
 
 static void forget(void *arg, struct thread *t)
 {
-	view_forget(((struct dispatch *)arg)->objects, t);
+	struct dispatch *d = arg;
+
+	view_forget(d->objects, t);
+	storage_forget(d->opts.hive, &(struct map_task){.start = t->start, .tid = (uint32_t)t->own_tid});
 }
 
 /* The whole. */

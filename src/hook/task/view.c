@@ -134,6 +134,25 @@ static int read_task(struct skep_env *env, uint64_t task, void *to, uint64_t fro
 	return mem >= 0 && from <= INT64_MAX && pread(mem, to, len, (off_t)from) == (ssize_t)len ? 0 : -EFAULT;
 }
 
+static int host_identify(struct skep_env *env, uint64_t task, uint64_t *start, uint32_t *tid)
+{
+	struct objects *o = view_of(env)->o;
+	struct slot *s;
+	uint32_t offset;
+	int err = -ESRCH;
+
+	pthread_mutex_lock(&o->lock);
+	s = objects_at(o, task, &offset);
+	if (s && !s->gone && s->bundle == BUNDLE_TASK && task == objects_address(o, s, PART_TASK, 0) &&
+	    task_start(o, s)) {
+		*start = s->start;
+		*tid = s->tid;
+		err = 0;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}
+
 static uint64_t host_task(struct skep_env *env)
 {
 	return view_task(view_of(env), thread_of(env));
@@ -389,6 +408,7 @@ static const struct task_host host = {
 	.pid_ns = host_pid_ns,
 	.signal = host_signal,
 	.override = host_override,
+	.identify = host_identify,
 	.d_path = host_d_path,
 };
 
