@@ -178,15 +178,15 @@ static void print_counts(const struct dispatch_counts *n, const struct engine_lo
 {
 	const struct {
 		uint64_t n;
-		const char *what;
-	} rows[] = {{n->denied, "calls were denied or answered by a program"},
-		    {n->killed, "processes were killed by a program"},
-		    {n->faults, "runs of a program ended early (SKEP_DEBUG=1 names the reason)"},
-		    {l->unknown, "calls were refused with ENOMEM, as their task could not be looked at"},
-		    {l->late, "calls were given up by their tasks while they were looked at"},
-		    {l->sudden, "exits were seen when nothing could be read of the task any more"},
-		    {l->unheard, "ends of opens with O_PATH were not heard of"},
-		    {l->orphans, "forks were seen after their parent had been killed"}};
+		const char *one, *more, *what;
+	} rows[] = {{n->denied, "call was", "calls were", "denied or answered by a program"},
+		    {n->killed, "process was", "processes were", "killed by a program"},
+		    {n->faults, "run of a program", "runs of a program", "ended early (SKEP_DEBUG=1 names the reason)"},
+		    {l->unknown, "call was", "calls were", "refused with ENOMEM, as the task could not be looked at"},
+		    {l->late, "call was", "calls were", "given up by the task while it was looked at"},
+		    {l->sudden, "exit was", "exits were", "seen when nothing could be read of the task any more"},
+		    {l->unheard, "end of an open", "ends of opens", "with O_PATH not heard of"},
+		    {l->orphans, "fork was", "forks were", "seen after the parent had been killed"}};
 	char a[32], b[32], c[32], d[32];
 
 	fprintf(stderr, "  %s program runs at %s calls, %s of them to their ends, and %s forks, execs and exits\n",
@@ -194,7 +194,8 @@ static void print_counts(const struct dispatch_counts *n, const struct engine_lo
 		number(d, n->events[TASK_FORK] + n->events[TASK_EXEC] + n->events[TASK_EXIT]));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].n)
-			fprintf(stderr, "  %s %s\n", number(a, rows[i].n), rows[i].what);
+			fprintf(stderr, "  %s %s %s\n", number(a, rows[i].n),
+				rows[i].n == 1 ? rows[i].one : rows[i].more, rows[i].what);
 }
 
 void run_calls_report(const struct run_calls *c, bool json)

@@ -161,13 +161,7 @@ static void print_calls(const struct run_watch *w)
 
 static uint64_t lost_events(const struct run_watch *w)
 {
-	AUTO_FREE struct watch_stats *cpus = calloc(w->hive->n_cpus, sizeof(*cpus));
-	uint64_t n = w->bad;
-
-	if (cpus && read_percpu(w, "stats", 0, cpus))
-		for (uint32_t i = 0; i < w->hive->n_cpus; i++)
-			n += cpus[i].lost;
-	return n;
+	return w->bad + source_ring_lost(w->source);
 }
 
 static void print_json_summary(const struct run_watch *w, const struct watch_totals *t)
