@@ -204,7 +204,7 @@ static __always_inline void tell_file(const struct begun *b, long result)
 	e->head.dir = b->dir;
 	n = bpf_probe_read_user_str(e->path, sizeof(e->path), (void *)b->path);
 	e->head.text = n > 0 ? n : 0;
-	bpf_ringbuf_submit(e, 0);
+	submit_later(e);
 }
 
 static __always_inline void tell_rename(const struct begun *b, long result)
@@ -221,7 +221,7 @@ static __always_inline void tell_rename(const struct begun *b, long result)
 	e->head.text = n > 0 ? n : 0;
 	n = bpf_probe_read_user_str(e->to, sizeof(e->to), (void *)b->path2);
 	e->head.text2 = n > 0 ? n : 0;
-	bpf_ringbuf_submit(e, 0);
+	submit_later(e);
 }
 
 static __always_inline void tell_connect(const struct begun *b, long result)
