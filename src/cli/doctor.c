@@ -5,7 +5,9 @@
  */
 #include "base/util.h"
 #include "cli/cli.h"
+#include "hook/calls/calls.h"
 #include "hook/net/confine.h"
+#include "hook/tree/bare.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -165,7 +167,7 @@ static void check_namespaces(struct finding *f)
 		say(f->remedy, "as root: sysctl -w user.max_user_namespaces=10000");
 	else
 		say(f->remedy, "in a container: its seccomp profile must allow unshare and clone with namespaces "
-			       "(docker run --security-opt seccomp=unconfined)");
+			       "(docker run --security-opt seccomp=unconfined); or do without: skep run --net=calls");
 }
 
 static void check_proc(struct finding *f)
@@ -252,6 +254,19 @@ static void check_guard(struct finding *f)
 	} else {
 		say(f->what, "seccomp notifications and pidfd_getfd(2) are there");
 	}
+}
+
+/* What a run without namespaces lives on. */
+static void check_calls(struct finding *f)
+{
+	char why[CALLS_WHY] = "";
+
+	if (!calls_check(why) && !bare_check(why, sizeof(why))) {
+		say(f->what, "runs without namespaces are possible");
+		return;
+	}
+	f->state = STATE_LESS;
+	say(f->what, "%.300s", why);
 }
 
 static void check_landlock(struct finding *f)
@@ -341,6 +356,7 @@ static const struct check {
 	{"libslirp", "skep run: the network stack", check_slirp},
 	{"seccomp", "skep run: the filter of the tree", check_seccomp},
 	{"guard", "skep run: Unix sockets of the tree's own, and no others", check_guard},
+	{"net=calls", "skep run --net=calls: where namespaces cannot be made", check_calls},
 	{"landlock", "skep run: the network's thread", check_landlock},
 	{"tap", "skep run: the tree's interface", check_tun},
 	{"packet sockets", "skep run: the tree's interface without a TAP device", check_packet},

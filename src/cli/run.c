@@ -61,6 +61,8 @@ static const char help[] =
 	"                          profiles with rules for files\n"
 	"\n"
 	"Its network:\n"
+	"  --net=calls             make its socket calls for it, in place of a network of its own: where namespaces may\n"
+	"                          not be made, as in most containers\n"
 	"  --loopback PORT[,PORT...]|all       ports of this machine's loopback, which the command reaches as the name\n"
 	"                          'host' or 10.0.2.2 (PORT/tcp, PORT/udp: one protocol)\n"
 	"  --publish [ADDR:]PORT[:PORT][/udp]  let connections in: a port here to one of the command's\n"
@@ -113,6 +115,7 @@ struct run {
 	struct run_output *output;
 	struct run_tasks *tasks;
 	struct net *net;
+	struct calls *sockets; /* NULL: the tree has an interface */
 	struct run_report *report;
 	struct run_calls *calls;
 	struct run_watch *watch; /* NULL: it is not among the objects */
@@ -139,7 +142,7 @@ static int by_priority(const void *a, const void *b)
 /* May programs on what tasks do be among those of the run? */
 static bool sees_tasks(const struct run *r)
 {
-	return r->args.n_objects || r->args.reserve || r->args.guarded;
+	return r->args.n_objects || r->args.reserve || r->args.guarded || r->args.tree.bare;
 }
 
 static int load(struct run *r, struct source *s, const char *name)
@@ -414,6 +417,8 @@ static int run_command(const struct verb *verb, struct run *r, int *status)
 	char why[TREE_WHY];
 	int err = start_network(r);
 
+	if (!err && r->args.tree.bare)
+		err = run_bare_new(&r->args, r->net, &r->tree, &r->sockets);
 	if (!err)
 		err = serve_tasks(verb, r);
 	if (!err)
@@ -421,7 +426,7 @@ static int run_command(const struct verb *verb, struct run *r, int *status)
 	if (!err && r->watch)
 		err = run_watch_attach(r->watch, r->args.syscalls);
 	if (!err && r->calls)
-		err = run_calls_start(r->calls, &r->tree);
+		err = run_calls_start(r->calls, &r->tree, r->sockets);
 	if (!err)
 		err = start_server(r);
 	if (err)
@@ -435,6 +440,7 @@ static int run_command(const struct verb *verb, struct run *r, int *status)
 	*status = wait_for_command(r);
 	net_stop(r->net);
 	run_calls_stop(r->calls);
+	calls_stop(r->sockets);
 	run_events_stop(r->events);
 	take_terminal_back(r);
 	if (net_failed(r->net))
@@ -457,7 +463,10 @@ static void clean_up(struct run *r)
 	run_events_free(r->events);
 	run_watch_free(r->watch);
 	run_guard_free(r->guard);
+	run_calls_stop(r->calls);
+	calls_stop(r->sockets);
 	run_calls_free(r->calls);
+	calls_free(r->sockets);
 	net_free(r->net);
 	run_output_free(r->output);
 	run_tasks_free(r->tasks);
@@ -502,6 +511,8 @@ static int run(const struct verb *verb, int argc, char **argv)
 	err = take_signals(&r);
 	if (!err)
 		err = guard_args_files(&r.args.guard, r.args.policy.policy.audit, &r.args.tree.files);
+	if (!err)
+		err = run_bare_check(&r.args);
 	if (!err && tree_new(&r.args.tree, &r.tree, why)) {
 		fail("%s", why);
 		err = EXIT_FAILED;

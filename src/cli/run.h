@@ -7,6 +7,7 @@
 #include "cli/run_guard.h"
 #include "cli/run_output.h"
 #include "cli/run_policy.h"
+#include "hook/calls/calls.h"
 #include "hook/net/net.h"
 
 enum { RUN_OBJECTS = 32, RUN_PRIORITY = 50 };
@@ -39,6 +40,15 @@ struct run_args {
 /* run_args_parse - Return: EXIT_OK, EXIT_USAGE with the reason said. */
 int run_args_parse(const struct verb *verb, int argc, char **argv, struct run_args *out);
 
+/*
+ * A run without namespaces (--net=calls): skep makes the socket calls.
+ *
+ * run_bare_check - can what the command line asks for be had without namespaces? What cannot is said.
+ * run_bare_new - after net_start(). *out is for calls_free().
+ */
+int run_bare_check(const struct run_args *args);
+int run_bare_new(const struct run_args *args, struct net *net, const struct tree *tree, struct calls **out);
+
 /* The map from sockets to tasks that objects may declare (skep/task.h). What is wrong is said. */
 struct run_tasks;
 int run_tasks_new(const struct source *sources, uint32_t n, struct run_tasks **out);
@@ -58,7 +68,7 @@ void run_report_print(const struct run_report *r, const struct net_losses *losse
  *
  * run_calls_new - before programs are attached: serve their points. @tree: made, its command not started
  * run_calls_attach - by the program's section.
- * run_calls_start - all is attached: see to it that what they want is seen; tree_go() comes next.
+ * run_calls_start - all is attached: see to it that what they want is seen; tree_go() comes next. @made: who makes socket calls; NULL
  * run_calls_stop - when the command has ended; run_calls_report() after it.
  */
 struct run_calls;
@@ -67,7 +77,7 @@ bool run_calls_serves(uint32_t prog_type);
 int run_calls_new(const struct verb *verb, const struct run_args *args, struct skep_hive *hive, const struct tree *tree,
 		  struct run_calls **out);
 int run_calls_attach(struct run_calls *c, const struct source *s, struct skep_program *p);
-int run_calls_start(struct run_calls *c, struct tree *tree);
+int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made);
 void run_calls_stop(struct run_calls *c);
 void run_calls_report(const struct run_calls *c, bool json);
 void run_calls_free(struct run_calls *c);

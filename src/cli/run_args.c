@@ -28,6 +28,7 @@ enum {
 	OPT_LOOPBACK,
 	OPT_NAME,
 	OPT_NO_TAP,
+	OPT_NET,
 	OPT_JSON,
 	OPT_INTERPRET,
 	OPT_RESERVE,
@@ -58,6 +59,7 @@ static const struct option options[] = {{"publish", required_argument, NULL, OPT
 					{"loopback", required_argument, NULL, OPT_LOOPBACK},
 					{"name", required_argument, NULL, OPT_NAME},
 					{"no-tap", no_argument, NULL, OPT_NO_TAP},
+					{"net", required_argument, NULL, OPT_NET},
 					{"interpret", no_argument, NULL, OPT_INTERPRET},
 					{"read", required_argument, NULL, OPT_READ},
 					{"write", required_argument, NULL, OPT_WRITE},
@@ -346,6 +348,11 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 	case OPT_NAME:
 		a->name = optarg;
 		return EXIT_OK;
+	case OPT_NET:
+		a->tree.bare = a->net.relayed = !strcmp(optarg, "calls");
+		return a->tree.bare || !strcmp(optarg, "namespaces")
+			       ? EXIT_OK
+			       : misuse(verb, "--net=%s: it is 'namespaces', which is the default, or 'calls'", optarg);
 	case OPT_NO_TAP:
 		a->tree.no_tap = true;
 		return EXIT_OK;

@@ -126,15 +126,25 @@ int run_calls_attach(struct run_calls *c, const struct source *s, struct skep_pr
 	return EXIT_OK;
 }
 
-int run_calls_start(struct run_calls *c, struct tree *tree)
+int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 {
 	struct engine_opts opts = {.n_threads = NOTICERS};
 	char why[ENGINE_WHY] = "";
 	int err;
 
-	if (!dispatch_close(c->dispatch, &opts.plan))
+	if (!dispatch_close(c->dispatch, &opts.plan) && !made)
 		return EXIT_OK;
 	dispatch_engine(c->dispatch, &opts);
+	if (made) {
+		for (int nr = 0; nr < CALLS_MAX; nr++)
+			if (opts.plan.calls[nr] & PLAN_MADE)
+				return fail("a program decides on %s: calls on files are made by the tree's guard, "
+					    "which --net=calls does "
+					    "without",
+					    calls_at(nr)->name);
+		calls_plan(made, &opts.plan);
+		opts.maker = calls_maker(made);
+	}
 	err = engine_new(&opts, &c->engine, why);
 	if (!err)
 		err = engine_start(c->engine, tree, why);
@@ -203,7 +213,7 @@ void run_calls_report(const struct run_calls *c, bool json)
 	struct engine_losses lost;
 	struct dispatch_counts n;
 
-	if (!c || !c->engine)
+	if (!c || !c->engine || !c->n_links)
 		return;
 	engine_losses(c->engine, &lost);
 	dispatch_counts(c->dispatch, &n);

@@ -249,6 +249,7 @@ static void print_losses(const struct net_losses *l)
 		    {l->too_long, "frames were longer than the interface takes, after a program had made them so"},
 		    {l->faults, "runs of a program ended early (SKEP_DEBUG=1 names the reason)"},
 		    {l->no_flow, "frames were not accounted for: no memory"},
+		    {l->relayed, "datagrams and frames led nowhere"},
 		    {l->dns, "DNS queries had no answer"},
 		    {l->unknown, "sockets were gone before their process was found"}};
 	char n[32];
@@ -312,6 +313,7 @@ static void print_json_lines(const struct run_report *r, const struct net_losses
 	add(o, "lost_fragments", l->fragments);
 	add(o, "program_faults", l->faults);
 	add(o, "lost_no_memory", l->no_flow);
+	add(o, "lost_relayed", l->relayed);
 	add(o, "dns_unanswered", l->dns);
 	add(o, "process_unknown", l->unknown);
 	print_json_to(stderr, o);

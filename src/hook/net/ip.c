@@ -207,6 +207,11 @@ static uint32_t pseudo(const struct ip_view *v, uint8_t proto, uint32_t len)
 	return s + proto + len;
 }
 
+uint16_t ip_transport_sum(const struct ip_view *v, const void *l4, uint32_t len)
+{
+	return finish(sum(l4, len, pseudo(v, v->proto, len)));
+}
+
 /* Link and network header of an answer. Return: their length. */
 static uint32_t answer_head(uint8_t *to, const uint8_t *frame, const struct ip_view *v, uint8_t proto, uint32_t len)
 {

@@ -29,6 +29,9 @@ struct in6_addr ip_v4(uint32_t addr);
 /* ip_checksum - the Internet checksum (RFC 1071), in network byte order. */
 uint16_t ip_checksum(const void *data, uint32_t len);
 
+/* ip_transport_sum - the checksum of TCP, UDP or ICMPv6 over a packet's addresses (of @v: family, proto, src, dst) and what it carries. */
+uint16_t ip_transport_sum(const struct ip_view *v, const void *l4, uint32_t len);
+
 /* ip_text - an address as people write it. Return: @buf */
 const char *ip_text(const struct in6_addr *a, char buf[INET6_ADDRSTRLEN]);
 

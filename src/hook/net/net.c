@@ -7,6 +7,7 @@
 #include "hook/net/echo.h"
 #include "hook/net/names.h"
 #include "hook/net/reass.h"
+#include "hook/net/relay.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +29,7 @@ enum {
 	LOOK_AGAIN_NS = 1000000000, /* whose a socket is that sends on and on */
 	TCP_SYN = 0x02,
 	TCP_ACK = 0x10,
-	FDS = 2, /* the port, the wake-up; then those of the DNS, of pings and of the uplink */
+	FDS = 2, /* the port, the wake-up; then those of the DNS, of pings and of the uplink or relay */
 };
 
 struct net {
@@ -42,7 +43,8 @@ struct net {
 	char why[256];
 	/* The thread's own. */
 	struct chain *chain;
-	struct uplink *uplink;
+	struct uplink *uplink; /* NULL: there is a relay */
+	struct relay *relay; /* NULL: there is an uplink */
 	struct dns *dns;
 	struct echo *echo;
 	struct flows *flows;
@@ -71,8 +73,13 @@ static void flow_ended(void *arg, const struct flow *f)
 
 static void write_to_tree(struct net *n, const uint8_t *frame, uint32_t len)
 {
-	int err = port_write(&n->opts.tree->port, frame, len);
+	int err;
 
+	if (n->relay) {
+		relay_to_tree(n->relay, frame, len);
+		return;
+	}
+	err = port_write(&n->opts.tree->port, frame, len);
 	if (err == -EMSGSIZE)
 		n->losses.too_long++;
 	else if (err)
@@ -167,6 +174,8 @@ static void send_out(struct net *n, const struct chain_result *r, const struct i
 {
 	if (dns_wants(n->dns, v))
 		dns_query(n->dns, r->data, r->len, v);
+	else if (n->relay)
+		relay_to_outside(n->relay, r->data, r->len);
 	else if (echo_wants(n->echo, r->data, v))
 		echo_request(n->echo, r->data, r->len, v);
 	else
@@ -187,6 +196,16 @@ static void account(struct flow *f, enum flow_dir dir, uint32_t len, const struc
 	}
 }
 
+static void find_owner(struct net *n, const struct flow *f, struct owner *out)
+{
+	const struct flow_key *k = &f->key;
+
+	if (n->relay)
+		relay_owner(n->relay, k, out);
+	else
+		owners_find(n->owners, k->proto, &k->tree, k->tree_port, &k->far, k->far_port, out);
+}
+
 /*
  * Is this frame of the tree's, or for it, the first of another flow with the same ends? Ports are used again, by another process perhaps, and
  * what is allowed to one is not to the other. A connection begins with its SYN, which may be repeated until it is answered; of anything
@@ -202,10 +221,10 @@ static bool is_another(struct net *n, struct flow *f, const struct ip_view *v, e
 			return false;
 		if (f->dir[!dir].frames)
 			return true;
-	} else if (dir != FLOW_OUT || n->now - f->looked_ns < LOOK_AGAIN_NS) {
+	} else if (dir != FLOW_OUT || (!n->relay && n->now - f->looked_ns < LOOK_AGAIN_NS)) {
 		return false;
 	}
-	owners_find(n->owners, v->proto, &f->key.tree, f->key.tree_port, &f->key.far, f->key.far_port, &now);
+	find_owner(n, f, &now);
 	f->looked_ns = n->now;
 	other = now.known && now.cookie != f->owner.cookie;
 	task_put(now.task);
@@ -214,7 +233,7 @@ static bool is_another(struct net *n, struct flow *f, const struct ip_view *v, e
 
 static void meet(struct net *n, struct flow *f)
 {
-	owners_find(n->owners, f->key.proto, &f->key.tree, f->key.tree_port, &f->key.far, f->key.far_port, &f->owner);
+	find_owner(n, f, &f->owner);
 	f->looked_ns = n->now;
 	n->losses.unknown += !f->owner.task && (f->key.proto == IPPROTO_TCP || f->key.proto == IPPROTO_UDP);
 	snprintf(f->name, sizeof(f->name), "%s", names_find(n->names, &f->key.far));
@@ -276,12 +295,54 @@ static void deliver(void *arg, const uint8_t *frame, uint32_t len)
 	pass(arg, frame, len, FLOW_IN);
 }
 
+/* One of the tree's, where it has no port to write it to. */
+static void leave(void *arg, const uint8_t *frame, uint32_t len)
+{
+	pass(arg, frame, len, FLOW_OUT);
+}
+
+static int publish(struct net *n)
+{
+	char text[INET6_ADDRSTRLEN];
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < n->opts.n_publish; i++) {
+		const struct uplink_publish *p = &n->opts.publish[i];
+
+		err = n->relay ? relay_publish(n->relay, p) : uplink_publish(n->uplink, p);
+		if (err)
+			snprintf(n->why, sizeof(n->why), "%s port %u of %s cannot be opened: %s",
+				 p->udp ? "UDP" : "TCP", ntohs(p->host.sin6_port),
+				 inet_ntop(AF_INET6, &p->host.sin6_addr, text, sizeof(text)), strerror(-err));
+	}
+	return err;
+}
+
+/* The way out: through a network stack for frames, or through sockets. */
+static int make_way_out(struct net *n)
+{
+	const struct uplink_opts up = {.mtu = n->opts.mtu, .deliver = deliver, .arg = n};
+	const struct relay_opts relay = {.mtu = n->opts.mtu,
+					 .diag = n->opts.tree->diag,
+					 .dns = n->opts.dns.servers[0],
+					 .leave = leave,
+					 .come = deliver,
+					 .arg = n};
+	int err;
+
+	if (!n->opts.relayed)
+		return uplink_new(&up, &n->uplink, n->why, sizeof(n->why));
+	err = relay_new(&relay, &n->relay);
+	if (err)
+		snprintf(n->why, sizeof(n->why), "the sockets that stand for an interface cannot be made: %s",
+			 strerror(-err));
+	return err;
+}
+
 static int set_up(struct net *n)
 {
-	struct uplink_opts up = {.mtu = n->opts.mtu, .deliver = deliver, .arg = n};
 	struct dns_opts dns = n->opts.dns;
 	struct in_addr four;
-	char text[INET6_ADDRSTRLEN];
 	int err;
 
 	dns.deliver = deliver;
@@ -294,7 +355,8 @@ static int set_up(struct net *n)
 	inet_pton(AF_INET6, PORT_DNS6, &n->dns6);
 	err = chain_new(n->opts.hive, n->opts.tree->port.ifindex, &n->chain);
 	err = err ? err : flows_new(flow_ended, n, &n->flows);
-	err = err ? err : owners_new(n->opts.tree->diag, n->opts.tree->proc, n->opts.tree->notes, &n->owners);
+	if (!err && !n->opts.relayed)
+		err = owners_new(n->opts.tree->diag, n->opts.tree->proc, n->opts.tree->notes, &n->owners);
 	err = err ? err : names_new(&n->names);
 	err = err ? err : reass_new(&n->reass);
 	err = err ? err : dns_new(&dns, &n->dns);
@@ -303,16 +365,8 @@ static int set_up(struct net *n)
 		snprintf(n->why, sizeof(n->why), "the network cannot be set up: %s", strerror(-err));
 		return err;
 	}
-	err = uplink_new(&up, &n->uplink, n->why, sizeof(n->why));
-	for (uint32_t i = 0; !err && i < n->opts.n_publish; i++) {
-		const struct uplink_publish *p = &n->opts.publish[i];
-
-		err = uplink_publish(n->uplink, p);
-		if (err)
-			snprintf(n->why, sizeof(n->why), "%s port %u of %s cannot be opened: %s",
-				 p->udp ? "UDP" : "TCP", ntohs(p->host.sin6_port),
-				 inet_ntop(AF_INET6, &p->host.sin6_addr, text, sizeof(text)), strerror(-err));
-	}
+	err = make_way_out(n);
+	err = err ? err : publish(n);
 	if (!err) {
 		err = confine_thread();
 		if (err)
@@ -327,7 +381,8 @@ static int gather(struct net *n, uint32_t *n_dns, uint32_t *n_echo, int *timeout
 	uint32_t n_up, at = FDS;
 	const struct pollfd *echo = echo_fill(n->echo, n_echo);
 	const struct pollfd *dns = dns_fill(n->dns, n_dns, timeout);
-	const struct pollfd *up = uplink_fill(n->uplink, &n_up, timeout);
+	const struct pollfd *up =
+		n->relay ? relay_fill(n->relay, &n_up, timeout) : uplink_fill(n->uplink, &n_up, timeout);
 	uint32_t all = FDS + *n_dns + *n_echo + n_up;
 
 	if (all > n->n_fds) {
@@ -381,7 +436,10 @@ static int one_round(struct net *n, int timeout)
 	chain_begin(n->chain);
 	dns_work(n->dns, n->fds + FDS);
 	echo_work(n->echo, n->fds + FDS + n_dns);
-	uplink_work(n->uplink, n->fds + FDS + n_dns + n_echo, ready < 0);
+	if (n->relay)
+		relay_work(n->relay, n->fds + FDS + n_dns + n_echo);
+	else
+		uplink_work(n->uplink, n->fds + FDS + n_dns + n_echo, ready < 0);
 	if (n->fds[0].revents)
 		err = read_port(n);
 	chain_end(n->chain);
@@ -425,7 +483,7 @@ static void *work(void *arg)
 			continue;
 		if (!linger)
 			linger = now;
-		if (now - linger >= LINGER_MS || !owners_unsent(n->owners))
+		if (now - linger >= LINGER_MS || !(n->relay ? relay_unsent(n->relay) : owners_unsent(n->owners)))
 			break;
 	}
 	if (err && !*n->why)
@@ -435,6 +493,8 @@ static void *work(void *arg)
 	TELL(n, tick);
 	n->losses.fragments = n->reass ? reass_lost(n->reass) : 0;
 	n->losses.dns = n->dns ? dns_lost(n->dns) : 0;
+	n->losses.relayed = n->relay ? relay_lost(n->relay) : 0;
+	relay_end(n->relay);
 	uplink_free(n->uplink);
 	dns_free(n->dns);
 	echo_free(n->echo);
@@ -498,8 +558,14 @@ void net_free(struct net *n)
 	names_free(n->names);
 	reass_free(n->reass);
 	owners_free(n->owners);
+	relay_free(n->relay);
 	free(n->fds);
 	free(n);
+}
+
+struct relay *net_relay(struct net *n)
+{
+	return n->relay;
 }
 
 const char *net_failed(const struct net *n)

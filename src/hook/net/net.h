@@ -6,6 +6,8 @@
  *     tree -> port -> flow -> cgroup_skb/tc egress programs -> fragments made whole -> gate -> dns or uplink -> outside
  *     tree <- port <- xdp, tc, cgroup_skb, socket programs <- flow <- dns or uplink <- outside
  *
+ * Where the tree has no interface the relay (relay.h) is in the place of both port and uplink.
+ *
  * The gate is skep's own and always there: the machine's loopback, which the gateway's address leads to, is closed but for the ports that
  * were opened, and so are addresses that would be another way to it.
  */
@@ -45,6 +47,7 @@ struct net_observer {
 
 struct net_opts {
 	struct skep_hive *hive;
+	bool relayed; /* the tree has no interface: its sockets' doings are frames (relay.h) */
 	const struct tree *tree;
 	uint32_t mtu;
 	uint32_t keep; /* bytes of each frame that the observers look at */
@@ -70,6 +73,7 @@ struct net_losses {
 	uint64_t fragments; /* of packets that never became whole, or whose parts overlapped */
 	uint64_t dns; /* queries without an answer */
 	uint64_t unknown; /* sockets whose process was not found */
+	uint64_t relayed; /* datagrams that could not be sent on, and what programs turned to where no socket leads */
 };
 
 struct net;
@@ -86,6 +90,11 @@ void net_stop(struct net *n);
 
 /* net_free - after net_stop(). NULL is fine. */
 void net_free(struct net *n);
+
+struct relay;
+
+/* net_relay - of a network without an interface; NULL otherwise. Until net_free(). */
+struct relay *net_relay(struct net *n);
 
 /* net_failed - a reason why the thread ended by itself; NULL: it did not. */
 const char *net_failed(const struct net *n);

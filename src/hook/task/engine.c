@@ -17,6 +17,7 @@
 #include "base/util.h"
 #include "hook/task/inside.h"
 #include "hook/tree/guard.h"
+#include "hook/tree/init.h"
 #include "hook/tree/tree.h"
 #include "hook/tree/watch.h"
 
@@ -35,7 +36,7 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
 #endif
 
-enum { TAKE_US = 20, MOMENT_NS = 1000000, GRACE_NS = 1000000000 };
+enum { HEAR_MS = 20, TAKE_US = 20, MOMENT_NS = 1000000, GRACE_NS = 1000000000 };
 
 static void nudged(int sig)
 {
@@ -53,6 +54,7 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	const uint8_t *calls = opts->plan.calls;
+	bool made = false;
 	pthread_condattr_t attr;
 
 	*out = NULL;
@@ -78,12 +80,14 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 		confined_plan(&e->opts.plan);
 	calls = e->opts.plan.calls;
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
+		made |= calls[nr] & PLAN_SOCKET;
 		if (nr == SYS_connect || nr == SYS_bind)
 			continue;
-		e->notified |= calls[nr] == PLAN_CALL || calls[nr] & PLAN_MADE;
-		e->returns |= (calls[nr] & PLAN_MADE) != 0;
-		e->traced |= calls[nr] & PLAN_RETURN && !(calls[nr] & PLAN_MADE);
+		e->notified |= (calls[nr] & ~PLAN_SOCKET) == PLAN_CALL || calls[nr] & PLAN_MADE;
+		e->returns |= calls[nr] & PLAN_MADE || (calls[nr] & PLAN_SOCKET && calls[nr] & PLAN_RETURN);
+		e->traced |= calls[nr] & PLAN_RETURN && !(calls[nr] & (PLAN_MADE | PLAN_SOCKET));
 	}
+	e->notified |= made;
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_cond_init(&e->changed, NULL);
 	pthread_condattr_init(&attr);
@@ -156,7 +160,7 @@ static int start_threads(struct engine *e)
 		n += !err;
 	}
 	if (e->returns && !err) {
-		err = start_thread(e, e->opts.n_threads + 1, returns_run);
+		err = start_thread(e, e->opts.n_threads + 1, e->opts.maker ? made_run : returns_run);
 		n += !err;
 	}
 	pthread_mutex_lock(&e->lock);
@@ -171,8 +175,12 @@ int engine_start(struct engine *e, struct tree *t, char why[ENGINE_WHY])
 	struct tree_watch *w = &t->watch;
 	int hello[2] = {-1, -1}, guard[2] = {-1, -1}, on = 1, err = 0;
 
-	*w = (struct tree_watch){
-		.plan = e->opts.plan, .to_skep = e->notified, .traced = e->traced, .hello = -1, .guard = -1};
+	*w = (struct tree_watch){.plan = e->opts.plan,
+				 .to_skep = e->notified,
+				 .traced = e->traced,
+				 .bare = t->top != 0,
+				 .hello = -1,
+				 .guard = -1};
 	e->notes = t->notes;
 	if (!e->notified && !e->traced)
 		return 0;
@@ -378,7 +386,8 @@ int engine_meet(struct engine *e, int (*seize)(pid_t pid, char why[ENGINE_WHY]))
 		e->command_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 		a.err = e->command_fd < 0 ? -errno : seize ? seize(pid, a.why) : 0;
 	}
-	if (!a.err && e->notified) {
+	/* Where skep makes socket calls the listener is sent. */
+	if (!a.err && e->notified && !e->opts.maker) {
 		/* May it be done? That there is none with the number is fine. */
 		int fd = (int)syscall(SYS_pidfd_getfd, e->command_fd, h.listener, 0);
 
@@ -399,6 +408,23 @@ int engine_meet(struct engine *e, int (*seize)(pid_t pid, char why[ENGINE_WHY]))
 	return a.err;
 }
 
+/* The listener, where it is sent. Return: it; -1 with errno, EBADF when it has not come. */
+static int hear_listener(struct engine *e)
+{
+	struct pollfd p = {.fd = e->hello, .events = POLLIN};
+	struct note bearer;
+	int fd = -1;
+
+	if (poll(&p, 1, HEAR_MS) < 1) {
+		errno = EBADF;
+		return -1;
+	}
+	if (!note_receive(e->hello, &bearer, &fd, 1) && fd >= 0)
+		return fd;
+	errno = EPIPE;
+	return -1;
+}
+
 int engine_take(struct engine *e)
 {
 	const uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, none = 0;
@@ -408,7 +434,7 @@ int engine_take(struct engine *e)
 
 	if (!e->notified)
 		return 0;
-	fd = (int)syscall(SYS_pidfd_getfd, e->command_fd, e->coming, 0);
+	fd = e->opts.maker ? hear_listener(e) : (int)syscall(SYS_pidfd_getfd, e->command_fd, e->coming, 0);
 	/* Another file may have the number for a moment. */
 	if (fd >= 0 && ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) && errno != ENOENT) {
 		close_fd(&fd);
@@ -426,7 +452,7 @@ int engine_take(struct engine *e)
 	}
 	e->listener = fd;
 	ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags); /* where there is none, it is slower */
-	if (guard_hand_over(e->guard, fd)) {
+	if (!e->opts.maker && guard_hand_over(e->guard, fd)) {
 		set_ready(e, NEVER);
 		return -EPIPE;
 	}

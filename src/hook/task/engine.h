@@ -26,6 +26,36 @@ enum { ENGINE_WHY = 512, ENGINE_THREADS = 64 };
 /* Threads beside those that take notifications: number n_threads has what comes by ptrace, n_threads + 1 the ends of the guard's calls. */
 enum { ENGINE_MORE = 2 };
 
+/*
+ * Calls that skep makes itself, in place of the task (PLAN_SOCKET). Where programs have looked at the task's socket and address already, these are given: they
+ * are not to be looked at once more.
+ */
+struct engine_call {
+	struct engine *engine;
+	struct thread *thread; /* held until engine_call_end() */
+	uint64_t id;
+	int nr, native; /* as the task made it: i386's with @compat; of the 64-bit call of its name */
+	bool compat;
+	uint64_t args[6], ip;
+	int sock; /* closed by engine_call_end(); -1: not copied yet */
+	bool has_address;
+	socklen_t address_len;
+	struct sockaddr_storage address;
+};
+struct engine_maker {
+	/* On a thread of the engine, which must not be held up. It is to be answered, and ended. */
+	void (*take)(void *arg, const struct engine_call *call);
+	void *arg;
+};
+
+/* engine_call_stands - as engine_stands(). */
+bool engine_call_stands(const struct engine_call *call);
+/* engine_call_answer - @value: what the call returns, a negative errno for an error. Return: false when nobody waits for it any more. */
+bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t value);
+/* engine_call_give - answer with a new file of the task's. @fd: stays the caller's. Return: its number there; a negative errno: it is not answered. */
+int engine_call_give(const struct engine_call *call, int fd, bool cloexec);
+void engine_call_end(struct engine_call *call);
+
 struct engine_opts {
 	uint32_t
 		n_threads; /* that take notifications, 1 to ENGINE_THREADS: one is awake, the others help when it does not keep up */
@@ -40,6 +70,7 @@ struct engine_opts {
 	/* forget - a thread is gone, and no event will have it again: what @arg keeps of it goes. On any engine thread. May be NULL. */
 	void (*forget)(void *arg, struct thread *t);
 	void *arg;
+	const struct engine_maker *maker; /* NULL: there are no such calls. It must be there until the tasks are gone */
 };
 
 /*

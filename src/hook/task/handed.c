@@ -128,7 +128,7 @@ void handed_free(struct engine *e)
 	}
 }
 
-static int32_t tell(struct engine *e, uint32_t on, struct task_event *ev, int32_t result)
+int64_t handed_tell_end(struct engine *e, uint32_t on, struct task_event *ev, int64_t result)
 {
 	ev->kind = TASK_RETURN;
 	ev->result = result;
@@ -138,7 +138,7 @@ static int32_t tell(struct engine *e, uint32_t on, struct task_event *ev, int32_
 	engine_tell(e, on, ev);
 	if (ev->verdict == TASK_KILL)
 		engine_kill(ev->thread);
-	return ev->verdict == TASK_DENY ? (int32_t)ev->answer : result;
+	return ev->verdict == TASK_DENY ? ev->answer : result;
 }
 
 /* What becomes of a call on files. Return: 0: the guard makes it; the negative errno that it ends with. */
@@ -183,7 +183,7 @@ static void hear(struct engine *e, uint32_t on, const struct guard_question *q, 
 		guard_end_answer(e->notes, q->end.slot, q->end.result);
 		return;
 	}
-	guard_end_answer(e->notes, q->end.slot, tell(e, on, &p->ev, q->end.result));
+	guard_end_answer(e->notes, q->end.slot, (int32_t)handed_tell_end(e, on, &p->ev, q->end.result));
 	drop(e, p);
 }
 

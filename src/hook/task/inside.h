@@ -51,6 +51,8 @@ struct engine {
 
 	/* handed.c: calls that the guard has and whose end is wanted. */
 	struct pending *pending;
+	/* made.c: ends of calls that skep makes, to be told. */
+	struct made *made;
 
 	atomic_ullong unknown, late, sudden, orphans, unheard;
 
@@ -105,6 +107,8 @@ int engine_take(struct engine *e);
 void notify_run(struct engine *e, uint32_t on);
 void trace_run(struct engine *e, uint32_t on);
 void returns_run(struct engine *e, uint32_t on);
+/* made_run - in place of returns_run(), where skep makes calls itself and there is no guard. */
+void made_run(struct engine *e, uint32_t on);
 
 /* notify_answer - @answer: negative for an errno. Return: false when nobody waits for it any more. */
 bool notify_answer(struct engine *e, uint64_t id, bool go_on, int64_t answer);
@@ -117,6 +121,11 @@ bool handed_is(const struct engine *e, const struct task_event *ev);
  * Return: 0 or a negative errno.
  */
 int handed_to_guard(struct engine *e, const struct task_event *ev);
+/* handed_tell_end - of a call that the guard, or skep, has made. Return: what the task is to hear. */
+int64_t handed_tell_end(struct engine *e, uint32_t on, struct task_event *ev, int64_t result);
+
+/* hand_to_maker - a call that skep makes itself. It will be answered. Return: false: it is none. */
+bool hand_to_maker(struct engine *e, struct task_event *ev);
 /* handed_free - calls that have no end yet. */
 void handed_free(struct engine *e);
 

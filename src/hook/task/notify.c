@@ -64,6 +64,12 @@ static uint8_t plan_of(const struct engine *e, const struct task_event *ev)
 	return ev->native < 0 ? 0 : e->opts.plan.calls[ev->native];
 }
 
+/* Does anybody but who makes it want to see it? */
+static bool is_asked_for(const struct engine *e, const struct task_event *ev)
+{
+	return plan_of(e, ev) ? plan_of(e, ev) != PLAN_SOCKET : !ev->handed;
+}
+
 /* The end of a call that is never made: of one of the guard's only, for the others come by ptrace. */
 static void tell_return(struct engine *e, uint32_t on, struct task_event *ev)
 {
@@ -86,7 +92,7 @@ static void answer(struct engine *e, uint32_t on, struct task_event *ev)
 		atomic_fetch_add(&e->late, 1);
 		return;
 	}
-	if (ev->verdict == TASK_DENY && guards)
+	if (ev->verdict == TASK_DENY && (guards || plan_of(e, ev) & PLAN_SOCKET))
 		tell_return(e, on, ev);
 	if (ev->verdict == TASK_KILL) {
 		int err = engine_kill(ev->thread);
@@ -99,6 +105,8 @@ static void answer(struct engine *e, uint32_t on, struct task_event *ev)
 	}
 	if (ev->kind == TASK_RETURN || ev->verdict == TASK_DENY) {
 		heard = notify_answer(e, ev->id, false, ev->answer);
+	} else if (hand_to_maker(e, ev)) {
+		return;
 	} else if (guards) {
 		int err = handed_to_guard(e, ev);
 
@@ -135,7 +143,7 @@ static void take(struct engine *e, uint32_t on, const struct seccomp_notif *req)
 	}
 	if (handed_is(e, &ev))
 		ev.handed = &handed;
-	if (!ev.handed || plan_of(e, &ev))
+	if (is_asked_for(e, &ev))
 		engine_tell(e, on, &ev);
 	answer(e, on, &ev);
 	if (handed.sock >= 0)

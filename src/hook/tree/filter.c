@@ -16,9 +16,13 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -114,6 +118,48 @@ static int refuse_handles(scmp_filter_ctx ctx)
 	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open_by_handle_at), 0);
 }
 
+/*
+ * In a tree without namespaces: what a network namespace would keep to itself. Sockets are bound to the loopback device (hook/calls/calls.h), and stay so;
+ * groups of hosts are joined on the machine's own interfaces; a connect that TCP puts off until the first byte cannot be made by skep. Messages between
+ * programs by netlink are the machine's. And no process hides from skep, which could not make its calls then.
+ */
+static int refuse_bare(scmp_filter_ctx ctx)
+{
+	static const struct {
+		int level, option, err;
+	} options[] = {{SOL_SOCKET, SO_BINDTODEVICE, EPERM},
+		       {SOL_SOCKET, 62 /* SO_BINDTOIFINDEX */, EPERM},
+		       {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, EOPNOTSUPP},
+		       {IPPROTO_TCP, TCP_MAXSEG, 0}, /* it is the mark, and stays: nobody is told (hook/net/relay.h) */
+		       {IPPROTO_IP, IP_ADD_MEMBERSHIP, EPERM},
+		       {IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, EPERM},
+		       {IPPROTO_IP, MCAST_JOIN_GROUP, EPERM},
+		       {IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, EPERM},
+		       {IPPROTO_IPV6, IPV6_JOIN_GROUP, EPERM},
+		       {IPPROTO_IPV6, IPV6_JOIN_ANYCAST, EPERM},
+		       {IPPROTO_IPV6, MCAST_JOIN_GROUP, EPERM},
+		       {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, EPERM}};
+	/* A connect of TCP's, with an address in the message. */
+	static const struct {
+		int call;
+		unsigned int flags; /* which argument */
+	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
+	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, LOW32(0, AF_PACKET));
+
+	if (!err)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2, LOW32(0, AF_NETLINK),
+				       LOW32(2, NETLINK_USERSOCK));
+	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
+				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+	for (size_t i = 0; i < ARRAY_SIZE(options) && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)options[i].err), SCMP_SYS(setsockopt), 2,
+				       LOW32(1, options[i].level), LOW32(2, options[i].option));
+	return err ? err
+		   : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), SCMP_SYS(prctl), 2, LOW32(0, PR_SET_DUMPABLE),
+				      LOW32(1, 0));
+}
+
 static int refuse(const struct tree_watch *w)
 {
 	static const int gone[] = {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
@@ -148,6 +194,8 @@ static int refuse(const struct tree_watch *w)
 		err = refuse_untraced(ctx);
 	if (!err && w->plan.calls[SYS_openat] & PLAN_MADE)
 		err = refuse_handles(ctx);
+	if (!err && w->bare)
+		err = refuse_bare(ctx);
 	err = err ? err : load_rules(ctx);
 	if (ctx)
 		seccomp_release(ctx);
@@ -157,7 +205,7 @@ static int refuse(const struct tree_watch *w)
 /* What happens to a call. Those of the guard are notified always: it makes them. */
 static uint32_t action(const struct task_plan *plan, int nr)
 {
-	if (nr == SYS_connect || nr == SYS_bind || plan->calls[nr] & PLAN_MADE)
+	if (nr == SYS_connect || nr == SYS_bind || plan->calls[nr] & (PLAN_MADE | PLAN_SOCKET))
 		return SECCOMP_RET_USER_NOTIF;
 	if (plan->calls[nr] & PLAN_RETURN)
 		return SECCOMP_RET_TRACE;
@@ -199,7 +247,65 @@ static int number_32(int nr)
 }
 #endif
 
-enum { SEEN_MAX = 2 * 2 * CALLS_MAX + 16, I386_TRUNCATE64 = 193 };
+/*
+ * Calls that skep makes (PLAN_SOCKET), but only where an argument says so: of the others what it says is a number.
+ *
+ *   socket(2)              of IP; Unix's too, where skep wants to see listen(2) (hook/calls/calls_parked.c)
+ *   sendto(2), recvfrom(2) with an address: it is not 0, of which 64-bit programs have two halves
+ *   getsockopt(2)          for SO_ERROR
+ */
+enum if_kind { IF_ALWAYS, IF_IP, IF_IP_OR_UNIX, IF_ADDRESS, IF_ERROR };
+
+static enum if_kind seen_if(const struct task_plan *plan, int nr)
+{
+	if (plan->calls[nr] != PLAN_SOCKET)
+		return IF_ALWAYS;
+	return nr == SYS_socket && plan->calls[SYS_listen] & PLAN_SOCKET ? IF_IP_OR_UNIX
+	       : nr == SYS_socket                                        ? IF_IP
+	       : nr == SYS_sendto || nr == SYS_recvfrom                  ? IF_ADDRESS
+	       : nr == SYS_getsockopt                                    ? IF_ERROR
+									 : IF_ALWAYS;
+}
+
+enum { LOAD_ARG = BPF_LD | BPF_W | BPF_ABS, IS = BPF_JMP | BPF_JEQ | BPF_K, END = BPF_RET | BPF_K };
+
+/* "Is it this call? then so", for one of them. @nr: the number in this kind of program */
+static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if_kind kind, uint32_t then)
+{
+	const uint32_t args = offsetof(struct seccomp_data, args), size = sizeof(uint64_t);
+	const struct sock_filter always[] = {BPF_STMT(END, then)},
+				 unix_too[] = {BPF_STMT(LOAD_ARG, args),         BPF_JUMP(IS, AF_INET, 3, 0),
+					       BPF_JUMP(IS, AF_INET6, 2, 0),     BPF_JUMP(IS, AF_UNIX, 1, 0),
+					       BPF_STMT(END, SECCOMP_RET_ALLOW), BPF_STMT(END, then)},
+				 ip[] = {BPF_STMT(LOAD_ARG, args), BPF_JUMP(IS, AF_INET, 2, 0),
+					 BPF_JUMP(IS, AF_INET6, 1, 0), BPF_STMT(END, SECCOMP_RET_ALLOW),
+					 BPF_STMT(END, then)},
+				 address[] = {BPF_STMT(LOAD_ARG, args + 4 * size),
+					      BPF_JUMP(IS, 0, 0, 3),
+					      BPF_STMT(LOAD_ARG, args + 4 * size + sizeof(uint32_t)),
+					      BPF_JUMP(IS, 0, 0, 1),
+					      BPF_STMT(END, SECCOMP_RET_ALLOW),
+					      BPF_STMT(END, then)},
+				 error[] = {BPF_STMT(LOAD_ARG, args + size),     BPF_JUMP(IS, SOL_SOCKET, 0, 2),
+					    BPF_STMT(LOAD_ARG, args + 2 * size), BPF_JUMP(IS, SO_ERROR, 1, 0),
+					    BPF_STMT(END, SECCOMP_RET_ALLOW),    BPF_STMT(END, then)};
+	static const size_t sizes[] = {[IF_ALWAYS] = ARRAY_SIZE(always),
+				       [IF_IP] = ARRAY_SIZE(ip),
+				       [IF_IP_OR_UNIX] = ARRAY_SIZE(unix_too),
+				       [IF_ADDRESS] = ARRAY_SIZE(address),
+				       [IF_ERROR] = ARRAY_SIZE(error)};
+	const struct sock_filter *const bodies[] = {[IF_ALWAYS] = always,
+						    [IF_IP] = ip,
+						    [IF_IP_OR_UNIX] = unix_too,
+						    [IF_ADDRESS] = address,
+						    [IF_ERROR] = error};
+
+	*at++ = (struct sock_filter)BPF_JUMP(IS, nr, 0, (uint8_t)sizes[kind]);
+	memcpy(at, bodies[kind], sizes[kind] * sizeof(*at));
+	return at + sizes[kind];
+}
+
+enum { SEEN_MAX = 2 * 2 * CALLS_MAX + 64, I386_TRUNCATE64 = 193 };
 
 /* What is to be seen, as a program: "is it this call? then so." Return: instructions. */
 static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
@@ -216,8 +322,7 @@ static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
 		if (action(plan, nr) == SECCOMP_RET_ALLOW)
 			continue;
-		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1);
-		*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, nr));
+		at = seen_one(at, (uint32_t)nr, seen_if(plan, nr), action(plan, nr));
 	}
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 #ifdef __x86_64__
@@ -228,8 +333,7 @@ static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
 
 		if (other < 0)
 			continue;
-		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)other, 0, 1);
-		*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, nr));
+		at = seen_one(at, (uint32_t)other, seen_if(plan, nr), action(plan, nr));
 	}
 	/* truncate(2) has two there. */
 	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, I386_TRUNCATE64, 0, 1);

@@ -5,6 +5,7 @@
 
 #include "hook/tree/files.h"
 #include "hook/tree/guard.h"
+#include "hook/tree/recall.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -54,8 +55,6 @@ bool guard_still_waits(uint64_t id);
 /* caller_open - look at a thread of the tree, by its number there. @proc: the tree's. Return: 0 or a negative errno; caller_close() in either case. */
 int caller_open(int proc, pid_t tid, struct caller *c);
 void caller_close(struct caller *c);
-/* caller_signalled - does a signal wait that it would handle, were it not for the call? */
-bool caller_signalled(int dir);
 
 /* guard_note - see guard_noted(). */
 void guard_note(struct guard_notes *n, const struct caller *c, const struct stat *sock, int fd);
@@ -112,12 +111,5 @@ int twin_run(struct caller *c, int (*deed)(void *arg), void *arg, _Atomic int32_
 int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *cloexec);
 /* files_end - this thread makes no more. */
 void files_end(void);
-
-/*
- * recall_begin, recall_end - around what may take long on behalf of a caller that waits without hearing signals: it is interrupted (EINTR) when the caller
- * has one. @dir: the caller's folder in /proc, open until recall_end(). Return: a number for recall_end().
- */
-int recall_begin(int dir);
-void recall_end(int number);
 
 #endif

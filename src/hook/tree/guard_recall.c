@@ -29,6 +29,13 @@ static struct {
 	} of[GUARD_THREADS];
 } r = {.lock = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
 
+static int signal_number = SIGUSR1;
+
+void recall_by(int number)
+{
+	signal_number = number;
+}
+
 static void called_back(int sig)
 {
 	(void)sig;
@@ -50,7 +57,7 @@ static void *look(void *arg)
 		for (uint32_t i = 0; i < GUARD_THREADS && r.n; i++)
 			if (r.of[i].used && now - r.of[i].since >= LOOK_MS * 1000000ull &&
 			    caller_signalled(r.of[i].dir))
-				pthread_kill(r.of[i].who, SIGUSR1);
+				pthread_kill(r.of[i].who, signal_number);
 		pthread_mutex_unlock(&r.lock);
 	}
 	return arg;
@@ -62,7 +69,7 @@ static void start(void)
 	const struct sigaction a = {.sa_handler = called_back};
 	pthread_t t;
 
-	if (!sigaction(SIGUSR1, &a, NULL) && !pthread_create(&t, NULL, look, NULL)) {
+	if (!sigaction(signal_number, &a, NULL) && !pthread_create(&t, NULL, look, NULL)) {
 		pthread_detach(t);
 		r.started = true;
 	}

@@ -6,6 +6,7 @@
 #include "hook/tree/init.h"
 
 #include "base/util.h"
+#include "hook/tree/bare.h"
 #include "hook/tree/guard.h"
 
 #include <errno.h>
@@ -13,10 +14,12 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -77,6 +80,24 @@ static void allow_ping(void)
 	(void)done; /* then ping says so itself */
 }
 
+/* Without namespaces there is nothing to be set up but what skep looks at the tree with. */
+static void set_up_bare(int ctl)
+{
+	struct note ready = {.kind = NOTE_READY, .value = BARE_IFINDEX};
+	int fds[2];
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	fds[0] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	fds[1] = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fds[0] < 0 || fds[1] < 0)
+		give_up(ctl, -errno, "the tree's sockets cannot be looked at");
+	if (note_send(ctl, &ready, fds, ARRAY_SIZE(fds)))
+		_exit(1);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
 static void set_up(const struct tree_opts *opts, const struct ways_out *ways, int ctl)
 {
 	struct note ready = {.kind = NOTE_READY};
@@ -99,10 +120,10 @@ static void set_up(const struct tree_opts *opts, const struct ways_out *ways, in
 		give_up(ctl, err, why);
 	allow_ping();
 	ready.value = (int)port.ifindex;
-	fds[0] = port.fd;
-	fds[1] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	fds[2] = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fds[1] < 0 || fds[2] < 0)
+	fds[0] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	fds[1] = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fds[2] = port.fd;
+	if (fds[0] < 0 || fds[1] < 0)
 		give_up(ctl, -errno, "the tree's sockets cannot be looked at");
 	if (note_send(ctl, &ready, fds, NOTE_FDS))
 		_exit(1);
@@ -135,7 +156,7 @@ static void close_others(const struct tree_opts *opts)
 }
 
 /* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */
-enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_FILES, STEP_WATCH, STEP_EXEC };
+enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_FILES, STEP_BARE, STEP_WATCH, STEP_EXEC };
 struct failure {
 	int err;
 	enum step step;
@@ -187,11 +208,34 @@ static int hear_skep(const struct tree_watch *w, char why[WATCH_WHY])
 	return a.err;
 }
 
+/*
+ * Without a guard, and where nobody may take a file of another process, the listener has to be sent. Not by this process, whose calls may wait for who has the
+ * listener: a child with the same open files does it, as soon as it is there, and is not under the filter.
+ * @number: that the listener will have
+ * Return: the child's pid, or a negative errno.
+ */
+static pid_t start_sender(const struct tree_watch *w, int number)
+{
+	const uint64_t none = 0;
+	const struct note bearer = {.kind = NOTE_GO};
+	pid_t parent = getpid(), pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	while (!ioctl(number, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) || errno != ENOENT) {
+		if (getppid() != parent)
+			_exit(1);
+		usleep(20);
+	}
+	_exit(note_send(w->hello, &bearer, &number, 1) != 0);
+}
+
 /* From here to the exec only what must be: skep may see each call. */
 static void load_filter(const struct tree_watch *w, int guard, struct failure *f)
 {
 	struct watch_hello hello = {.listener = w->to_skep ? next_fd() : -1};
 	int listener = -1;
+	pid_t sender = 0;
 
 	f->step = STEP_FILTER;
 	f->err = ways_out_refuse(w);
@@ -203,12 +247,19 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	if (f->err)
 		return;
 	f->step = STEP_FILTER;
-	f->err = ways_out_see(w, &listener);
+	if (w->bare && w->to_skep) {
+		sender = start_sender(w, hello.listener);
+		f->err = sender < 0 ? sender : 0;
+	}
+	f->err = f->err ? f->err : ways_out_see(w, &listener);
 	if (f->err)
 		return;
 	if (w->to_skep) {
 		f->step = STEP_WATCH;
 		f->err = hear_skep(w, f->why);
+		/* The command is to have no child that it did not make. */
+		while (sender && waitpid(sender, NULL, 0) < 0 && errno == EINTR)
+			;
 	} else if (listener >= 0) {
 		f->err = guard_hand_over(guard, listener);
 	}
@@ -264,7 +315,11 @@ static void be_command(const struct tree_opts *opts, const struct tree_watch *w,
 	struct failure f = {0};
 	char byte;
 
-	f.err = unshare(CLONE_NEWUSER | CLONE_NEWNS) ? -errno : 0;
+	/* Whoever ends init ends the command with it. */
+	if (opts->bare)
+		f.err = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
+	else
+		f.err = unshare(CLONE_NEWUSER | CLONE_NEWNS) ? -errno : 0;
 	/* That it is there, and then that its users are mapped. */
 	if (!f.err && (write(said, &f, sizeof(f)) != sizeof(f) || read(mapped, &byte, 1) != 1))
 		_exit(127);
@@ -279,6 +334,12 @@ static void be_command(const struct tree_opts *opts, const struct tree_watch *w,
 	if (!f.err && opts->files.closed) {
 		f.step = STEP_FILES;
 		f.err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : files_restrict(&opts->files, false);
+	}
+	if (!f.err && opts->bare) {
+		f.step = STEP_BARE;
+		f.err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : bare_confine();
+		/* Init, which it comes from, hides: this one is for skep to look at. */
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	}
 	if (!f.err) {
 		close_others(opts);
@@ -321,6 +382,9 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 		break;
 	case STEP_FILES:
 		snprintf(n.why, sizeof(n.why), "files cannot be closed to the command (Landlock): %s", text);
+		break;
+	case STEP_BARE:
+		snprintf(n.why, sizeof(n.why), "the command cannot be kept from other processes (Landlock): %s", text);
 		break;
 	case STEP_EXEC:
 		snprintf(n.why, sizeof(n.why), "%.300s: %s", opts->argv[0], text);
@@ -368,7 +432,8 @@ static pid_t start(const struct tree_opts *opts, const struct tree_watch *w, int
 		if (err)
 			give_up(ctl, err, "files cannot be closed to the tree (Landlock)");
 	}
-	guard = start_guard(opts, w, notes);
+	/* Without namespaces skep itself makes the calls that are the guard's (hook/calls/calls.h). */
+	guard = opts->bare ? open("/dev/null", O_RDWR | O_CLOEXEC) : start_guard(opts, w, notes);
 	if (guard < 0)
 		give_up(ctl, guard, "the guard of the tree's sockets cannot be started");
 	if (!getcwd(cwd, sizeof(cwd)))
@@ -394,7 +459,7 @@ static pid_t start(const struct tree_opts *opts, const struct tree_watch *w, int
 		f = (struct failure){.err = -ECHILD};
 	if (f.err)
 		report_failure(opts, cwd, ctl, &f);
-	err = tree_map_users(pid);
+	err = opts->bare ? 0 : tree_map_users(pid);
 	if (err)
 		report_failure(opts, cwd, ctl, &(struct failure){.err = err});
 	/* From here on nobody of the tree may look into this process or take it over. */
@@ -439,12 +504,17 @@ void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ct
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	await(ctl, NOTE_MAPPED, &word, NULL, 0);
-	set_up(opts, ways, ctl);
+	if (opts->bare)
+		set_up_bare(ctl);
+	else
+		set_up(opts, ways, ctl);
 	await(ctl, NOTE_GO, &word, fds, ARRAY_SIZE(fds));
 	word.watch.hello = fds[0];
 	word.watch.guard = fds[1];
 	ended.value = reap(start(opts, &word.watch, ctl, notes));
+	/* With a PID namespace the kernel kills who is left. */
+	if (opts->bare)
+		bare_sweep(true);
 	note_send(ctl, &ended, NULL, 0);
-	/* The kernel kills who is left. */
 	_exit(0);
 }

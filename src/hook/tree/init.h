@@ -8,7 +8,10 @@
 #include "hook/tree/ways_out.h"
 
 enum note_kind { NOTE_MAPPED = 1, NOTE_READY, NOTE_GO, NOTE_STARTED, NOTE_ENDED, NOTE_FAILED };
-enum { NOTE_FDS = 3 };
+enum {
+	NOTE_FDS = 3,
+	BARE_IFINDEX = 2 /* what programs see of an interface that there is not: the index eth0 has in most places */
+};
 
 struct note {
 	enum note_kind kind;

@@ -36,6 +36,7 @@ struct place {
 
 struct owners {
 	int diag, proc;
+	uint32_t top; /* the process that the tree is below of */
 	const struct guard_notes *notes;
 	char here[TASK_TEXT]; /* skep's working folder */
 	/* The thread that looks, and what it is asked. */
@@ -87,6 +88,7 @@ int owners_new(int diag, int proc, const struct guard_notes *notes, struct owner
 
 	if (!o)
 		return -ENOMEM;
+	o->top = 1;
 	o->diag = diag;
 	o->proc = proc;
 	o->notes = notes;
@@ -102,6 +104,11 @@ int owners_new(int diag, int proc, const struct guard_notes *notes, struct owner
 	else
 		*out = o;
 	return err;
+}
+
+void owners_below(struct owners *o, uint32_t top)
+{
+	o->top = top;
 }
 
 void owners_free(struct owners *o)
@@ -235,7 +242,7 @@ static struct task *task_of(struct owners *o, uint32_t pid, int depth)
 	snprintf(name, sizeof(name), "%u", pid);
 	AUTO_CLOSE int dir = openat(o->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (pid <= 1 || !depth || dir < 0 || !read_stat(dir, comm, &parent, &start))
+	if (pid <= 1 || pid == o->top || !depth || dir < 0 || !read_stat(dir, comm, &parent, &start))
 		return NULL;
 	n = readlinkat(dir, "exe", exe, sizeof(exe) - 1);
 	exe[MAX(n, (ssize_t)0)] = 0;

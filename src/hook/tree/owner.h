@@ -64,6 +64,9 @@ struct owners;
 int owners_new(int diag, int proc, const struct guard_notes *notes, struct owners **out);
 void owners_free(struct owners *o);
 
+/* owners_below - a tree without a PID namespace: it is below this process, which is none of it. */
+void owners_below(struct owners *o, uint32_t top);
+
 /*
  * owners_find - the owner of the socket with these ends.
  * @proto: IPPROTO_TCP, IPPROTO_UDP, or IPPROTO_ICMP and IPPROTO_ICMPV6, whose port is the echo's identifier; of anything else nothing is

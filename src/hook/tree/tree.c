@@ -3,7 +3,7 @@
  * The outer side of a tree, and how the two sides speak: over one SEQPACKET socket, each message a struct note. In this order:
  *
  *   skep -> init     NOTE_MAPPED   the user and group maps are written
- *   init -> skep     NOTE_READY    with the fds of the port, of sock_diag and of /proc; or NOTE_FAILED
+ *   init -> skep     NOTE_READY    with the fds of sock_diag, of /proc and of the port; or NOTE_FAILED
  *   skep -> init     NOTE_GO       with what is watched, and the sockets for it (watch.h)
  *   init -> skep     NOTE_STARTED  with a pidfd of the command; or NOTE_FAILED: it could not be executed
  *   init -> skep     NOTE_ENDED    with the command's wait status
@@ -11,6 +11,7 @@
 #include "hook/tree/tree.h"
 
 #include "base/util.h"
+#include "hook/tree/bare.h"
 #include "hook/tree/guard.h"
 #include "hook/tree/init.h"
 
@@ -53,7 +54,8 @@ int note_receive(int sock, struct note *n, int *fds, uint32_t n_fds)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(NOTE_FDS * sizeof(int))];
+		/* Who said it may come along, unasked (SO_PASSCRED). */
+		char bytes[CMSG_SPACE(NOTE_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct iovec iov = {n, sizeof(*n)};
 	struct msghdr h = {
@@ -144,7 +146,8 @@ static int namespaces_refused(int err, char *why)
 		help = "; the limit in /proc/sys/user/max_user_namespaces (or another beside it) is reached";
 	else if (err == -ENOSYS || err == -EINVAL)
 		help = "; this kernel has no user namespaces";
-	snprintf(why, TREE_WHY, "namespaces cannot be made: %s%s", strerror(-err), help);
+	snprintf(why, TREE_WHY, "namespaces cannot be made: %s%s. With --net=calls a run needs none (docs/run.md)",
+		 strerror(-err), help);
 	return err;
 }
 
@@ -170,7 +173,7 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 {
 	const struct note mapped = {.kind = NOTE_MAPPED};
 	int pair[2], fds[] = {-1, -1, -1}, ifindex = 0, err;
-	struct ways_out ways;
+	struct ways_out ways = {0};
 	uint64_t pidfd = 0;
 	pid_t pid;
 
@@ -187,7 +190,15 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 		snprintf(why, TREE_WHY, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
-	err = ways_out_find(&ways, opts->sockets, opts->n_sockets);
+	if (opts->bare) {
+		err = bare_check(why, TREE_WHY);
+		if (err)
+			return err;
+		/* Whose init has been killed is below skep then. And nobody of the tree shall look into this process. */
+		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	}
+	err = opts->bare ? 0 : ways_out_find(&ways, opts->sockets, opts->n_sockets);
 	if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		err = -errno;
 	if (err) {
@@ -196,7 +207,7 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 		return err;
 	}
 	fflush(NULL); /* nothing of ours shall be written twice */
-	pid = (pid_t)syscall(SYS_clone, (unsigned long)NAMESPACES | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
+	pid = (pid_t)syscall(SYS_clone, (opts->bare ? 0ul : NAMESPACES) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
 	if (!pid) {
 		close(pair[0]);
 		init_main(opts, &ways, pair[1], t->notes);
@@ -209,7 +220,8 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 		return namespaces_refused(err, why);
 	t->init = pid;
 	t->pidfd = (int)pidfd;
-	err = tree_map_users(pid);
+	t->top = opts->bare ? pid : 0;
+	err = opts->bare ? 0 : tree_map_users(pid);
 	if (err) {
 		snprintf(why, TREE_WHY, "the user cannot be mapped into the namespace: %s", strerror(-err));
 		return err;
@@ -219,11 +231,11 @@ int tree_new(const struct tree_opts *opts, struct tree *t, char why[TREE_WHY])
 		err = hear(t, NOTE_READY, &ifindex, fds, ARRAY_SIZE(fds), why);
 	else
 		snprintf(why, TREE_WHY, "the tree's init has ended before its time");
-	t->port.fd = fds[0];
+	t->diag = fds[0];
+	t->proc = fds[1];
+	t->port.fd = fds[2];
 	t->port.ifindex = (uint32_t)ifindex;
-	t->diag = fds[1];
-	t->proc = fds[2];
-	if (!err) {
+	if (!err && !opts->bare) {
 		int type = 0;
 		socklen_t len = sizeof(type);
 
@@ -298,6 +310,8 @@ void tree_free(struct tree *t)
 		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
 		while (waitpid(t->init, NULL, 0) < 0 && errno == EINTR)
 			;
+		if (t->top)
+			bare_sweep(false);
 	}
 	t->init = -1;
 	close_fd(&t->pidfd);

@@ -29,6 +29,7 @@ enum { TREE_WHY = 512, TREE_FDS = 64, TREE_SOCKETS = 64 };
 struct tree_opts {
 	char *const *argv; /* the command, NULL at the end */
 	uint32_t mtu;
+	bool bare; /* without namespaces: no interface, no PID 1, no mounts of its own */
 	bool no_tap; /* not a TAP device, although there may be one */
 	const int *keep_fds; /* beside 0, 1 and 2 */
 	uint32_t n_keep_fds;
@@ -41,6 +42,7 @@ struct tree_opts {
 
 struct tree {
 	pid_t init; /* as skep sees it */
+	pid_t top; /* without namespaces: the same; else 0 */
 	int pidfd; /* init's */
 	int command; /* a pidfd of the command, -1 before tree_go() */
 	int ctl; /* readable: the command has ended, or init has */

@@ -10,6 +10,7 @@ enum { WATCH_WHY = 512 };
 struct tree_watch {
 	struct task_plan plan;
 	bool to_skep; /* notifications go to skep, which gives the guard what is the guard's; else to the guard */
+	bool bare; /* the tree has no namespaces of its own: the filter closes what they would have */
 	bool traced; /* the command waits to be seized, and nothing is made that its tracer would not see */
 	int hello, guard; /* the tree's ends of sockets of skep's, for the command and the guard; -1: not needed */
 };
