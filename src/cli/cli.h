@@ -43,6 +43,9 @@ void print_json_to(FILE *f, struct json_object *o);
 /* print_json_refusals_lost - the line that says how many refusals of "guard" or "firewall" could not be told; none when there are none. */
 void print_json_refusals_lost(const char *by, uint64_t times);
 
+/* json_count - a member that counts. */
+void json_count(struct json_object *o, const char *key, uint64_t n);
+
 /* json_figure - a measured number, with two digits after the point; below 0 (none): null. */
 struct json_object *json_figure(double v);
 

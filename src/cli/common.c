@@ -75,8 +75,13 @@ void print_json_refusals_lost(const char *by, uint64_t times)
 	o = json_object_new_object();
 	json_object_object_add(o, "kind", json_object_new_string("refusals_lost"));
 	json_object_object_add(o, "by", json_object_new_string(by));
-	json_object_object_add(o, "times", json_object_new_uint64(times));
+	json_count(o, "times", times);
 	print_json_to(stderr, o);
+}
+
+void json_count(struct json_object *o, const char *key, uint64_t n)
+{
+	json_object_object_add(o, key, json_object_new_uint64(n));
 }
 
 struct json_object *json_figure(double v)

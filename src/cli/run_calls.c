@@ -157,30 +157,25 @@ void run_calls_stop(struct run_calls *c)
 		engine_stop(c->engine);
 }
 
-static void add(struct json_object *o, const char *key, uint64_t n)
-{
-	json_object_object_add(o, key, json_object_new_uint64(n));
-}
-
 static void print_json_line(const struct dispatch_counts *n, const struct engine_losses *l)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "kind", json_object_new_string("tasks"));
-	add(o, "calls", n->events[TASK_CALL]);
-	add(o, "returns", n->events[TASK_RETURN]);
-	add(o, "forks", n->events[TASK_FORK]);
-	add(o, "execs", n->events[TASK_EXEC]);
-	add(o, "exits", n->events[TASK_EXIT]);
-	add(o, "program_runs", n->runs);
-	add(o, "program_faults", n->faults);
-	add(o, "denied", n->denied);
-	add(o, "killed", n->killed);
-	add(o, "lost_unknown", l->unknown);
-	add(o, "given_up", l->late);
-	add(o, "exits_told_late", l->sudden);
-	add(o, "parents_unknown", l->orphans);
-	add(o, "ends_not_heard", l->unheard);
+	json_count(o, "calls", n->events[TASK_CALL]);
+	json_count(o, "returns", n->events[TASK_RETURN]);
+	json_count(o, "forks", n->events[TASK_FORK]);
+	json_count(o, "execs", n->events[TASK_EXEC]);
+	json_count(o, "exits", n->events[TASK_EXIT]);
+	json_count(o, "program_runs", n->runs);
+	json_count(o, "program_faults", n->faults);
+	json_count(o, "denied", n->denied);
+	json_count(o, "killed", n->killed);
+	json_count(o, "lost_unknown", l->unknown);
+	json_count(o, "given_up", l->late);
+	json_count(o, "exits_told_late", l->sudden);
+	json_count(o, "parents_unknown", l->orphans);
+	json_count(o, "ends_not_heard", l->unheard);
 	print_json_to(stderr, o);
 }
 

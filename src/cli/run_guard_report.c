@@ -78,7 +78,7 @@ static struct json_object *kind_json(const struct run_guard *g, const struct gua
 			json_object_object_add(o, "why", json_object_new_string(text));
 		free(text);
 	}
-	json_object_object_add(o, "times", json_object_new_uint64(k->times));
+	json_count(o, "times", k->times);
 	json_object_object_add(o, "process", process);
 	return o;
 }

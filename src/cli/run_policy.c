@@ -163,7 +163,7 @@ static struct json_object *event_json(const struct run_policy *p, const struct k
 			json_object_object_add(o, "why", json_object_new_string(text));
 		free(text);
 	}
-	json_object_object_add(o, "times", json_object_new_uint64(k->times));
+	json_count(o, "times", k->times);
 	json_object_object_add(o, "process", run_task_json(k->task));
 	return o;
 }

@@ -185,10 +185,10 @@ static void print_json_summary(const struct run_watch *w, const struct watch_tot
 		o = json_object_new_object();
 		json_object_object_add(o, "kind", json_object_new_string("syscall"));
 		json_object_object_add(o, "name", json_object_new_string(rows[i].name));
-		json_object_object_add(o, "calls", json_object_new_uint64(rows[i].sum.calls));
-		json_object_object_add(o, "errors", json_object_new_uint64(rows[i].sum.errors));
-		json_object_object_add(o, "ns", json_object_new_uint64(rows[i].sum.ns));
-		json_object_object_add(o, "longest_ns", json_object_new_uint64(rows[i].sum.longest));
+		json_count(o, "calls", rows[i].sum.calls);
+		json_count(o, "errors", rows[i].sum.errors);
+		json_count(o, "ns", rows[i].sum.ns);
+		json_count(o, "longest_ns", rows[i].sum.longest);
 		print_json_to(stderr, o);
 	}
 }
