@@ -91,8 +91,11 @@ static int reserve(const struct verb *verb, struct dispatch *d, const char *list
 int run_calls_new(const struct verb *verb, const struct run_args *args, struct skep_hive *hive, const struct tree *tree,
 		  struct run_calls **out)
 {
-	struct dispatch_opts opts = {
-		.hive = hive, .proc = tree->proc, .n_threads = run_calls_workers(), .first_worker = 1};
+	struct dispatch_opts opts = {.hive = hive,
+				     .proc = tree->proc,
+				     .n_threads = run_calls_workers(),
+				     .makes_calls = args->tree.bare,
+				     .first_worker = 1};
 	struct run_calls *c = calloc(1, sizeof(*c));
 	int err = c ? dispatch_new(&opts, &c->dispatch) : -ENOMEM;
 

@@ -28,9 +28,17 @@ import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 try: s.sendto(b'x', ('127.0.0.1', 7777))
 except OSError: pass
-s.sendto(b'x', ('127.0.0.1', 7780))" && complains '2 program runs at 2 calls' && complains '1 calls were denied'
+s.sendto(b'x', ('127.0.0.1', 7780))" && complains '2 program runs at 2 calls' && complains '1 call was denied'
 }
 ok "... and counted" counted
+marked() {
+	exits 0 -q "$object" -- python3 -c "
+import socket, errno, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+try: print(s.sendmsg([b'x'], [(socket.SOL_SOCKET, 36, struct.pack('i', 7))], 0, ('127.0.0.1', 7780)))
+except OSError as e: print(errno.errorcode[e.errno])" && prints EPERM
+}
+ok "what the guard may and the task may not (SO_MARK) is not done for it" marked
 with_ends() {
 	exits 0 "$object" watch --syscalls sendto,sendmsg -- python3 -c "
 import socket

@@ -340,6 +340,11 @@ bool function_is_asked(const struct function *f)
 	return f->is & ASKED;
 }
 
+bool function_looks_up(const struct function *f)
+{
+	return f->args == create_file_args || f->args == unlink_args || f->args == to_create_args;
+}
+
 bool function_begins_only(const struct function *f)
 {
 	return f->is & BEGINS_ONLY;

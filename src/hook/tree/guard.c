@@ -620,15 +620,13 @@ static void *work(void *arg)
 
 /*
  * A user's guard looks at files as the user does: its powers over the namespace are for the rest. The command has none over the network (its
- * user namespace is another than the network's), so binds and sends are made without them whoever the user is.
+ * user namespace is another than the network's), so a bind is made without them whoever the user is.
  */
 static void drop_powers(void)
 {
-	enum { OF_NETWORK = 3 };
-	static const int gone[] = {
-		CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-		CAP_FOWNER,           CAP_CHOWN,     CAP_FSETID,  CAP_MKNOD,        CAP_IPC_OWNER};
-	const size_t n = guard_self.root ? OF_NETWORK : ARRAY_SIZE(gone);
+	static const int gone[] = {CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,   CAP_CHOWN,
+				   CAP_NET_RAW,          CAP_FSETID,       CAP_MKNOD,           CAP_IPC_OWNER};
+	const size_t n = guard_self.root ? 1 : ARRAY_SIZE(gone);
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];
 

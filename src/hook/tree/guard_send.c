@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stddef.h>
@@ -418,9 +419,46 @@ static int64_t send_many(struct send *s)
 	return done ? done : result;
 }
 
+/* The guard's powers over the network are not the task's: control messages may ask for what only they allow (SO_MARK). @keep: what they were */
+static int lower(struct __user_cap_data_struct keep[2])
+{
+	const uint64_t gone = 1ull << CAP_NET_ADMIN | 1ull << CAP_NET_RAW;
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2];
+
+	if (syscall(SYS_capget, &h, keep))
+		return -EPERM;
+	memcpy(d, keep, sizeof(d));
+	d[0].effective &= ~(uint32_t)gone;
+	return syscall(SYS_capset, &h, d) ? -EPERM : 0;
+}
+
+static void raise_again(const struct __user_cap_data_struct keep[2])
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	if (syscall(SYS_capset, &h, keep))
+		_exit(1); /* not fit to go on */
+}
+
+static int64_t send_one(struct send *s)
+{
+	const struct guard_call *call = s->call;
+	int64_t result = call->native == SYS_sendto ? message_of(&s->j, false, &s->m)
+						    : message_read(&s->j, call->args[1], false, &s->m);
+
+	if (call->native == SYS_sendmsg)
+		s->m.flags = (int)call->args[2];
+	if (!result)
+		result = send_message(s);
+	message_free(&s->m);
+	return result;
+}
+
 int sends_make(struct caller *c, const struct guard_call *call)
 {
 	struct send *s = calloc(1, sizeof(*s));
+	struct __user_cap_data_struct powers[2];
 	int64_t result;
 
 	if (!s)
@@ -431,16 +469,11 @@ int sends_make(struct caller *c, const struct guard_call *call)
 	s->j = (struct job){.dir = -1, .call = {.thread = &s->thread, .compat = call->arch == AUDIT_ARCH_I386}};
 	memcpy(s->j.call.args, call->args, sizeof(call->args));
 	result = look_at(s);
-	if (!result && call->native == SYS_sendmmsg) {
-		result = send_many(s);
-	} else if (!result) {
-		result = call->native == SYS_sendto ? message_of(&s->j, false, &s->m)
-						    : message_read(&s->j, call->args[1], false, &s->m);
-		if (call->native == SYS_sendmsg)
-			s->m.flags = (int)call->args[2];
-		if (!result)
-			result = send_message(s);
-		message_free(&s->m);
+	if (!result)
+		result = lower(powers);
+	if (!result) {
+		result = call->native == SYS_sendmmsg ? send_many(s) : send_one(s);
+		raise_again(powers);
 	}
 	if (s->sock >= 0)
 		close(s->sock);
