@@ -72,8 +72,8 @@ int handed_to_guard(struct engine *e, const struct task_event *ev)
 			atomic_fetch_add(&e->unheard, 1);
 		return notify_answer(e, ev->id, true, 0) ? 0 : -ESRCH;
 	}
-	if (call.decide && guard_files_op(ev->native) && confined_is(e, ev->thread))
-		return -EACCES;
+	if (call.decide && !guard_send_is(ev->native) && confined_is(e, ev->thread))
+		return guard_kill_is(ev->native) ? -EPERM : -EACCES;
 	if (call.has_address) {
 		call.address_len = MIN(ev->handed->len, (uint32_t)sizeof(call.address));
 		memcpy(&call.address, ev->handed->address.bytes, call.address_len);

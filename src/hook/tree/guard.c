@@ -542,14 +542,16 @@ static int give(const struct job *j, int fd, bool cloexec, bool send)
 /* A call that programs decide on. Return: whether it has been answered. */
 static bool make_decided(const struct job *j, struct seccomp_notif_resp *resp)
 {
-	bool cloexec = false;
+	bool cloexec = false, go_on = false;
 	struct caller c;
 	int fd = -1, result = caller_open(guard_self.proc, (pid_t)j->req.pid, &c);
 
 	if (!result)
-		result = guard_send_is(j->call.native) ? sends_make(&c, &j->call)
-						       : files_make(&c, &j->call, &fd, &cloexec);
+		result = guard_send_is(j->call.native)   ? sends_make(&c, &j->call)
+			 : guard_kill_is(j->call.native) ? kills_make(&c, &j->call, &go_on)
+							 : files_make(&c, &j->call, &fd, &cloexec);
 	caller_close(&c);
+	resp->flags = go_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
 	if (fd >= 0) {
 		result = j->call.report ? -EINVAL : give(j, fd, cloexec, true);
 		if (result >= 0 || result == -ENOENT) {
@@ -625,9 +627,17 @@ static void *work(void *arg)
 static void drop_powers(void)
 {
 	enum { OF_NETWORK = 3 };
-	static const int gone[] = {
-		CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-		CAP_FOWNER,           CAP_CHOWN,     CAP_FSETID,  CAP_MKNOD,        CAP_IPC_OWNER};
+	static const int gone[] = {CAP_NET_BIND_SERVICE,
+				   CAP_NET_ADMIN,
+				   CAP_NET_RAW,
+				   CAP_DAC_OVERRIDE,
+				   CAP_DAC_READ_SEARCH,
+				   CAP_FOWNER,
+				   CAP_CHOWN,
+				   CAP_FSETID,
+				   CAP_MKNOD,
+				   CAP_IPC_OWNER,
+				   CAP_KILL};
 	const size_t n = guard_self.root ? OF_NETWORK : ARRAY_SIZE(gone);
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];

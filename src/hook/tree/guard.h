@@ -52,6 +52,7 @@ enum guard_op {
 	GUARD_RENAME,
 	GUARD_TRUNCATE,
 	GUARD_SEND, /* a datagram to an address (guard_send.c); its socket comes as GUARD_FILE */
+	GUARD_KILL, /* a signal (guard_kill.c); a pidfd of its receiver comes as GUARD_FILE */
 };
 
 /*
@@ -68,7 +69,7 @@ struct guard_call {
 	int32_t native; /* the number of the call of its name that 64-bit programs make */
 	uint32_t outer; /* the thread's number in skep's namespace */
 	uint64_t ip; /* for skep, when it is asked */
-	bool decide; /* a call on files (guard_files_op()), or one that sends (guard_send_is()), that programs decide on */
+	bool decide; /* a call on files (guard_files_op()), or one that sends datagrams or signals (guard_send_is(), guard_kill_is()), that programs decide on */
 	bool report; /* skep wants the end */
 	bool has_address; /* this one, in place of what the task's memory says */
 	uint32_t address_len;
@@ -98,7 +99,14 @@ struct guard_way {
 	uint32_t from[4]; /* its source, network byte order; of IPv4 the first one. 0: none is chosen yet */
 };
 
-/* What a call on files, or a datagram, is about. */
+/* A signal. */
+struct guard_signal {
+	int32_t sig;
+	uint32_t tid; /* who gets it, in the tree's namespace */
+	uint8_t info[48]; /* the beginning of its siginfo_t, which is all that the kernel keeps of it */
+};
+
+/* What a call on files, a datagram, or a signal is about. */
 struct guard_asked {
 	uint32_t op; /* enum guard_op */
 	uint32_t fds;
@@ -107,6 +115,7 @@ struct guard_asked {
 	union {
 		char name[2][256]; /* in the folders; "": what was opened says its path itself */
 		struct guard_way way; /* GUARD_SEND */
+		struct guard_signal signal; /* GUARD_KILL */
 	};
 	char link[4096]; /* GUARD_SYMLINK: what it is to say. The message ends behind it. */
 };
@@ -142,6 +151,9 @@ void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep,
 
 /* guard_send_is - a call that sends datagrams, by its native number. */
 bool guard_send_is(int nr);
+
+/* guard_kill_is - a call that sends signals, by its native number. */
+bool guard_kill_is(int nr);
 
 /* guard_files_op - what a call on files does, by its native number; 0: it is none. RMDIR comes by unlinkat, too: the question says which it is. */
 uint32_t guard_files_op(int nr);

@@ -114,6 +114,8 @@ int twin_run(struct caller *c, int (*deed)(void *arg), void *arg, _Atomic int32_
 int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *cloexec);
 /* sends_make - sendto(2), sendmsg(2), sendmmsg(2), decided and made (guard_send.c). Return: the call's result, or a negative errno. */
 int sends_make(struct caller *c, const struct guard_call *call);
+/* kills_make - kill(2) and its kin, decided and made (guard_kill.c). Return: 0 or a negative errno; *go_on: the caller is to make it. */
+int kills_make(struct caller *c, const struct guard_call *call, bool *go_on);
 /* files_end - this thread makes no more. */
 void files_end(void);
 
