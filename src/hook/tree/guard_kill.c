@@ -6,7 +6,7 @@
  * names is duplicated, what it says of the signal is copied), skep is asked about that one, and the signal goes to it and to no other. A signal to a group, or to
  * all, is one for each that is there when its turn comes; the kernel's own would miss none that is being made meanwhile.
  *
- * The receiver sees the guard as the sender (si_pid), for nobody may send in another's name. Only what a task sends to its own process by that process's number
+ * The receiver sees the guard as the sender (si_pid), for nobody may send in another's name, and SI_USER also where one thread was meant. Only what a task sends to its own process by that process's number
  * is the kernel's to send, once it is allowed: that number is nobody else's while the task lives. So abort(3), raise(3) and pthread_kill(3) are as ever.
  *
  * As in the kernel (kernel/signal.c, check_kill_permission()) nobody is asked about a number that is no signal's, nor about whom the task may not signal anyway.
@@ -219,15 +219,17 @@ static int to_thread(struct signal_call *s, pid_t tgid, pid_t tid)
 /* @group: 0: whoever may be signalled. As kill_something_info() and __kill_pgrp_info() of the kernel have it. */
 static int to_many(struct signal_call *s, pid_t group)
 {
-	AUTO_CLOSE int own = openat(guard_self.proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	int fd = openat(guard_self.proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	int err, last = 0;
 	bool sent = false, any = false;
 	struct dirent *e;
 
-	if (!d)
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
-	own = -1;
+	}
 	while ((e = readdir(d))) {
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
 
