@@ -45,7 +45,7 @@ enum {
 	STACK = 128 << 10,
 	LATE = 512, /* results that may be asked for again */
 	LATE_NS = 1000000000,
-	AGAIN_NS = 50000000,
+	AGAIN_NS = 500000000,
 	I386_BIND = 361,
 	I386_CONNECT = 362,
 };
