@@ -138,7 +138,7 @@ int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 	if (made) {
 		for (int nr = 0; nr < CALLS_MAX; nr++)
 			if (opts.plan.calls[nr] & PLAN_MADE)
-				return fail("a program decides on %s: calls on files are made by the tree's guard, "
+				return fail("a program decides on %s: such calls are made by the tree's guard, "
 					    "which --net=calls does "
 					    "without",
 					    calls_at(nr)->name);
@@ -208,10 +208,13 @@ void run_calls_report(const struct run_calls *c, bool json)
 	struct engine_losses lost;
 	struct dispatch_counts n;
 
-	if (!c || !c->engine || !c->n_links)
+	if (!c || !c->engine)
 		return;
 	engine_losses(c->engine, &lost);
 	dispatch_counts(c->dispatch, &n);
+	/* Programs of control groups are the hive's links, not ours. */
+	if (!c->n_links && !n.runs)
+		return;
 	(json ? print_json_line : print_counts)(&n, &lost);
 }
 

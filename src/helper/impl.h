@@ -72,6 +72,8 @@ HELPER(get_current_comm);
 HELPER(get_current_task);
 HELPER(get_current_task_btf);
 HELPER(task_pt_regs);
+HELPER(task_storage_get);
+HELPER(task_storage_delete);
 HELPER(probe_read);
 HELPER(probe_read_str);
 HELPER(probe_read_user);

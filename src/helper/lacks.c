@@ -8,7 +8,7 @@ static const char no_frames[] = "call stacks of other tasks are not walked here"
 static const char no_socket[] = "there are no sockets here";
 static const char no_counter[] = "there are no counters of the processor here";
 static const char no_iterator[] = "it is for iterators of the kernel, and there are none here";
-static const char no_storage[] = "there is no storage of tasks, sockets, inodes and cgroups here";
+static const char no_storage[] = "there is no storage of sockets, inodes and cgroups here";
 
 static const struct {
 	uint32_t id;
@@ -35,8 +35,6 @@ static const struct {
 	{BPF_FUNC_seq_printf_btf, no_iterator},
 	{BPF_FUNC_sk_storage_get, no_storage},
 	{BPF_FUNC_sk_storage_delete, no_storage},
-	{BPF_FUNC_task_storage_get, no_storage},
-	{BPF_FUNC_task_storage_delete, no_storage},
 	{BPF_FUNC_inode_storage_get, no_storage},
 	{SKEP_FUNC_CGRP_STORAGE_GET, no_storage},
 };

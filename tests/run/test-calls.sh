@@ -76,4 +76,20 @@ undisturbed() { exits 0 -q "$(object tracepoints)" "$(object probes)" "$(object 
 ok "the command is undisturbed by all of them" undisturbed
 interpreted() { exits 0 -q --json --interpret "$(object typed)" -- mkdir "$tmp/i" && told tp_btf 511 "$tmp/i" && rmdir "$tmp/i"; }
 ok "the interpreter does the same" interpreted
+# Two processes and a thread, which has a value of its own; then another process each time, with numbers that are used again or not.
+own_values() {
+	exits 0 -q "$objects/run-storage.bpf.o" -- python3 -c "
+import os, threading
+def calls():
+    for _ in range(3): os.getpgid(0)
+for _ in range(8):
+    if not os.fork():
+        calls(); os._exit(0)
+    os.wait()
+calls()
+t = threading.Thread(target=calls); t.start(); t.join()" || return 1
+	for n in 1 2 3; do [ "$(grep -c "getpgid $n" "$tmp/err")" = 10 ] || { cat "$tmp/err"; return 1; }; done
+	[ "$(grep -c getpgid "$tmp/err")" = 30 ]
+}
+ok "each task has a value of its own in a map of tasks' storage" own_values
 tap_end

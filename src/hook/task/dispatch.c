@@ -13,6 +13,7 @@
 #include "hook/task/dispatch.h"
 
 #include "base/util.h"
+#include "bpf/storage.h"
 #include "hook/links.h"
 #include "hook/task/functions.h"
 #include "hook/task/natives.h"
@@ -354,6 +355,7 @@ static void event(void *arg, uint32_t on, struct task_event *e)
 						  memory_order_relaxed);
 	} else if (e->kind == TASK_ASKED) {
 		run_list(r, &d->calls[nr]);
+		atomic_fetch_add_explicit(&d->runs, sockets_asked(d->sockets, &r->w->env, e), memory_order_relaxed);
 	} else {
 		run_list(r, &d->lives[e->kind - TASK_FORK]);
 	}
@@ -397,7 +399,10 @@ static void end(void *arg, uint32_t on)
 
 static void forget(void *arg, struct thread *t)
 {
-	view_forget(((struct dispatch *)arg)->objects, t);
+	struct dispatch *d = arg;
+
+	view_forget(d->objects, t);
+	storage_forget(d->opts.hive, &(struct map_task){.start = t->start, .tid = (uint32_t)t->own_tid});
 }
 
 /* The whole. */

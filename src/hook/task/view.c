@@ -134,14 +134,32 @@ static int read_task(struct skep_env *env, uint64_t task, void *to, uint64_t fro
 	return mem >= 0 && from <= INT64_MAX && pread(mem, to, len, (off_t)from) == (ssize_t)len ? 0 : -EFAULT;
 }
 
+static int host_identify(struct skep_env *env, uint64_t task, uint64_t *start, uint32_t *tid)
+{
+	struct objects *o = view_of(env)->o;
+	struct slot *s;
+	uint32_t offset;
+	int err = -ESRCH;
+
+	pthread_mutex_lock(&o->lock);
+	s = objects_at(o, task, &offset);
+	if (s && !s->gone && s->bundle == BUNDLE_TASK && task == objects_address(o, s, PART_TASK, 0) &&
+	    task_start(o, s)) {
+		*start = s->start;
+		*tid = s->tid;
+		err = 0;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}
+
 static uint64_t host_task(struct skep_env *env)
 {
 	return view_task(view_of(env), thread_of(env));
 }
 
-static uint64_t host_find(struct skep_env *env, uint32_t tid)
+uint64_t view_find(struct view *v, uint32_t tid)
 {
-	struct view *v = view_of(env);
 	char name[PROC_NAME], text[4096], *at;
 	uint64_t address = 0;
 
@@ -155,6 +173,11 @@ static uint64_t host_find(struct skep_env *env, uint32_t tid)
 	address = objects_address(v->o, task_slot(v->o, tid, (uint32_t)strtoul(at + 6, NULL, 10), 0), PART_TASK, 0);
 	pthread_mutex_unlock(&v->o->lock);
 	return address;
+}
+
+static uint64_t host_find(struct skep_env *env, uint32_t tid)
+{
+	return view_find(view_of(env), tid);
 }
 
 static uint64_t host_regs(struct skep_env *env, uint64_t task)
@@ -389,6 +412,7 @@ static const struct task_host host = {
 	.pid_ns = host_pid_ns,
 	.signal = host_signal,
 	.override = host_override,
+	.identify = host_identify,
 	.d_path = host_d_path,
 };
 

@@ -171,24 +171,32 @@ static int refuse_bare(scmp_filter_ctx ctx)
 		       {IPPROTO_IPV6, MCAST_JOIN_GROUP, EPERM},
 		       {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, EPERM}};
 	/* A connect of TCP's, with an address in the message. */
-	static const struct {
-		int call;
-		unsigned int flags; /* which argument */
-	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
 	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, LOW32(0, AF_PACKET));
 
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2, LOW32(0, AF_NETLINK),
 				       LOW32(2, NETLINK_USERSOCK));
-	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
-				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
 	for (size_t i = 0; i < ARRAY_SIZE(options) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)options[i].err), SCMP_SYS(setsockopt), 2,
 				       LOW32(1, options[i].level), LOW32(2, options[i].option));
 	return err ? err
 		   : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), SCMP_SYS(prctl), 2, LOW32(0, PR_SET_DUMPABLE),
 				      LOW32(1, 0));
+}
+
+/* A connection that is made by a message (man 7 tcp): those who decide on connect(2) would not hear of it. */
+static int refuse_fast_open(scmp_filter_ctx ctx)
+{
+	static const struct {
+		int call;
+		unsigned int flags; /* which argument */
+	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
+				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+	return err;
 }
 
 static int refuse(const struct tree_watch *w)
@@ -225,6 +233,8 @@ static int refuse(const struct tree_watch *w)
 		err = refuse_children(ctx, w);
 	if (!err && w->plan.calls[SYS_openat] & PLAN_MADE)
 		err = refuse_handles(ctx);
+	if (!err && (w->bare || w->plan.calls[SYS_connect]))
+		err = refuse_fast_open(ctx);
 	if (!err && w->bare)
 		err = refuse_bare(ctx);
 	err = err ? err : load_rules(ctx);
@@ -279,7 +289,7 @@ static int number_32(int nr)
 #endif
 
 /*
- * Calls that skep makes (PLAN_SOCKET), but only where an argument says so: of the others what it says is a number.
+ * Calls that skep makes (PLAN_SOCKET), or the guard (PLAN_MADE), but only where an argument says so: of the others what it says is a number.
  *
  *   socket(2)              of IP; all of them, where sockets are parked (hook/calls/calls_parked.c)
  *   sendto(2), recvfrom(2) with an address: it is not 0, of which 64-bit programs have two halves
@@ -289,7 +299,7 @@ enum if_kind { IF_ALWAYS, IF_IP, IF_ADDRESS, IF_ERROR };
 
 static enum if_kind seen_if(const struct task_plan *plan, int nr)
 {
-	if (plan->calls[nr] != PLAN_SOCKET)
+	if (plan->calls[nr] != PLAN_SOCKET && plan->calls[nr] != PLAN_MADE)
 		return IF_ALWAYS;
 	return nr == SYS_socket && parks(plan)          ? IF_ALWAYS
 	       : nr == SYS_socket                       ? IF_IP
