@@ -20,7 +20,7 @@ struct run_calls {
 	struct engine *engine;
 	struct bpf_link *links[LINKS];
 	uint32_t n_links;
-	bool verbose;
+	bool verbose, by_trace;
 };
 
 uint32_t run_calls_workers(void)
@@ -101,6 +101,11 @@ int run_calls_new(const struct verb *verb, const struct run_args *args, struct s
 		return fail("tasks cannot be watched: %s", strerror(-err));
 	c->hive = hive;
 	c->verbose = args->verbose;
+	c->by_trace = args->by_trace;
+	if (c->by_trace && !args->quiet)
+		note("system calls are seen by ptrace (--by=ptrace): a call that is seen takes longer, and nothing in "
+		     "the tree can "
+		     "be traced");
 	return reserve(verb, c->dispatch, args->reserve);
 }
 
@@ -128,20 +133,21 @@ int run_calls_attach(struct run_calls *c, const struct source *s, struct skep_pr
 
 int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 {
-	struct engine_opts opts = {.n_threads = NOTICERS};
+	struct engine_opts opts = {.n_threads = NOTICERS, .by_trace = c->by_trace};
 	char why[ENGINE_WHY] = "";
 	int err;
 
-	if (!dispatch_close(c->dispatch, &opts.plan) && !made)
+	if (!dispatch_close(c->dispatch, &opts.plan) && !made && !c->by_trace)
 		return EXIT_OK;
 	dispatch_engine(c->dispatch, &opts);
+	for (int nr = 0; nr < CALLS_MAX; nr++)
+		if (opts.plan.calls[nr] & PLAN_MADE && (made || c->by_trace))
+			return fail(
+				"a program decides on %s: calls on files are made by the tree's guard%s",
+				calls_at(nr)->name,
+				made ? ", which --net=calls does without"
+				     : " and handed over by seccomp's notifications, which --by=ptrace does without");
 	if (made) {
-		for (int nr = 0; nr < CALLS_MAX; nr++)
-			if (opts.plan.calls[nr] & PLAN_MADE)
-				return fail("a program decides on %s: calls on files are made by the tree's guard, "
-					    "which --net=calls does "
-					    "without",
-					    calls_at(nr)->name);
 		calls_plan(made, &opts.plan);
 		opts.maker = calls_maker(made);
 	}
