@@ -102,7 +102,7 @@ int run_calls_new(const struct verb *verb, const struct run_args *args, struct s
 	c->hive = hive;
 	c->verbose = args->verbose;
 	c->by_trace = args->by_trace;
-	if (c->by_trace && !args->quiet)
+	if (c->by_trace && !args->quiet && !args->json)
 		note("system calls are seen by ptrace (--by=ptrace): a call that is seen takes longer, and nothing in "
 		     "the tree can "
 		     "be traced");
@@ -168,11 +168,12 @@ static void add(struct json_object *o, const char *key, uint64_t n)
 	json_object_object_add(o, key, json_object_new_uint64(n));
 }
 
-static void print_json_line(const struct dispatch_counts *n, const struct engine_losses *l)
+static void print_json_line(const struct run_calls *c, const struct dispatch_counts *n, const struct engine_losses *l)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "kind", json_object_new_string("tasks"));
+	json_object_object_add(o, "by", json_object_new_string(c->by_trace ? "ptrace" : "notify"));
 	add(o, "calls", n->events[TASK_CALL]);
 	add(o, "returns", n->events[TASK_RETURN]);
 	add(o, "forks", n->events[TASK_FORK]);
@@ -222,7 +223,10 @@ void run_calls_report(const struct run_calls *c, bool json)
 		return;
 	engine_losses(c->engine, &lost);
 	dispatch_counts(c->dispatch, &n);
-	(json ? print_json_line : print_counts)(&n, &lost);
+	if (json)
+		print_json_line(c, &n, &lost);
+	else
+		print_counts(&n, &lost);
 }
 
 void run_calls_free(struct run_calls *c)

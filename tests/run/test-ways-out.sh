@@ -168,10 +168,10 @@ while True:
 }
 ok "no file comes in by SCM_RIGHTS" no_fd
 nested() {
-	run -q -- "$skep" run $other_ways -q -- python3 "$source/tests/run/escape.py" stream "$far/stream"
+	run -q -- "$skep" run -q -- python3 "$source/tests/run/escape.py" stream "$far/stream"
 	prints ECONNREFUSED
 }
 ok "a tree in a tree is closed too" nested
-nested_own() { run -q -- "$skep" run $other_ways -q -- python3 "$source/tests/run/escape.py" inside_stream && prints ownTrueTrue; }
+nested_own() { run -q -- "$skep" run -q -- python3 "$source/tests/run/escape.py" inside_stream && prints ownTrueTrue; }
 ok "... and has sockets of its own" nested_own
 tap_end

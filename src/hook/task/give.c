@@ -14,7 +14,7 @@
  * socket skep connects to the kernel says (man 7 sock_diag), and a call that the filter stops is let pass only if it is the one that was put there, with its
  * arguments: else it is as any other, and the tracee gets no file.
  *
- * Signals wait until it is over (all are blocked), but for SIGKILL, and SIGSTOP, which is put off: it is sent again at the end, unless SIGCONT has come since.
+ * Signals wait until it is over (all are blocked), but for SIGKILL and stops, which are as ever: it goes on when the process does.
  */
 #include "hook/task/trace_inside.h"
 
@@ -78,7 +78,6 @@ struct give {
 	enum step step;
 	struct user_regs_struct regs; /* as they were */
 	uint64_t mask; /* ... and the signals that were blocked */
-	int stop; /* a signal that stops, put off; 0 */
 	uint64_t args[6]; /* of this step's call */
 	uint64_t page; /* 0: none */
 	int sock, conn, got; /* the tracee's numbers; -1 */
@@ -309,23 +308,6 @@ static bool next(struct give *g)
 	return true;
 }
 
-static bool continued(const struct tracee *x)
-{
-	char path[32], text[4096];
-	unsigned long long mine = 0, shared = 0;
-	const char *at;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)x->tid);
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	text[MAX(n, (ssize_t)0)] = 0;
-	at = strstr(text, "\nSigPnd:");
-	if (at)
-		sscanf(at, "\nSigPnd: %llx\nShdPnd: %llx", &mine, &shared);
-	return (mine | shared) & 1ull << (SIGCONT - 1);
-}
-
 /* All is as it was, but for the result. */
 static void finish(struct tracer *r, struct tracee *x)
 {
@@ -337,8 +319,6 @@ static void finish(struct tracer *r, struct tracee *x)
 	regs.orig_rax = (uint64_t)NR_NONE;
 	ptrace(PTRACE_SETREGS, x->tid, 0, &regs);
 	ptrace(PTRACE_SETSIGMASK, x->tid, sizeof(g->mask), &g->mask);
-	if (g->stop && !continued(x))
-		syscall(SYS_tgkill, x->t->tgid, x->tid, g->stop);
 	give_forget(x);
 	trace_returned(r, x, result);
 }
@@ -416,11 +396,4 @@ void give_at_stop(struct tracer *r, struct tracee *x)
 	} else {
 		finish(r, x);
 	}
-}
-
-void give_at_signal(struct tracee *x, int sig)
-{
-	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU)
-		x->give->stop = sig;
-	trace_resume(x, 0);
 }

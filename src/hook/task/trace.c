@@ -26,6 +26,7 @@
 #include "hook/tree/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -472,10 +473,6 @@ static void reaped(struct tracer *r, struct tracee *x, int status)
 /* The kernel's own stops: the first one, and those of job control. */
 static void on_stop(struct tracer *r, struct tracee *x, int sig)
 {
-	if (x->started && x->give) {
-		give_at_signal(x, sig);
-		return;
-	}
 	if (x->started) {
 		go_on(x, sig);
 		return;
@@ -515,8 +512,6 @@ static void stopped(struct tracer *r, struct tracee *x, int status)
 	case 0:
 		if (sig == (SIGTRAP | 0x80))
 			on_return(r, x);
-		else if (x->give)
-			give_at_signal(x, sig);
 		else
 			trace_resume(x, sig);
 		break;
@@ -561,6 +556,15 @@ static int by_whom(pid_t pid)
 	return by;
 }
 
+/* PID 1 here is the init of a tree: its tracer is outside, and not to be seen. */
+static bool in_tree(void)
+{
+	char name[16] = "";
+	AUTO_CLOSE int fd = open("/proc/1/comm", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && !strcmp(name, "skep-init\n");
+}
+
 static int seize(pid_t pid, char why[ENGINE_WHY])
 {
 	const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
@@ -575,6 +579,8 @@ static int seize(pid_t pid, char why[ENGINE_WHY])
 		snprintf(why, ENGINE_WHY,
 			 "process %d traces it already (strace, a debugger, another run); a process has one tracer",
 			 by);
+	else if (err == -EPERM && in_tree())
+		snprintf(why, ENGINE_WHY, "a run above this one traces it already; a process has one tracer");
 	else
 		snprintf(why, ENGINE_WHY,
 			 "ptrace: %s; /proc/sys/kernel/yama/ptrace_scope may be 3, or a container's profile forbids it "

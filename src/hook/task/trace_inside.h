@@ -41,13 +41,11 @@ void answer_wait(struct tracer *r);
  * give_begin - answer a call with a file: see give.c. @fd: it is closed by then. It goes on with each of the following.
  * give_at_call - the tracee stops at the begin of a call, by its filter. Return: false: it is none of these, and nothing is given any more.
  * give_at_stop - it stops at the begin or end of a call.
- * give_at_signal - it stops with a signal, or for job control.
  * give_forget - it is gone.
  */
 void give_begin(struct tracer *r, struct tracee *x, int fd, bool cloexec);
 bool give_at_call(struct tracee *x, const struct __ptrace_syscall_info *info);
 void give_at_stop(struct tracer *r, struct tracee *x);
-void give_at_signal(struct tracee *x, int sig);
 void give_forget(struct tracee *x);
 
 #endif

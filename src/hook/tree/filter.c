@@ -5,7 +5,7 @@
  *   what leads out   refused, by libseccomp's rules: the first filter
  *   what is seen     connect(2) and bind(2) go to the guard (guard.h), and what skep watches to skep: the second, a list of call numbers
  *
- * Of two filters the stricter answer holds, and refused is stricter than seen: so no list of calls to watch can open a way out. Calls that
+ * Of two filters the stricter answer holds, and refused is stricter than seen, by notification or by ptrace: so no list of calls to watch can open a way out. Calls that
  * both let through run as they would without filters: the kernel keeps a bitmap of them (Linux 5.11).
  */
 #include "hook/tree/ways_out.h"
@@ -112,6 +112,17 @@ static int refuse_untraced(scmp_filter_ctx ctx)
 				      SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_UNTRACED, CLONE_UNTRACED));
 }
 
+/*
+ * Where calls come by ptrace: of a notification and a stop of ptrace the first is the stricter answer, so who had a listener of its own in the tree would have its calls before
+ * skep, and could let them go on. Where calls come by notification there is one already, and the kernel says the same.
+ */
+static int refuse_listeners(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(
+		ctx, SCMP_ACT_ERRNO(EBUSY), SCMP_SYS(seccomp), 1,
+		SCMP_A1(SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER));
+}
+
 /* Programs decide about opens: a file that is opened by its handle has no path to decide on. */
 static int refuse_handles(scmp_filter_ctx ctx)
 {
@@ -192,6 +203,8 @@ static int refuse(const struct tree_watch *w)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, LOW32(1, typing[i]));
 	if (!err && w->traced)
 		err = refuse_untraced(ctx);
+	if (!err && w->by_trace)
+		err = refuse_listeners(ctx);
 	if (!err && w->plan.calls[SYS_openat] & PLAN_MADE)
 		err = refuse_handles(ctx);
 	if (!err && w->bare)

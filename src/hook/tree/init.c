@@ -403,12 +403,12 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s", text);
 		break;
 	case STEP_SEE:
-		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s%s; --by=ptrace does without",
-			 text,
+		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s%s", text,
 			 f->err == -EBUSY
 				 ? ": another run or a container's supervisor above has the one listener that a "
-				   "process tree can have"
-				 : ": a listener for its notifications is refused (a container's profile?)");
+				   "process tree can have; unless it is a run, --by=ptrace does without"
+				 : ": a listener for its notifications is refused (a container's profile?); "
+				   "--by=ptrace does without");
 		break;
 	case STEP_UNSEEN:
 		snprintf(n.why, sizeof(n.why),
