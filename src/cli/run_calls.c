@@ -163,31 +163,26 @@ void run_calls_stop(struct run_calls *c)
 		engine_stop(c->engine);
 }
 
-static void add(struct json_object *o, const char *key, uint64_t n)
-{
-	json_object_object_add(o, key, json_object_new_uint64(n));
-}
-
 static void print_json_line(const struct run_calls *c, const struct dispatch_counts *n, const struct engine_losses *l)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "kind", json_object_new_string("tasks"));
 	json_object_object_add(o, "by", json_object_new_string(c->by_trace ? "ptrace" : "notify"));
-	add(o, "calls", n->events[TASK_CALL]);
-	add(o, "returns", n->events[TASK_RETURN]);
-	add(o, "forks", n->events[TASK_FORK]);
-	add(o, "execs", n->events[TASK_EXEC]);
-	add(o, "exits", n->events[TASK_EXIT]);
-	add(o, "program_runs", n->runs);
-	add(o, "program_faults", n->faults);
-	add(o, "denied", n->denied);
-	add(o, "killed", n->killed);
-	add(o, "lost_unknown", l->unknown);
-	add(o, "given_up", l->late);
-	add(o, "exits_told_late", l->sudden);
-	add(o, "parents_unknown", l->orphans);
-	add(o, "ends_not_heard", l->unheard);
+	json_count(o, "calls", n->events[TASK_CALL]);
+	json_count(o, "returns", n->events[TASK_RETURN]);
+	json_count(o, "forks", n->events[TASK_FORK]);
+	json_count(o, "execs", n->events[TASK_EXEC]);
+	json_count(o, "exits", n->events[TASK_EXIT]);
+	json_count(o, "program_runs", n->runs);
+	json_count(o, "program_faults", n->faults);
+	json_count(o, "denied", n->denied);
+	json_count(o, "killed", n->killed);
+	json_count(o, "lost_unknown", l->unknown);
+	json_count(o, "given_up", l->late);
+	json_count(o, "exits_told_late", l->sudden);
+	json_count(o, "parents_unknown", l->orphans);
+	json_count(o, "ends_not_heard", l->unheard);
 	print_json_to(stderr, o);
 }
 
@@ -195,15 +190,15 @@ static void print_counts(const struct dispatch_counts *n, const struct engine_lo
 {
 	const struct {
 		uint64_t n;
-		const char *what;
-	} rows[] = {{n->denied, "calls were denied or answered by a program"},
-		    {n->killed, "processes were killed by a program"},
-		    {n->faults, "runs of a program ended early (SKEP_DEBUG=1 names the reason)"},
-		    {l->unknown, "calls were refused with ENOMEM, as their task could not be looked at"},
-		    {l->late, "calls were given up by their tasks while they were looked at"},
-		    {l->sudden, "exits were seen when nothing could be read of the task any more"},
-		    {l->unheard, "ends of opens with O_PATH were not heard of"},
-		    {l->orphans, "forks were seen after their parent had been killed"}};
+		const char *one, *more, *what;
+	} rows[] = {{n->denied, "call was", "calls were", "denied or answered by a program"},
+		    {n->killed, "process was", "processes were", "killed by a program"},
+		    {n->faults, "run of a program", "runs of a program", "ended early (SKEP_DEBUG=1 names the reason)"},
+		    {l->unknown, "call was", "calls were", "refused with ENOMEM, as the task could not be looked at"},
+		    {l->late, "call was", "calls were", "given up by the task while it was looked at"},
+		    {l->sudden, "exit was", "exits were", "seen when nothing could be read of the task any more"},
+		    {l->unheard, "end of an open", "ends of opens", "with O_PATH not heard of"},
+		    {l->orphans, "fork was", "forks were", "seen after the parent had been killed"}};
 	char a[32], b[32], c[32], d[32];
 
 	fprintf(stderr, "  %s program runs at %s calls, %s of them to their ends, and %s forks, execs and exits\n",
@@ -211,7 +206,8 @@ static void print_counts(const struct dispatch_counts *n, const struct engine_lo
 		number(d, n->events[TASK_FORK] + n->events[TASK_EXEC] + n->events[TASK_EXIT]));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].n)
-			fprintf(stderr, "  %s %s\n", number(a, rows[i].n), rows[i].what);
+			fprintf(stderr, "  %s %s %s\n", number(a, rows[i].n),
+				rows[i].n == 1 ? rows[i].one : rows[i].more, rows[i].what);
 }
 
 void run_calls_report(const struct run_calls *c, bool json)

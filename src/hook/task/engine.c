@@ -145,6 +145,8 @@ static int start_thread(struct engine *e, uint32_t on, void (*run)(struct engine
 	*t = (struct engine_thread){.e = e, .on = on, .run = run};
 	sigfillset(&all);
 	sigdelset(&all, ENGINE_NUDGE);
+	/* One comes with each stop of a tracee. Where it is not blocked it is ignored; a blocked one waits, and wakes another thread of the process. */
+	sigdelset(&all, SIGCHLD);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = -pthread_create(&t->id, NULL, run_thread, t);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
