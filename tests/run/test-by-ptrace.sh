@@ -9,6 +9,16 @@ announced() { exits 0 -- true && complains 'seen by ptrace' && exits 0 -q -- tru
 ok "it is said at the start that calls are seen by ptrace" announced
 in_json() { exits 0 --json "$objects/run-calls-tracepoints.bpf.o" -- true && complains '"kind":"tasks","by":"ptrace"'; }
 ok "... and in the summary of --json" in_json
+refused() {
+	timeout 60 "$objects/docker-profile" --no-listener "$skep" run --net=calls -q -- true >"$tmp/out" 2>"$tmp/err"
+	[ $? = 126 ] && complains 'a listener for its notifications is refused.*--by=ptrace'
+}
+ok "where there may be no listener a run says so, and names --by=ptrace" refused
+doctor() {
+	"$objects/docker-profile" --no-listener "$skep" doctor >"$tmp/out" 2>&1
+	says '^less +notifications' && says '^ok +ptrace +.*--by=ptrace' && says "^Here 'skep run --net=calls --by=ptrace' works"
+}
+ok "... and skep doctor which way to take" doctor
 files() { exits 125 -q "$objects/run-files.bpf.o" -- touch "$tmp/made" && complains 'handed over by|--net=calls does without' && [ ! -e "$tmp/made" ]; }
 ok "programs that decide on files are refused, with the reason" files
 own() { exits 0 -q "$objects/run-calls-tracepoints.bpf.o" -- sh -c 'grep -c "^TracerPid:[[:space:]]*0$" /proc/self/status; strace -o /dev/null true 2>/dev/null || echo refused' && says refused; }
