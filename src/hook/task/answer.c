@@ -44,7 +44,8 @@ int answer_put(struct engine *e, const struct answer *a)
 		;
 	*at = mine;
 	atomic_store(&e->any_answers, true);
-	engine_nudge(&e->of[e->opts.n_threads]);
+	if (atomic_load(&e->asleep))
+		engine_nudge(&e->of[e->opts.n_threads]);
 	pthread_mutex_unlock(&e->lock);
 	return 0;
 }
@@ -136,10 +137,12 @@ void answer_wait(struct tracer *r)
 {
 	siginfo_t info;
 
-	if (sigsetjmp(out, 1))
-		return;
-	may_jump = 1;
-	if (!atomic_load(&r->e->any_answers) && !atomic_load(&r->e->stop))
-		waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | __WALL | __WNOTHREAD);
-	may_jump = 0;
+	if (!sigsetjmp(out, 1)) {
+		may_jump = 1;
+		atomic_store(&r->e->asleep, true);
+		if (!atomic_load(&r->e->any_answers) && !atomic_load(&r->e->stop))
+			waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | __WALL | __WNOTHREAD);
+		may_jump = 0;
+	}
+	atomic_store(&r->e->asleep, false);
 }

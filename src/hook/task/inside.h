@@ -54,9 +54,9 @@ struct engine {
 	struct pending *pending;
 	/* made.c: ends of calls that skep makes, to be told. */
 	struct made *made;
-	/* answer.c: answers for tracees, in order; any_answers says so without the lock. */
+	/* answer.c: answers for tracees, in order; any_answers says so without the lock; the tracer sleeps until there is one. */
 	struct answer *answers;
-	atomic_bool any_answers;
+	atomic_bool any_answers, asleep;
 
 	atomic_ullong unknown, late, sudden, orphans, unheard;
 
