@@ -28,7 +28,7 @@ import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 try: s.sendto(b'x', ('127.0.0.1', 7777))
 except OSError: pass
-s.sendto(b'x', ('127.0.0.1', 7780))" && complains '2 program runs at 2 calls' && complains '1 calls were denied'
+s.sendto(b'x', ('127.0.0.1', 7780))" && complains '2 program runs at 2 calls' && complains '1 call was denied'
 }
 ok "... and counted" counted
 with_ends() {

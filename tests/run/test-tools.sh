@@ -19,7 +19,7 @@ mkdir "$FOLDER"
 # begin ACT RESERVE: a run named tools, whose process $pid does it again and again.
 begin() {
 	rm -f "$tmp/pid"
-	"$skep" run -q --name tools --reserve "$2" -- python3 "$source/tests/run/tool_acts.py" "$1" >"$tmp/pid" 2>"$tmp/run-err" &
+	"$skep" run $other_ways -q --name tools --reserve "$2" -- python3 "$source/tests/run/tool_acts.py" "$1" >"$tmp/pid" 2>"$tmp/run-err" &
 	run_pid=$!
 	for _ in $(seq 200); do
 		[ -s "$tmp/pid" ] && break
@@ -173,7 +173,7 @@ ok "... refused where the run does not see it, with the option" not_attached
 
 # Their objects alone, where they speak without their tool.
 bare() { # TOOL ACT REGEX
-	timeout 60 "$skep" run --json "$tmp/$1.bpf.o" -- timeout 1 python3 "$source/tests/run/tool_acts.py" "$2" >"$tmp/out" 2>"$tmp/err"
+	timeout 60 "$skep" run $other_ways --json "$tmp/$1.bpf.o" -- timeout 1 python3 "$source/tests/run/tool_acts.py" "$2" >"$tmp/out" 2>"$tmp/err"
 	complains "$3"
 }
 ok "solisten's object: events by their type" bare solisten sockets '"event":"events","value":\{"addr":\[16777343,0,0,0\],"pid":[0-9]+,"proto":131073,"backlog":5,"ret":0,"port":4711,"task":"python3"\}'

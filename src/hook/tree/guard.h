@@ -80,6 +80,9 @@ struct guard_end {
 	int32_t result;
 	uint32_t slot; /* for guard_end_answer() */
 	bool decide; /* it is the beginning of a struct guard_question: nothing has happened yet */
+	bool answer; /* skep is to answer the task, for the calls come by ptrace */
+	bool go_on; /* ... and lets the kernel make the call */
+	uint32_t tid; /* whom: guard_call.outer */
 };
 
 /* Which fds come with a question, in this order. All are O_PATH. */
@@ -140,7 +143,7 @@ uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd);
 
 /*
  * guard_main - be the guard.
- * @from: a socket on which the listener of the seccomp filter comes (guard_hand_over()); EOF: there is none, and nothing to do
+ * @from: a socket on which the listener of the seccomp filter comes, or that there is none (guard_hand_over()); EOF: there is nothing to do
  * @handed: after the listener, calls come on it too: they are not received from the listener
  * @keep: paths of sockets outside that may be connected to, as they are now
  * @files: what the tree may reach of files; NULL: everything. Stays the caller's, and there
@@ -161,7 +164,7 @@ uint32_t guard_files_op(int nr);
 /* guard_call_send - @sock: of the call, or -1. Return: 0 or a negative errno. */
 int guard_call_send(int to, const struct guard_call *call, int sock);
 /*
- * guard_end_receive - the end of a call with @report, or a question.
+ * guard_end_receive - the end of a call with @report, a question, or an answer.
  * @fds: room for GUARD_FDS; the receiver's, -1 where none came
  * Return: 1; 0 when the guard is gone; a negative errno.
  */
@@ -171,7 +174,7 @@ void guard_way_answer(struct guard_notes *n, uint32_t slot, const struct guard_w
 /* guard_end_answer - what the task is to hear of a call with @report; of a question: 0: go on, or the negative errno that the call ends with. */
 void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result);
 
-/* guard_hand_over - send the listener. Return: 0 or a negative errno. */
+/* guard_hand_over - send the listener. @listener: -1: there is none, calls come by ptrace. Return: 0 or a negative errno. */
 int guard_hand_over(int to, int listener);
 
 #endif

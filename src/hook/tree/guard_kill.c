@@ -261,7 +261,7 @@ static int take_info(struct signal_call *s, uint64_t from)
 	s->has_info = true;
 	s->info.si_signo = s->sig;
 	/* All of it was the caller's, if it is still there. */
-	return guard_still_waits(s->call->id) ? 0 : -ESRCH;
+	return guard_still_waits(s->c, s->call->id) ? 0 : -ESRCH;
 }
 
 static int by_fd(struct signal_call *s)
@@ -278,7 +278,7 @@ static int by_fd(struct signal_call *s)
 		return -EINVAL;
 	if (pidfd < 0)
 		return -errno;
-	if (!guard_still_waits(s->call->id))
+	if (!guard_still_waits(s->c, s->call->id))
 		return -ESRCH;
 	pid = number_behind(pidfd);
 	flags = fcntl(pidfd, F_GETFL);
