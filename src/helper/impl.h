@@ -72,6 +72,7 @@ HELPER(get_current_comm);
 HELPER(get_current_task);
 HELPER(get_current_task_btf);
 HELPER(task_pt_regs);
+HELPER(get_task_stack);
 HELPER(task_storage_get);
 HELPER(task_storage_delete);
 HELPER(probe_read);

@@ -4,7 +4,6 @@
 #include "helper/helper.h"
 
 static const char no_areas[] = "areas of memory are no objects here";
-static const char no_frames[] = "call stacks of other tasks are not walked here";
 static const char no_socket[] = "there are no sockets here";
 static const char no_counter[] = "there are no counters of the processor here";
 static const char no_iterator[] = "it is for iterators of the kernel, and there are none here";
@@ -15,7 +14,6 @@ static const struct {
 	const char *why;
 } lacks[] = {
 	{BPF_FUNC_find_vma, no_areas},
-	{BPF_FUNC_get_task_stack, no_frames},
 	{BPF_FUNC_perf_event_read, no_counter},
 	{BPF_FUNC_perf_event_read_value, no_counter},
 	{BPF_FUNC_perf_prog_read_value, no_counter},

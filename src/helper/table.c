@@ -338,7 +338,7 @@ const struct helper_desc helpers[] = {
 	LACKS_BTF(138, skc_to_tcp_timewait_sock, "5.9", SK_TYPES, RET_BTF_ID, "tcp_timewait_sock", NUL | PERFMON, SKC),
 	LACKS_BTF(139, skc_to_tcp_request_sock, "5.9", SK_TYPES, RET_BTF_ID, "tcp_request_sock", NUL | PERFMON, SKC),
 	LACKS_BTF(140, skc_to_udp6_sock, "5.9", SK_TYPES, RET_BTF_ID, "udp6_sock", NUL | PERFMON, SKC),
-	LACKS(141, get_task_stack, "5.9", BASE, INT, PERFMON, BTF("task_struct"), MEM(W), SIZE0, ANY),
+	HAS(141, get_task_stack, "5.9", BASE, INT, PERFMON | STACK, BTF("task_struct"), MEM(W), SIZE0, ANY),
 	LACKS(142, load_hdr_opt, "5.10", SOCK_OPS, INT, 0, CTX, MEM(HELPER_ARG_WRITE), SIZE, ANY),
 	LACKS(143, store_hdr_opt, "5.10", SOCK_OPS, INT, MOVES, CTX, MEM(R), SIZE, ANY),
 	LACKS(144, reserve_hdr_opt, "5.10", SOCK_OPS, INT, 0, CTX, ANY, ANY),

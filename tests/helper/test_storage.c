@@ -266,6 +266,15 @@ static void without_a_task_there_is_none(void **state)
 	bpf_object__close(obj);
 }
 
+static void a_call_stack_is_the_current_tasks(void **state)
+{
+	struct bpf_object *obj = load_object("storage");
+
+	run_here(obj, "stacks");
+	EXPECT(obj, -EINVAL, -EINVAL, -EINVAL, -EOPNOTSUPP, 0, 1, -EFAULT);
+	bpf_object__close(obj);
+}
+
 #define STORAGE_TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -277,6 +286,7 @@ int main(int argc, char **argv)
 		STORAGE_TEST(a_map_must_say_what_is_in_it),
 		STORAGE_TEST(a_value_goes_with_its_task),
 		STORAGE_TEST(without_a_task_there_is_none),
+		STORAGE_TEST(a_call_stack_is_the_current_tasks),
 	};
 
 	return test_main(argc, argv, tests, ARRAY_SIZE(tests), "values of tasks");

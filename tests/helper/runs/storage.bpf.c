@@ -76,3 +76,20 @@ int of_nothing(void *ctx)
 	out[0] = bpf_task_storage_get(&values, task->group_leader->real_parent, 0, 0) != NULL;
 	return 0;
 }
+
+/* Call stacks: the user's own, and no other task's. */
+SEC("raw_tp/sys_enter")
+int stacks(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 ips[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+	out[0] = bpf_get_task_stack(task, ips, 12, BPF_F_USER_STACK);
+	out[1] = bpf_get_task_stack(task, ips, sizeof(ips), 1 << 20);
+	out[2] = bpf_get_task_stack(task, ips, sizeof(ips), BPF_F_USER_BUILD_ID);
+	out[3] = bpf_get_task_stack(task->real_parent, ips, sizeof(ips), BPF_F_USER_STACK);
+	out[4] = ips[0] | ips[7];
+	out[5] = bpf_get_task_stack(task, ips, sizeof(ips), BPF_F_USER_STACK) >= 0;
+	out[6] = bpf_get_task_stack(task, ips, sizeof(ips), BPF_F_USER_STACK | 200);
+	return 0;
+}
