@@ -64,6 +64,8 @@ static const char help[] =
 	"Its network:\n"
 	"  --net=calls             make its socket calls for it, in place of a network of its own: where namespaces may\n"
 	"                          not be made, as in most containers\n"
+	"  --by=ptrace             see system calls by ptrace, in place of seccomp's notifications: where there may be none;\n"
+	"                          a call that is seen costs more, and nothing in the tree can be traced (docs/run.md)\n"
 	"  --loopback PORT[,PORT...]|all       ports of this machine's loopback, which the command reaches as the name\n"
 	"                          'host' or 10.0.2.2 (PORT/tcp, PORT/udp: one protocol)\n"
 	"  --publish [ADDR:]PORT[:PORT][/udp]  let connections in: a port here to one of the command's\n"
@@ -143,7 +145,7 @@ static int by_priority(const void *a, const void *b)
 /* May programs on what tasks do be among those of the run? */
 static bool sees_tasks(const struct run *r)
 {
-	return r->args.n_objects || r->args.reserve || r->args.guarded || r->args.tree.bare;
+	return r->args.n_objects || r->args.reserve || r->args.guarded || r->args.tree.bare || r->args.by_trace;
 }
 
 static int load(struct run *r, struct source *s, const char *name)

@@ -20,7 +20,7 @@ struct run_calls {
 	struct engine *engine;
 	struct bpf_link *links[LINKS];
 	uint32_t n_links;
-	bool verbose;
+	bool verbose, by_trace;
 };
 
 uint32_t run_calls_workers(void)
@@ -94,7 +94,7 @@ int run_calls_new(const struct verb *verb, const struct run_args *args, struct s
 	struct dispatch_opts opts = {.hive = hive,
 				     .proc = tree->proc,
 				     .n_threads = run_calls_workers(),
-				     .makes_calls = args->tree.bare,
+				     .makes_calls = args->tree.bare || args->by_trace,
 				     .first_worker = 1};
 	struct run_calls *c = calloc(1, sizeof(*c));
 	int err = c ? dispatch_new(&opts, &c->dispatch) : -ENOMEM;
@@ -104,6 +104,11 @@ int run_calls_new(const struct verb *verb, const struct run_args *args, struct s
 		return fail("tasks cannot be watched: %s", strerror(-err));
 	c->hive = hive;
 	c->verbose = args->verbose;
+	c->by_trace = args->by_trace;
+	if (c->by_trace && !args->quiet && !args->json)
+		note("system calls are seen by ptrace (--by=ptrace): a call that is seen takes longer, and nothing in "
+		     "the tree can "
+		     "be traced");
 	return reserve(verb, c->dispatch, args->reserve);
 }
 
@@ -131,20 +136,19 @@ int run_calls_attach(struct run_calls *c, const struct source *s, struct skep_pr
 
 int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 {
-	struct engine_opts opts = {.n_threads = NOTICERS};
+	struct engine_opts opts = {.n_threads = NOTICERS, .by_trace = c->by_trace};
 	char why[ENGINE_WHY] = "";
 	int err;
 
-	if (!dispatch_close(c->dispatch, &opts.plan) && !made)
+	if (!dispatch_close(c->dispatch, &opts.plan) && !made && !c->by_trace)
 		return EXIT_OK;
 	dispatch_engine(c->dispatch, &opts);
+	for (int nr = 0; nr < CALLS_MAX; nr++)
+		if (opts.plan.calls[nr] & PLAN_MADE && (made || c->by_trace))
+			return fail("a program decides on %s: such calls are made by the tree's guard, which %s does "
+				    "without",
+				    calls_at(nr)->name, made ? "--net=calls" : "--by=ptrace");
 	if (made) {
-		for (int nr = 0; nr < CALLS_MAX; nr++)
-			if (opts.plan.calls[nr] & PLAN_MADE)
-				return fail("a program decides on %s: such calls are made by the tree's guard, "
-					    "which --net=calls does "
-					    "without",
-					    calls_at(nr)->name);
 		calls_plan(made, &opts.plan);
 		opts.maker = calls_maker(made);
 	}
@@ -160,11 +164,12 @@ void run_calls_stop(struct run_calls *c)
 		engine_stop(c->engine);
 }
 
-static void print_json_line(const struct dispatch_counts *n, const struct engine_losses *l)
+static void print_json_line(const struct run_calls *c, const struct dispatch_counts *n, const struct engine_losses *l)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "kind", json_object_new_string("tasks"));
+	json_object_object_add(o, "by", json_object_new_string(c->by_trace ? "ptrace" : "notify"));
 	json_count(o, "calls", n->events[TASK_CALL]);
 	json_count(o, "returns", n->events[TASK_RETURN]);
 	json_count(o, "forks", n->events[TASK_FORK]);
@@ -218,7 +223,10 @@ void run_calls_report(const struct run_calls *c, bool json)
 	/* Programs of control groups are the hive's links, not ours. */
 	if (!c->n_links && !n.runs)
 		return;
-	(json ? print_json_line : print_counts)(&n, &lost);
+	if (json)
+		print_json_line(c, &n, &lost);
+	else
+		print_counts(&n, &lost);
 }
 
 void run_calls_free(struct run_calls *c)

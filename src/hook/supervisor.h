@@ -8,7 +8,7 @@
  *     owner, mode, link, attribute or length; sockets are of Unix, IP and netlink; the kernel's bpf(2), perf events, keys, io_uring and handles of files are off; nothing is typed
  *     into a terminal; 32-bit calls end the process. New privileges are given up.
  *
- * The threads that look at tasks, besides, but where skep makes socket calls for the tree (--net=calls), for then they do: files are opened for reading only, and none is made, removed or renamed; no sockets are made. What reads untrusted memory is there.
+ * The threads that look at tasks, besides, but where skep makes calls for the tree itself (--net=calls, --by=ptrace), for then they do: files are opened for reading only, and none is made, removed or renamed; no sockets are made. What reads untrusted memory is there.
  *
  * It is done by seccomp alone: who is confined by Landlock may not look into processes that are not (man 7 landlock), and looking into the tree is what skep is for.
  * So a thread that is taken over can read what its user may read, and reach the processes that its user may trace.

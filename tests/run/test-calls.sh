@@ -60,7 +60,7 @@ absent() { exits 125 "$(object unserved)" -- true && complains "function 'vfs_re
 ok "what no event of a task brings is refused, with the reason" absent
 late() {
 	mkfifo "$tmp/go"
-	timeout 60 "$skep" run -q --name late --reserve mkdir -- sh -c "echo up; read -r _; mkdir '$tmp/late'; rmdir '$tmp/late'" <"$tmp/go" >"$tmp/out" 2>"$tmp/err" &
+	timeout 60 "$skep" run $other_ways -q --name late --reserve mkdir -- sh -c "echo up; read -r _; mkdir '$tmp/late'; rmdir '$tmp/late'" <"$tmp/go" >"$tmp/out" 2>"$tmp/err" &
 	local pid=$!
 	exec 8>"$tmp/go"
 	for _ in $(seq 100); do grep -q up "$tmp/out" && break; sleep 0.05; done

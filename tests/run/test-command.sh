@@ -22,19 +22,19 @@ ok "the working directory is the same" same pwd
 ok "files are the same" same cat /etc/passwd
 ok "the limit of open files is the same" same sh -c 'ulimit -Sn; ulimit -Hn'
 printf 'a\nb\n' >"$tmp/in"
-stdin() { "$skep" run -q -- sort -r <"$tmp/in" >"$tmp/out" && prints "$(printf 'b\na')"; }
+stdin() { "$skep" run $other_ways -q -- sort -r <"$tmp/in" >"$tmp/out" && prints "$(printf 'b\na')"; }
 ok "stdin is the command's" stdin
 
 killed() {
-	"$skep" run -q -- sh -c 'kill -KILL $$'
+	"$skep" run $other_ways -q -- sh -c 'kill -KILL $$'
 	[ $? = 137 ]
 }
 ok "a command that a signal ends: its shell sees that signal" killed
 ok "SIGPIPE is as it was" same sh -c 'yes | head -1; grep SigIgn /proc/self/status'
-ignored() { (trap '' HUP QUIT && "$skep" run -q -- grep SigIgn /proc/self/status) >"$tmp/out" && [ $((0x$(cut -f2 "$tmp/out") & 5)) = 5 ]; }
+ignored() { (trap '' HUP QUIT && "$skep" run $other_ways -q -- grep SigIgn /proc/self/status) >"$tmp/out" && [ $((0x$(cut -f2 "$tmp/out") & 5)) = 5 ]; }
 ok "... and what nohup ignores stays ignored" ignored
 passed_on() {
-	"$skep" run -q -- sh -c 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.05; done' >"$tmp/out" &
+	"$skep" run $other_ways -q -- sh -c 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.05; done' >"$tmp/out" &
 	local pid=$!
 	until grep -q ready "$tmp/out"; do sleep 0.02; done
 	kill -TERM $pid
@@ -49,7 +49,7 @@ orphans() {
 }
 ok "no process of the tree outlives the command" orphans
 supervisor_dies() {
-	"$skep" run -q -- sh -c "echo up; exec sleep 4713.$$" >"$tmp/out" &
+	"$skep" run $other_ways -q -- sh -c "echo up; exec sleep 4713.$$" >"$tmp/out" &
 	local pid=$!
 	until grep -q up "$tmp/out"; do sleep 0.02; done
 	kill -KILL $pid

@@ -49,7 +49,7 @@ orphans() {
 }
 ok "no process of the tree outlives the command, whoever its parent is" orphans
 supervisor() {
-	$under "$skep" run --net=calls -q -- sh -c "echo up; exec sleep 4723.$$" >"$tmp/out" &
+	$under "$skep" run $other_ways -q -- sh -c "echo up; exec sleep 4723.$$" >"$tmp/out" &
 	local pid=$!
 	until grep -q up "$tmp/out"; do sleep 0.05; done
 	kill -KILL $pid

@@ -26,7 +26,7 @@ ok "... or with what bpf_set_retval() says" retval
 # The backend's port comes by a map, from another terminal.
 service() {
 	mkfifo "$tmp/go"
-	timeout 60 "$skep" run --name svc "$(object connect)" --loopback "$http" -- sh -c "echo up; read -r _; exec python3 '$tmp/tcp.py' 10.99.99.99 7779" <"$tmp/go" >"$tmp/out" 2>"$tmp/err" &
+	timeout 60 "$skep" run $other_ways --name svc "$(object connect)" --loopback "$http" -- sh -c "echo up; read -r _; exec python3 '$tmp/tcp.py' 10.99.99.99 7779" <"$tmp/go" >"$tmp/out" 2>"$tmp/err" &
 	local pid=$!
 	exec 8>"$tmp/go"
 	for _ in $(seq 100); do grep -q up "$tmp/out" && break; sleep 0.05; done

@@ -40,6 +40,7 @@ struct calls;
 struct calls_opts {
 	struct relay *relay;
 	const struct tree *tree; /* made */
+	const struct tree_files *files; /* what the tree may do with files. It must be there until calls_free() */
 	const struct dns_opts *resolvers; /* the machine's own name servers */
 	const char *const
 		*sockets; /* Unix sockets of the outside that stay reachable: those that have these paths now */

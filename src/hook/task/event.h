@@ -23,6 +23,8 @@ struct thread {
 	uint64_t start; /* of its process, clock ticks since boot: with own_tgid, it names the process for good */
 	uint32_t
 		execs; /* that its process has made, as far as the engine has seen: what was kept of its image is old when this has grown */
+	_Atomic uint64_t
+		stands; /* where calls come by ptrace: the call of its that somebody makes for it, until it is answered or gone; else 0 */
 };
 
 enum task_event_kind {

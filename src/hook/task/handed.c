@@ -61,7 +61,8 @@ int handed_to_guard(struct engine *e, const struct task_event *ev)
 				  .nr = ev->nr,
 				  .native = ev->native,
 				  .decide = plan & PLAN_MADE,
-				  .report = plan & PLAN_RETURN,
+				  /* By ptrace the tracer tells it. */
+				  .report = plan & PLAN_RETURN && !e->by_trace,
 				  .has_address = ev->handed->has_address};
 	struct pending *p = NULL;
 	int err;
@@ -72,8 +73,8 @@ int handed_to_guard(struct engine *e, const struct task_event *ev)
 			atomic_fetch_add(&e->unheard, 1);
 		return notify_answer(e, ev->id, true, 0) ? 0 : -ESRCH;
 	}
-	if (call.decide && guard_files_op(ev->native) && confined_is(e, ev->thread))
-		return -EACCES;
+	if (call.decide && !guard_send_is(ev->native) && confined_is(e, ev->thread))
+		return guard_kill_is(ev->native) ? -EPERM : -EACCES;
 	if (call.has_address) {
 		call.address_len = MIN(ev->handed->len, (uint32_t)sizeof(call.address));
 		memcpy(&call.address, ev->handed->address.bytes, call.address_len);
@@ -179,6 +180,14 @@ static void hear(struct engine *e, uint32_t on, const struct guard_question *q, 
 {
 	struct pending *p;
 
+	if (q->end.answer) {
+		answer_put(e, &(struct answer){.tid = (pid_t)q->end.tid,
+					       .id = q->end.id,
+					       .value = q->end.result,
+					       .go_on = q->end.go_on,
+					       .fd = -1});
+		return;
+	}
 	if (q->end.decide) {
 		guard_end_answer(e->notes, q->end.slot, decide(e, on, q, fds));
 		return;
@@ -202,10 +211,12 @@ void returns_run(struct engine *e, uint32_t on)
 		if (got == -EINTR)
 			continue;
 		if (got <= 0)
-			return; /* the guard is gone, and the tree with it */
+			break; /* the guard is gone, and mostly the tree with it */
 		hear(e, on, &q, fds);
 		for (int i = 0; i < GUARD_FDS; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
 	}
+	if (e->by_trace)
+		answer_put(e, &(struct answer){.value = -ENOSYS, .fd = -1});
 }

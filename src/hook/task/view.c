@@ -187,9 +187,8 @@ static uint64_t host_task(struct skep_env *env)
 	return view_task(view_of(env), thread_of(env));
 }
 
-static uint64_t host_find(struct skep_env *env, uint32_t tid)
+uint64_t view_find(struct view *v, uint32_t tid)
 {
-	struct view *v = view_of(env);
 	char name[PROC_NAME], text[4096], *at;
 	uint64_t address = 0;
 
@@ -203,6 +202,11 @@ static uint64_t host_find(struct skep_env *env, uint32_t tid)
 	address = objects_address(v->o, task_slot(v->o, tid, (uint32_t)strtoul(at + 6, NULL, 10), 0), PART_TASK, 0);
 	pthread_mutex_unlock(&v->o->lock);
 	return address;
+}
+
+static uint64_t host_find(struct skep_env *env, uint32_t tid)
+{
+	return view_find(view_of(env), tid);
 }
 
 static uint64_t host_regs(struct skep_env *env, uint64_t task)

@@ -5,7 +5,7 @@
  *   what leads out   refused, by libseccomp's rules: the first filter
  *   what is seen     connect(2) and bind(2) go to the guard (guard.h), and what skep watches to skep: the second, a list of call numbers
  *
- * Of two filters the stricter answer holds, and refused is stricter than seen: so no list of calls to watch can open a way out. Calls that
+ * Of two filters the stricter answer holds, and refused is stricter than seen, by notification or by ptrace: so no list of calls to watch can open a way out. Calls that
  * both let through run as they would without filters: the kernel keeps a bitmap of them (Linux 5.11).
  */
 #include "hook/tree/ways_out.h"
@@ -28,6 +28,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#ifndef IP_UNICAST_IF
+#define IP_UNICAST_IF 50
+#endif
+#ifndef IPV6_UNICAST_IF
+#define IPV6_UNICAST_IF 76
+#endif
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
 #endif
@@ -102,14 +108,42 @@ static int load_rules(scmp_filter_ctx ctx)
 	return load(insns, (size_t)size / sizeof(*insns), 0, NULL);
 }
 
-/* With a tracer: what is made with CLONE_UNTRACED would escape it. clone3(2) has its flags in memory; the C libraries do without it. */
-static int refuse_untraced(scmp_filter_ctx ctx)
+/* Does skep want to see every socket that comes to be, and listens? */
+static bool parks(const struct task_plan *plan)
 {
-	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return plan->calls[SYS_listen] & PLAN_SOCKET;
+}
 
-	return err ? err
-		   : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-				      SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_UNTRACED, CLONE_UNTRACED));
+/*
+ * Children that are not to be. clone3(2) has its flags in memory; the C libraries do without it.
+ *
+ *   with a tracer            what is made with CLONE_UNTRACED would escape it
+ *   where sockets are parked only threads may share open files (hook/calls/calls_parked.c): so who has no other thread has nobody who could put another
+ *                            file under a number
+ */
+static int refuse_children(scmp_filter_ctx ctx, const struct tree_watch *w)
+{
+	bool alone = w->bare && parks(&w->plan);
+	int err = w->traced || alone ? seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) : 0;
+
+	if (!err && w->traced)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_UNTRACED, CLONE_UNTRACED));
+	if (!err && alone)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_FILES | CLONE_THREAD, CLONE_FILES));
+	return err;
+}
+
+/*
+ * Where calls come by ptrace: of a notification and a stop of ptrace the first is the stricter answer, so who had a listener of its own in the tree would have its calls before
+ * skep, and could let them go on. Where calls come by notification there is one already, and the kernel says the same.
+ */
+static int refuse_listeners(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(
+		ctx, SCMP_ACT_ERRNO(EBUSY), SCMP_SYS(seccomp), 1,
+		SCMP_A1(SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER));
 }
 
 /* Programs decide about opens: a file that is opened by its handle has no path to decide on. */
@@ -129,6 +163,14 @@ static int refuse_bare(scmp_filter_ctx ctx)
 		int level, option, err;
 	} options[] = {{SOL_SOCKET, SO_BINDTODEVICE, EPERM},
 		       {SOL_SOCKET, 62 /* SO_BINDTOIFINDEX */, EPERM},
+		       {SOL_SOCKET, SO_ZEROCOPY, EOPNOTSUPP}, /* skep's copy of the bytes does not last */
+		       {IPPROTO_IP, IP_OPTIONS, EPERM},
+		       {IPPROTO_IP, IP_TRANSPARENT, EPERM},
+		       {IPPROTO_IP, IP_UNICAST_IF, EPERM},
+		       {IPPROTO_IPV6, IPV6_RTHDR, EPERM},
+		       {IPPROTO_IPV6, IPV6_2292PKTOPTIONS, EPERM},
+		       {IPPROTO_IPV6, IPV6_TRANSPARENT, EPERM},
+		       {IPPROTO_IPV6, IPV6_UNICAST_IF, EPERM},
 		       {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, EOPNOTSUPP},
 		       {IPPROTO_TCP, TCP_MAXSEG, 0}, /* it is the mark, and stays: nobody is told (hook/net/relay.h) */
 		       {IPPROTO_IP, IP_ADD_MEMBERSHIP, EPERM},
@@ -198,8 +240,10 @@ static int refuse(const struct tree_watch *w)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), gone[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(typing) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, LOW32(1, typing[i]));
-	if (!err && w->traced)
-		err = refuse_untraced(ctx);
+	if (!err)
+		err = refuse_children(ctx, w);
+	if (!err && w->by_trace)
+		err = refuse_listeners(ctx);
 	if (!err && w->plan.calls[SYS_openat] & PLAN_MADE)
 		err = refuse_handles(ctx);
 	if (!err && (w->bare || w->plan.calls[SYS_connect]))
@@ -212,14 +256,17 @@ static int refuse(const struct tree_watch *w)
 	return err;
 }
 
-/* What happens to a call. Those of the guard are notified always: it makes them. */
-static uint32_t action(const struct task_plan *plan, int nr)
+/* What happens to a call. Those of the guard are seen always: it makes them. */
+static uint32_t action(const struct tree_watch *w, int nr)
 {
+	const uint32_t seen = w->by_trace ? SECCOMP_RET_TRACE : SECCOMP_RET_USER_NOTIF;
+	const struct task_plan *plan = &w->plan;
+
 	if (nr == SYS_connect || nr == SYS_bind || plan->calls[nr] & (PLAN_MADE | PLAN_SOCKET))
-		return SECCOMP_RET_USER_NOTIF;
+		return seen;
 	if (plan->calls[nr] & PLAN_RETURN)
 		return SECCOMP_RET_TRACE;
-	return plan->calls[nr] ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
+	return plan->calls[nr] ? seen : SECCOMP_RET_ALLOW;
 }
 
 #ifdef __x86_64__
@@ -260,21 +307,21 @@ static int number_32(int nr)
 /*
  * Calls that skep makes (PLAN_SOCKET), or the guard (PLAN_MADE), but only where an argument says so: of the others what it says is a number.
  *
- *   socket(2)              of IP; Unix's too, where skep wants to see listen(2) (hook/calls/calls_parked.c)
+ *   socket(2)              of IP; all of them, where sockets are parked (hook/calls/calls_parked.c)
  *   sendto(2), recvfrom(2) with an address: it is not 0, of which 64-bit programs have two halves
  *   getsockopt(2)          for SO_ERROR
  */
-enum if_kind { IF_ALWAYS, IF_IP, IF_IP_OR_UNIX, IF_ADDRESS, IF_ERROR };
+enum if_kind { IF_ALWAYS, IF_IP, IF_ADDRESS, IF_ERROR };
 
 static enum if_kind seen_if(const struct task_plan *plan, int nr)
 {
 	if (plan->calls[nr] != PLAN_SOCKET && plan->calls[nr] != PLAN_MADE)
 		return IF_ALWAYS;
-	return nr == SYS_socket && plan->calls[SYS_listen] & PLAN_SOCKET ? IF_IP_OR_UNIX
-	       : nr == SYS_socket                                        ? IF_IP
-	       : nr == SYS_sendto || nr == SYS_recvfrom                  ? IF_ADDRESS
-	       : nr == SYS_getsockopt                                    ? IF_ERROR
-									 : IF_ALWAYS;
+	return nr == SYS_socket && parks(plan)          ? IF_ALWAYS
+	       : nr == SYS_socket                       ? IF_IP
+	       : nr == SYS_sendto || nr == SYS_recvfrom ? IF_ADDRESS
+	       : nr == SYS_getsockopt                   ? IF_ERROR
+							: IF_ALWAYS;
 }
 
 enum { LOAD_ARG = BPF_LD | BPF_W | BPF_ABS, IS = BPF_JMP | BPF_JEQ | BPF_K, END = BPF_RET | BPF_K };
@@ -284,9 +331,6 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 {
 	const uint32_t args = offsetof(struct seccomp_data, args), size = sizeof(uint64_t);
 	const struct sock_filter always[] = {BPF_STMT(END, then)},
-				 unix_too[] = {BPF_STMT(LOAD_ARG, args),         BPF_JUMP(IS, AF_INET, 3, 0),
-					       BPF_JUMP(IS, AF_INET6, 2, 0),     BPF_JUMP(IS, AF_UNIX, 1, 0),
-					       BPF_STMT(END, SECCOMP_RET_ALLOW), BPF_STMT(END, then)},
 				 ip[] = {BPF_STMT(LOAD_ARG, args), BPF_JUMP(IS, AF_INET, 2, 0),
 					 BPF_JUMP(IS, AF_INET6, 1, 0), BPF_STMT(END, SECCOMP_RET_ALLOW),
 					 BPF_STMT(END, then)},
@@ -301,14 +345,10 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 					    BPF_STMT(END, SECCOMP_RET_ALLOW),    BPF_STMT(END, then)};
 	static const size_t sizes[] = {[IF_ALWAYS] = ARRAY_SIZE(always),
 				       [IF_IP] = ARRAY_SIZE(ip),
-				       [IF_IP_OR_UNIX] = ARRAY_SIZE(unix_too),
 				       [IF_ADDRESS] = ARRAY_SIZE(address),
 				       [IF_ERROR] = ARRAY_SIZE(error)};
-	const struct sock_filter *const bodies[] = {[IF_ALWAYS] = always,
-						    [IF_IP] = ip,
-						    [IF_IP_OR_UNIX] = unix_too,
-						    [IF_ADDRESS] = address,
-						    [IF_ERROR] = error};
+	const struct sock_filter *const bodies[] = {
+		[IF_ALWAYS] = always, [IF_IP] = ip, [IF_ADDRESS] = address, [IF_ERROR] = error};
 
 	*at++ = (struct sock_filter)BPF_JUMP(IS, nr, 0, (uint8_t)sizes[kind]);
 	memcpy(at, bodies[kind], sizes[kind] * sizeof(*at));
@@ -318,8 +358,9 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 enum { SEEN_MAX = 2 * 2 * CALLS_MAX + 64, I386_TRUNCATE64 = 193 };
 
 /* What is to be seen, as a program: "is it this call? then so." Return: instructions. */
-static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
+static size_t list_seen(const struct tree_watch *w, struct sock_filter *to)
 {
+	const struct task_plan *plan = &w->plan;
 	struct sock_filter *at = to;
 
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -330,24 +371,24 @@ static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
 #endif
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
-		if (action(plan, nr) == SECCOMP_RET_ALLOW)
+		if (action(w, nr) == SECCOMP_RET_ALLOW)
 			continue;
-		at = seen_one(at, (uint32_t)nr, seen_if(plan, nr), action(plan, nr));
+		at = seen_one(at, (uint32_t)nr, seen_if(plan, nr), action(w, nr));
 	}
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 #ifdef __x86_64__
 	*far = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(at - far - 1));
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
-		int other = action(plan, nr) == SECCOMP_RET_ALLOW ? -1 : number_32(nr);
+		int other = action(w, nr) == SECCOMP_RET_ALLOW ? -1 : number_32(nr);
 
 		if (other < 0)
 			continue;
-		at = seen_one(at, (uint32_t)other, seen_if(plan, nr), action(plan, nr));
+		at = seen_one(at, (uint32_t)other, seen_if(plan, nr), action(w, nr));
 	}
 	/* truncate(2) has two there. */
 	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, I386_TRUNCATE64, 0, 1);
-	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, SYS_truncate));
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(w, SYS_truncate));
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 #endif
 	return (size_t)(at - to);
@@ -363,12 +404,14 @@ int ways_out_refuse(const struct tree_watch *w)
 int ways_out_see(const struct tree_watch *w, int *listener)
 {
 	AUTO_FREE struct sock_filter *seen = calloc(SEEN_MAX, sizeof(*seen));
-	size_t n = seen ? list_seen(&w->plan, seen) : 0;
+	size_t n = seen ? list_seen(w, seen) : 0;
 	const unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	int err = -EINVAL;
 
 	if (!seen)
 		return -ENOMEM;
+	if (w->by_trace)
+		return load(seen, n, 0, NULL);
 	/* No call shall fail because skep looks at it: only what kills interrupts (before Linux 5.19 every signal does). */
 	if (w->to_skep)
 		err = load(seen, n, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, listener);

@@ -350,7 +350,7 @@ static int64_t send_all(struct send *s, uint8_t *data, size_t have, union front 
 			continue;
 		part = (struct iovec){data, MIN(m->size - done, (uint64_t)MESSAGE_AT_ONCE)};
 		n = message_gather(&s->j, m, done, data, part.iov_len);
-		if (!n && !guard_still_waits(s->call->id))
+		if (!n && !guard_still_waits(s->c, s->call->id))
 			n = -ESRCH;
 		if (n)
 			break;
@@ -384,7 +384,7 @@ static int64_t send_message(struct send *s)
 		return -ENOMEM;
 	result = message_gather(&s->j, m, 0, data, room);
 	/* All of this was the caller's, if it is still there. */
-	if (!result && !guard_still_waits(s->call->id))
+	if (!result && !guard_still_waits(s->c, s->call->id))
 		result = -ESRCH;
 	if (!result && s->datagrams && m->name_len)
 		result = decide(s, &front, &used);

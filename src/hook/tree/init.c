@@ -15,6 +15,8 @@
 #include <linux/close_range.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -156,7 +158,18 @@ static void close_others(const struct tree_opts *opts)
 }
 
 /* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */
-enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_FILES, STEP_BARE, STEP_WATCH, STEP_EXEC };
+enum step {
+	STEP_NAMESPACE,
+	STEP_FILTER,
+	STEP_SEE,
+	STEP_UNSEEN,
+	STEP_FOLDER,
+	STEP_FD,
+	STEP_FILES,
+	STEP_BARE,
+	STEP_WATCH,
+	STEP_EXEC
+};
 struct failure {
 	int err;
 	enum step step;
@@ -173,14 +186,30 @@ static bool sends_anywhere(int fd)
 	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_DGRAM;
 }
 
+/* Without namespaces: could it be connected to anybody, or listen at any address? One that is connected, or listens, is the caller's choice. */
+static bool leads_anywhere(int fd)
+{
+	int domain = 0, type = 0;
+	struct tcp_info info;
+	socklen_t len = sizeof(int), info_len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || (domain != AF_INET && domain != AF_INET6) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
+		return false;
+	return type != SOCK_STREAM || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) ||
+	       info.tcpi_state == TCP_CLOSE;
+}
+
 static int check_fds(const struct tree_opts *opts)
 {
-	for (int fd = 0; fd < 3; fd++)
+	for (uint32_t i = 0; i < 3 + opts->n_keep_fds; i++) {
+		int fd = i < 3 ? (int)i : opts->keep_fds[i - 3];
+
 		if (sends_anywhere(fd))
 			return -EPROTOTYPE;
-	for (uint32_t i = 0; i < opts->n_keep_fds; i++)
-		if (sends_anywhere(opts->keep_fds[i]))
-			return -EPROTOTYPE;
+		if (opts->bare && leads_anywhere(fd))
+			return -ENOTCONN;
+	}
 	return 0;
 }
 
@@ -230,6 +259,26 @@ static pid_t start_sender(const struct tree_watch *w, int number)
 	_exit(note_send(w->hello, &bearer, &number, 1) != 0);
 }
 
+/*
+ * Where calls come by ptrace: do they? A listener of somebody's above has them first, and then nothing is decided here. Those that are made for the task are tried, each
+ * in a way that does nothing. Return: 0; -EBUSY.
+ */
+static int try_calls(const struct tree_watch *w)
+{
+	static const struct {
+		int16_t nr;
+		bool bare; /* only without namespaces */
+		long first;
+	} calls[] = {{SYS_connect, false, -1}, {SYS_bind, false, -1},   {SYS_socket, true, AF_INET},
+		     {SYS_sendto, true, -1},   {SYS_sendmsg, true, -1}, {SYS_sendmmsg, true, -1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if ((w->bare || !calls[i].bare) &&
+		    syscall(calls[i].nr, calls[i].first, 0, 0, 0, 1, WATCH_PROBE) != WATCH_SEEN)
+			return -EBUSY;
+	return 0;
+}
+
 /* From here to the exec only what must be: skep may see each call. */
 static void load_filter(const struct tree_watch *w, int guard, struct failure *f)
 {
@@ -238,7 +287,12 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	pid_t sender = 0;
 
 	f->step = STEP_FILTER;
-	f->err = ways_out_refuse(w);
+	/* Before the filters: they may refuse such a child. */
+	if (w->bare && w->to_skep) {
+		sender = start_sender(w, hello.listener);
+		f->err = sender < 0 ? sender : 0;
+	}
+	f->err = f->err ? f->err : ways_out_refuse(w);
 	if (!f->err && w->hello >= 0) {
 		f->step = STEP_WATCH;
 		f->err = send(w->hello, &hello, sizeof(hello), MSG_NOSIGNAL) == sizeof(hello) ? hear_skep(w, f->why)
@@ -246,12 +300,12 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	}
 	if (f->err)
 		return;
-	f->step = STEP_FILTER;
-	if (w->bare && w->to_skep) {
-		sender = start_sender(w, hello.listener);
-		f->err = sender < 0 ? sender : 0;
+	f->step = STEP_SEE;
+	f->err = ways_out_see(w, &listener);
+	if (!f->err && w->by_trace) {
+		f->step = STEP_UNSEEN;
+		f->err = try_calls(w);
 	}
-	f->err = f->err ? f->err : ways_out_see(w, &listener);
 	if (f->err)
 		return;
 	if (w->to_skep) {
@@ -365,8 +419,21 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 		snprintf(n.why, sizeof(n.why), "the command's namespaces cannot be made: %s", text);
 		break;
 	case STEP_FILTER:
+		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s", text);
+		break;
+	case STEP_SEE:
 		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s%s", text,
-			 f->err == -EBUSY ? "; in a tree that skep runs no other run can watch system calls" : "");
+			 f->err == -EBUSY
+				 ? ": another run or a container's supervisor above has the one listener that a "
+				   "process tree can have; unless it is a run, --by=ptrace does without"
+				 : ": a listener for its notifications is refused (a container's profile?); "
+				   "--by=ptrace does without");
+		break;
+	case STEP_UNSEEN:
+		snprintf(n.why, sizeof(n.why),
+			 "another run or a container's supervisor above has the tree's socket calls (a seccomp "
+			 "listener): "
+			 "they do not come to skep, and nothing could be decided on them");
 		break;
 	case STEP_WATCH:
 		snprintf(n.why, sizeof(n.why), "the command cannot be watched: %.400s", *f->why ? f->why : text);
@@ -376,9 +443,9 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 			 text);
 		break;
 	case STEP_FD:
-		snprintf(n.why, sizeof(n.why),
-			 "stdin, stdout, stderr or a file of --keep-fd is a Unix datagram socket, which could send to "
-			 "any other one");
+		snprintf(n.why, sizeof(n.why), "stdin, stdout, stderr or a file of --keep-fd is a %s",
+			 f->err == -ENOTCONN ? "socket of IP that is not connected, which could be led anywhere"
+					     : "Unix datagram socket, which could send to any other one");
 		break;
 	case STEP_FILES:
 		snprintf(n.why, sizeof(n.why), "files cannot be closed to the command (Landlock): %s", text);
@@ -405,8 +472,9 @@ static int start_guard(const struct tree_opts *opts, const struct tree_watch *w,
 	pid = fork();
 	if (!pid) {
 		close(pair[0]);
-		guard_main(w->to_skep ? w->guard : pair[1], w->to_skep, opts->sockets, opts->n_sockets, &opts->files,
-			   notes);
+		bool handed = w->to_skep || w->by_trace;
+
+		guard_main(handed ? w->guard : pair[1], handed, opts->sockets, opts->n_sockets, &opts->files, notes);
 	}
 	close(pair[1]);
 	if (pid != GUARD_PID) {
@@ -478,12 +546,54 @@ static pid_t start(const struct tree_opts *opts, const struct tree_watch *w, int
 	return pid;
 }
 
-/* Waits for the command, and for orphans that come to PID 1 meanwhile. Return: the command's wait status. */
-static int reap(pid_t command)
+/* Is skep gone? Its end of the socket is closed then. */
+static bool is_alone(int ctl)
+{
+	struct pollfd p = {.fd = ctl};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
+/*
+ * Without namespaces there is no PID namespace whose processes the kernel would kill with this one. So when skep is gone (which this process hears by a signal), it ends
+ * them first, and then itself.
+ */
+static pid_t await_child(int ctl, int *status)
+{
+	const struct timespec moment = {.tv_sec = 10};
+	sigset_t heard;
+	pid_t pid;
+
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGCHLD);
+	sigaddset(&heard, SIGUSR1);
+	while (!(pid = waitpid(-1, status, WNOHANG))) {
+		if (is_alone(ctl)) {
+			bare_sweep(true);
+			_exit(1);
+		}
+		sigtimedwait(&heard, NULL, &moment);
+	}
+	return pid;
+}
+
+static void hear_of_the_end(void)
+{
+	sigset_t heard;
+
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGCHLD);
+	sigaddset(&heard, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &heard, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
+}
+
+/* Waits for the command, and for orphans that come to PID 1 meanwhile. @ctl: -1: with namespaces. Return: the command's wait status. */
+static int reap(pid_t command, int ctl)
 {
 	for (;;) {
 		int status;
-		pid_t pid = waitpid(-1, &status, 0);
+		pid_t pid = ctl < 0 ? waitpid(-1, &status, 0) : await_child(ctl, &status);
 
 		if (pid == command)
 			return status;
@@ -497,6 +607,7 @@ void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ct
 	struct note ended = {.kind = NOTE_ENDED}, word;
 	int fds[2] = {-1, -1};
 	sigset_t none;
+	pid_t command;
 
 	/* The kernel ends the tree when skep's thread ends that made it. Should it have ended before this line, the first word does not come. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -511,7 +622,10 @@ void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ct
 	await(ctl, NOTE_GO, &word, fds, ARRAY_SIZE(fds));
 	word.watch.hello = fds[0];
 	word.watch.guard = fds[1];
-	ended.value = reap(start(opts, &word.watch, ctl, notes));
+	command = start(opts, &word.watch, ctl, notes);
+	if (opts->bare)
+		hear_of_the_end();
+	ended.value = reap(command, opts->bare ? ctl : -1);
 	/* With a PID namespace the kernel kills who is left. */
 	if (opts->bare)
 		bare_sweep(true);
