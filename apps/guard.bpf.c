@@ -8,7 +8,7 @@
  *   calls    a call's number    struct guard_call_value  what becomes of it
  *   begun    pid and tid        struct begun             calls on files that have not ended yet
  *   events                      struct guard_event       ring buffer: what was refused, or with `everything` all that was done
- *   stats    0                  struct guard_stats       events told and lost (per CPU)
+ *   stats    0                  struct ring_stats        events told and lost (per CPU)
  *
  * at_call is attached by the user part to the function of each call of the policy (__x64_sys_*), with the call's number as its cookie.
  *
@@ -18,10 +18,13 @@
 #include "task.bpf.h"
 #include "guard.h"
 
+#define RING_SIZE (1 << 20)
+#include "ring.bpf.h"
+
 #include <bpf/bpf_tracing.h>
 #include <stddef.h>
 
-enum { RING_SIZE = 1 << 20, BEGUN = 16384, PATHS = 2048, AT_FDCWD = -100, NO_RULE = -1 };
+enum { BEGUN = 16384, PATHS = 2048, AT_FDCWD = -100, NO_RULE = -1 };
 enum { LOG, DENY, KILL };
 enum { O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0100, O_TRUNC = 01000, EPERM = 1, EACCES = 13, EROFS = 30, SIGKILL = 9 };
 
@@ -43,11 +46,6 @@ static __always_inline struct guard_config settings(void)
 
 	return c ? *c : strict;
 }
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, RING_SIZE);
-} events SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -76,13 +74,6 @@ struct {
 	__type(value, struct begun);
 } begun SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct guard_stats);
-} stats SEC(".maps");
-
 /* Too large for the stack. */
 struct scratch {
 	struct guard_key key;
@@ -96,25 +87,11 @@ struct {
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
-static __always_inline void count(_Bool told)
-{
-	__u32 zero = 0;
-	struct guard_stats *s = bpf_map_lookup_elem(&stats, &zero);
-
-	if (!s)
-		return;
-	if (told)
-		s->told++;
-	else
-		s->lost++;
-}
-
 static __always_inline struct guard_event *begin_event(enum guard_event_kind kind)
 {
 	struct task_struct *t = (void *)bpf_get_current_task();
-	struct guard_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	struct guard_event *e = reserve(sizeof(*e));
 
-	count(e != NULL);
 	if (!e)
 		return NULL;
 	__builtin_memset(e, 0, offsetof(struct guard_event, path));

@@ -58,8 +58,4 @@ struct guard_event {
 	char path[GUARD_EVENT_PATH]; /* not there where text is 0 */
 };
 
-struct guard_stats {
-	__u64 told, lost;
-};
-
 #endif

@@ -7,7 +7,7 @@
  *   events                        struct watch_event  ring buffer: what has happened
  *   begun     pid and tid         struct begun        calls that have not ended yet
  *   calls     a call's number     struct watch_call   counts, errors and times of calls that are counted (per CPU)
- *   stats     0                   struct watch_stats  events told and lost (per CPU)
+ *   stats     0                   struct ring_stats   events told and lost (per CPU)
  *   roots     pid                 1                   only these processes and what comes from them; all, when `everything` is true
  *
  * call_enter and call_exit are attached by the user part to the calls that shall be counted.
@@ -17,10 +17,12 @@
 #include "task.bpf.h"
 #include "watch.h"
 
+#define RING_SIZE (4 << 20)
+#include "ring.bpf.h"
+
 #include <stddef.h>
 
 enum {
-	RING_SIZE = 4 << 20,
 	BEGUN = 16384,
 	ROOTS = 65536,
 	AF_INET = 2,
@@ -34,11 +36,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* A tree in skep is watched whole; in the kernel, which has all the machine's processes, roots are put into the map. */
 const volatile _Bool everything = 1;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, RING_SIZE);
-} events SEC(".maps");
 
 struct begun {
 	__u64 ns;
@@ -70,13 +67,6 @@ struct {
 } calls SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct watch_stats);
-} stats SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, ROOTS);
 	__type(key, __u32);
@@ -88,27 +78,6 @@ static __always_inline _Bool is_watched(void)
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 
 	return everything || bpf_map_lookup_elem(&roots, &pid);
-}
-
-static __always_inline void count(_Bool told)
-{
-	__u32 zero = 0;
-	struct watch_stats *s = bpf_map_lookup_elem(&stats, &zero);
-
-	if (!s)
-		return;
-	if (told)
-		s->told++;
-	else
-		s->lost++;
-}
-
-static __always_inline void *reserve(__u64 size)
-{
-	void *e = bpf_ringbuf_reserve(&events, size, 0);
-
-	count(e != NULL);
-	return e;
 }
 
 static __always_inline void identify(struct watch_id *id, struct task_struct *t)
@@ -235,7 +204,7 @@ static __always_inline void tell_file(const struct begun *b, long result)
 	e->head.dir = b->dir;
 	n = bpf_probe_read_user_str(e->path, sizeof(e->path), (void *)b->path);
 	e->head.text = n > 0 ? n : 0;
-	bpf_ringbuf_submit(e, 0);
+	submit_later(e);
 }
 
 static __always_inline void tell_rename(const struct begun *b, long result)
@@ -252,7 +221,7 @@ static __always_inline void tell_rename(const struct begun *b, long result)
 	e->head.text = n > 0 ? n : 0;
 	n = bpf_probe_read_user_str(e->to, sizeof(e->to), (void *)b->path2);
 	e->head.text2 = n > 0 ? n : 0;
-	bpf_ringbuf_submit(e, 0);
+	submit_later(e);
 }
 
 static __always_inline void tell_connect(const struct begun *b, long result)

@@ -65,8 +65,4 @@ struct watch_call {
 	__u64 calls, errors, ns, longest;
 };
 
-struct watch_stats {
-	__u64 told, lost;
-};
-
 #endif

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What it costs to watch and to guard real commands, beside nothing and strace -f, in one run: every way does the work in turn, ROUNDS times, and the fastest counts.
+# What it costs to watch and to guard real commands, beside nothing and strace -f, in one run: every way does the work in turn, ROUNDS times
+# (strace, which takes its time, once), and the fastest counts.
 # arguments: BUILD [ROUNDS]. Needs gcc, make, git, python3; strace, nginx and wrk where they are installed.
 set -euo pipefail
-build=$1
+build=$(realpath "$1")
 rounds=${2:-5}
 skep=$build/skep
 [ -x "$skep" ] || { echo "commands.sh: $skep is not built (./dev bench builds it)" >&2; exit 1; }
@@ -88,12 +89,16 @@ once() { # WHAT WAY: seconds, of nginx requests a second
 	local command start
 	command="$(via "$2") $(work "$1")"
 	start=$(date +%s%N)
-	$command >/dev/null 2>&1 || true
+	$command >/dev/null 2>errors || { echo "commands.sh: $command: it failed with $?" >&2; cat errors >&2; return 1; }
 	if [ "$1" = nginx ]; then cat rate 2>/dev/null || echo 0; else echo "scale=4; ($(date +%s%N) - $start) / 1000000000" | bc; fi
 }
 for what in $whats; do
-	for _ in $(seq "$rounds"); do
-		for way in $ways; do echo "$way $(once "$what" "$way")"; done
+	for round in $(seq "$rounds"); do
+		for way in $ways; do
+			[ "$round" = 1 ] || [ "${way#strace}" = "$way" ] || continue
+			took=$(once "$what" "$way")
+			echo "$way $took"
+		done
 	done >"$what.times"
 done
 python3 - "$ways" $whats <<'P'

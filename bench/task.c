@@ -4,7 +4,8 @@
  *
  *   ns per call of getcwd(2) in the tree   as it is; with a filter that lets it through; with the plainest supervisor there can be (RECV, process_vm_readv,
  *                                          ID_VALID, SEND in a loop; on the task's CPU, on another, and where the kernel puts it); with skep's engine
- *                                          reading the same bytes; with the engine telling begin and end
+ *                                          reading the same bytes, by notification and by ptrace; with the engine telling begin and end
+ *   ns per connect(2)      to a port that is closed: as it is, by a tree's guard, by notification and by ptrace
  *   ns per open and close   as it is, in a tree, made by the guard after a decision
  *   us per fork, exit and wait; per vfork, exec, exit and wait of /bin/true    as it is, in a tree, in a tree whose life is told
  *
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -75,6 +77,22 @@ static double opens(int n)
 	return (double)(clock_ns(CLOCK_MONOTONIC) - from) / n;
 }
 
+/* To a port that is closed. */
+static double connects(int n)
+{
+	const struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(1), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	uint64_t from = clock_ns(CLOCK_MONOTONIC);
+	int refused = 0;
+
+	for (int i = 0; i < n; i++)
+		refused += connect(s, (const struct sockaddr *)&at, sizeof(at)) != 0;
+	if (refused != n)
+		die("connect");
+	return (double)(clock_ns(CLOCK_MONOTONIC) - from) / n;
+}
+
 static double forks(int n)
 {
 	uint64_t from = clock_ns(CLOCK_MONOTONIC);
@@ -118,11 +136,12 @@ static double two(int n)
 
 static double work(const char *what, int n)
 {
-	return !strcmp(what, "calls")   ? calls(n)
-	       : !strcmp(what, "two")   ? two(n)
-	       : !strcmp(what, "opens") ? opens(n)
-	       : !strcmp(what, "forks") ? forks(n)
-					: execs(n);
+	return !strcmp(what, "calls")      ? calls(n)
+	       : !strcmp(what, "two")      ? two(n)
+	       : !strcmp(what, "opens")    ? opens(n)
+	       : !strcmp(what, "connects") ? connects(n)
+	       : !strcmp(what, "forks")    ? forks(n)
+					   : execs(n);
 }
 
 static int be_work(const char *what, int n)
@@ -273,14 +292,16 @@ static void nothing(void *arg, uint32_t on, struct task_event *e)
 {
 }
 
-/* In a tree. @call: enum plan_call for getcwd, or with PLAN_MADE for openat; 0: not seen */
+/* In a tree. @call: enum plan_call for getcwd, or with PLAN_MADE for openat; 0: not seen. @threads: 0: by ptrace */
 static double tree(const char *self, const char *what, int n, uint8_t call, bool life, uint32_t threads)
 {
 	char count[16], why[TREE_WHY];
 	char *const argv[] = {(char *)self, "--work", (char *)what, count, NULL};
 	struct tree_opts opts = {.argv = argv, .mtu = 1500};
-	struct engine_opts eo = {
-		.n_threads = threads, .event = call && !(call & PLAN_MADE) ? look : nothing, .plan.life = life};
+	struct engine_opts eo = {.n_threads = MAX(threads, 1u),
+				 .by_trace = !threads,
+				 .event = call && !(call & PLAN_MADE) ? look : nothing,
+				 .plan.life = life};
 	int out[2], saved = dup(1);
 	struct engine *e = NULL;
 	struct tree t;
@@ -321,10 +342,14 @@ enum {
 	BARE_ASLEEP,
 	ENGINE,
 	ENGINE_4,
+	BY_TRACE,
 	RETURN,
 	BARE_TWO,
 	ENGINE_TWO,
 	ENGINE_TWO_4,
+	CONNECT,
+	CONNECT_TREE,
+	CONNECT_BY_TRACE,
 	OPEN,
 	OPEN_TREE,
 	OPEN_MADE,
@@ -346,10 +371,14 @@ static const char *const names[FIGURES] = {
 	[BARE_ASLEEP] = "  bare loop, wherever the kernel wakes it",
 	[ENGINE] = "  engine, one thread",
 	[ENGINE_4] = "  engine, four threads",
+	[BY_TRACE] = "  engine, by ptrace",
 	[RETURN] = "  engine, begin and end (ptrace)",
 	[BARE_TWO] = "ns per call, two processes at once: bare loop, woken there",
 	[ENGINE_TWO] = "  engine, one thread",
 	[ENGINE_TWO_4] = "  engine, four threads",
+	[CONNECT] = "ns per connect to a closed port: as it is",
+	[CONNECT_TREE] = "  by the guard, by notification",
+	[CONNECT_BY_TRACE] = "  by the guard, by ptrace",
 	[OPEN] = "ns per open and close of a small file: as it is",
 	[OPEN_TREE] = "  in a tree that is not watched",
 	[OPEN_MADE] = "  decided on, and made on the task's behalf",
@@ -381,6 +410,8 @@ static double measure(const char *self, int which, int n)
 	case ENGINE:
 	case ENGINE_4:
 		return tree(self, "calls", n, PLAN_CALL, false, which == ENGINE ? 1 : 4);
+	case BY_TRACE:
+		return tree(self, "calls", n / 2, PLAN_CALL, false, 0);
 	case RETURN:
 		return tree(self, "calls", n / 2, PLAN_CALL | PLAN_RETURN, false, 1);
 	case BARE_TWO:
@@ -388,6 +419,11 @@ static double measure(const char *self, int which, int n)
 	case ENGINE_TWO:
 	case ENGINE_TWO_4:
 		return tree(self, "two", n / 2, PLAN_CALL, false, which == ENGINE_TWO ? 1 : 4);
+	case CONNECT:
+		return alone(self, "connects", n / 10);
+	case CONNECT_TREE:
+	case CONNECT_BY_TRACE:
+		return tree(self, "connects", n / 10, 0, false, which == CONNECT_TREE);
 	case OPEN:
 		return alone(self, "opens", n);
 	case OPEN_TREE:

@@ -94,25 +94,33 @@ int self_read(void *to, uint64_t from, size_t len)
 	return copy(to, (const void *)(uintptr_t)from, len, false);
 }
 
-static int read_string(int (*read)(void *to, uint64_t from, size_t len), char *to, uint64_t from, size_t size)
+int string_read(int (*read)(void *arg, void *to, uint64_t from, size_t len), void *arg, size_t step, char *to,
+		uint64_t from, size_t size)
 {
-	char piece[256]; /* divides a page */
+	char piece[STRING_STEP];
 	size_t done = 0;
 
-	/* What stands behind the string's end stays out of @to. And not past a page at a time: it may end right before memory that is not there. */
+	/* What stands behind the string's end stays out of @to. */
 	while (done < size) {
-		size_t part = MIN(size - done, sizeof(piece) - (size_t)((from + done) & (sizeof(piece) - 1)));
+		uint64_t at = from + done;
+		size_t part = MIN(size - done, step - (size_t)(at & (step - 1)));
 		const char *end;
 
-		if (read(piece, from + done, part))
+		if (read(arg, piece, at, part))
 			return -EFAULT;
 		end = memchr(piece, 0, part);
 		memcpy(to + done, piece, end ? (size_t)(end - piece) + 1 : part);
 		if (end)
 			return (int)(done + (size_t)(end - piece));
 		done += part;
+		step = MIN(step * 4, sizeof(piece));
 	}
 	return -EINVAL;
+}
+
+static int own_read(void *arg, void *to, uint64_t from, size_t len)
+{
+	return self_read(to, from, len);
 }
 
 int user_read_string(char *to, uint64_t from, size_t size)
@@ -127,10 +135,10 @@ int user_read_string(char *to, uint64_t from, size_t size)
 		memcpy(to, text, n + 1);
 		return (int)n;
 	}
-	return read_string(user_read, to, from, size);
+	return way ? string_read(way->read, way->arg, STRING_STEP, to, from, size) : self_read_string(to, from, size);
 }
 
 int self_read_string(char *to, uint64_t from, size_t size)
 {
-	return read_string(self_read, to, from, size);
+	return string_read(own_read, NULL, STRING_STEP, to, from, size);
 }

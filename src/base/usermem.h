@@ -41,6 +41,15 @@ int user_write(uint64_t to, const void *from, size_t len);
 int user_read_string(char *to, uint64_t from, size_t size);
 
 /*
+ * string_read - the same from whatever memory @read reads, @arg being handed to it. In pieces, the first of which ends where @step (a power of two, at
+ * most STRING_STEP) divides the address, the next ones growing to STRING_STEP, which divides a page: the string may end right before memory that is
+ * not there.
+ */
+enum { STRING_STEP = 256 };
+int string_read(int (*read)(void *arg, void *to, uint64_t from, size_t len), void *arg, size_t step, char *to,
+		uint64_t from, size_t size);
+
+/*
  * self_read, self_read_string - the same from this process's own memory, whatever the thread's way is: for addresses that no
  * caller vouches for, such as those that a program hands to bpf_probe_read().
  */

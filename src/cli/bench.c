@@ -295,8 +295,8 @@ static void print_figures(const struct bench *b, const char *name, const struct 
 	if (b->json) {
 		o = json_object_new_object();
 		json_object_object_add(o, "prog", json_object_new_string(name));
-		json_object_object_add(o, "insns", json_object_new_uint64(f->insns));
-		json_object_object_add(o, "retval", json_object_new_uint64(f->retval));
+		json_count(o, "insns", f->insns);
+		json_count(o, "retval", f->retval);
 		json_object_object_add(o, "interp_ns", json_figure(f->interp_ns));
 		json_object_object_add(o, "jit_ns", json_figure(f->jit_ns));
 		json_object_object_add(o, "kernel_ns", json_figure(f->kernel_ns));

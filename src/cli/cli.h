@@ -40,6 +40,12 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void print_json(struct json_object *o);
 void print_json_to(FILE *f, struct json_object *o);
 
+/* print_json_refusals_lost - the line that says how many refusals of "guard" or "firewall" could not be told; none when there are none. */
+void print_json_refusals_lost(const char *by, uint64_t times);
+
+/* json_count - a member that counts. */
+void json_count(struct json_object *o, const char *key, uint64_t n);
+
 /* json_figure - a measured number, with two digits after the point; below 0 (none): null. */
 struct json_object *json_figure(double v);
 
@@ -86,6 +92,9 @@ int source_hive(struct source *s, uint32_t flags);
 uint32_t cpus_of_maps(void);
 int source_load(struct source *s);
 void source_close(struct source *s);
+
+/* source_ring_lost - events that a ready-made program's ring had no room for (apps/ring.h). */
+uint64_t source_ring_lost(const struct source *s);
 
 /* source_program - the program to run: by name, or the only one of a kind that @fits; says what there is otherwise. */
 struct skep_program *source_program(struct source *s, const char *name, bool (*fits)(uint32_t prog_type));

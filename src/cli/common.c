@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the verbs share: messages, numbers, objects. cli.h has the contracts. */
 #include "apps/apps.h"
+#include "apps/ring.h"
 #include "base/util.h"
 #include "bpf/hive.h"
 #include "bpf/seam.h"
@@ -8,11 +9,13 @@
 #include "cli/cli.h"
 #include "prog/types.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void line(const char *fmt, va_list ap)
@@ -61,6 +64,24 @@ void print_json_to(FILE *f, struct json_object *o)
 void print_json(struct json_object *o)
 {
 	print_json_to(stdout, o);
+}
+
+void print_json_refusals_lost(const char *by, uint64_t times)
+{
+	struct json_object *o;
+
+	if (!times)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "kind", json_object_new_string("refusals_lost"));
+	json_object_object_add(o, "by", json_object_new_string(by));
+	json_count(o, "times", times);
+	print_json_to(stderr, o);
+}
+
+void json_count(struct json_object *o, const char *key, uint64_t n)
+{
+	json_object_object_add(o, key, json_object_new_uint64(n));
 }
 
 struct json_object *json_figure(double v)
@@ -211,6 +232,21 @@ void source_close(struct source *s)
 	if (s->owned)
 		free(s->data);
 	*s = (struct source){0};
+}
+
+uint64_t source_ring_lost(const struct source *s)
+{
+	const struct bpf_map *stats = bpf_object__find_map_by_name(object_libbpf(s->obj), "stats");
+	AUTO_FREE struct ring_stats *cpus = calloc(s->hive->n_cpus, sizeof(*cpus));
+	struct skep_hive *before = seam_enter(s->hive);
+	uint32_t zero = 0;
+	uint64_t sum = 0;
+
+	if (cpus && stats && !bpf_map_lookup_elem(bpf_map__fd(stats), &zero, cpus))
+		for (uint32_t i = 0; i < s->hive->n_cpus; i++)
+			sum += cpus[i].lost;
+	seam_enter(before);
+	return sum;
 }
 
 struct skep_program *source_program(struct source *s, const char *name, bool (*fits)(uint32_t prog_type))

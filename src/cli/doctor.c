@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "hook/calls/calls.h"
 #include "hook/net/confine.h"
+#include "hook/task/by.h"
 #include "hook/tree/bare.h"
 
 #include <dlfcn.h>
@@ -256,6 +257,35 @@ static void check_guard(struct finding *f)
 	}
 }
 
+/* How system calls come to skep: one of the two. */
+static void check_notify(struct finding *f)
+{
+	int err = by_notify();
+
+	say(f->what, err ? "no listener can be had: %s%s" : "a listener for them can be had", strerror(-err),
+	    err == -EBUSY ? ": a container's supervisor, or a run of skep's, above has the one that there can be" : "");
+	if (!err)
+		return;
+	f->state = STATE_LESS;
+	say(f->remedy, by_ptrace() ? "Linux 5.0 or newer; in a container: a seccomp profile that allows listeners"
+				   : "do without: skep run --by=ptrace");
+}
+
+static void check_ptrace(struct finding *f)
+{
+	int err = by_ptrace();
+
+	if (!err) {
+		say(f->what, "calls stop for a tracer%s",
+		    by_notify() ? ": skep run --by=ptrace" : "; notifications cost less, where they are to be had");
+		return;
+	}
+	f->state = STATE_LESS;
+	say(f->what, "calls do not stop for a tracer: %s", strerror(-err));
+	say(f->remedy, "Linux 5.3 or newer, kernel.yama.ptrace_scope of 0 or 1, no debugger above; in a container: "
+		       "docker run --cap-add SYS_PTRACE");
+}
+
 /* What a run without namespaces lives on. */
 static void check_calls(struct finding *f)
 {
@@ -356,6 +386,8 @@ static const struct check {
 	{"libslirp", "skep run: the network stack", check_slirp},
 	{"seccomp", "skep run: the filter of the tree", check_seccomp},
 	{"guard", "skep run: Unix sockets of the tree's own, and no others", check_guard},
+	{"notifications", "skep run: programs on system calls, the guard, --net=calls", check_notify},
+	{"ptrace", "skep run: ends of calls, forks, execs and exits; all calls with --by=ptrace", check_ptrace},
 	{"net=calls", "skep run --net=calls: where namespaces cannot be made", check_calls},
 	{"landlock", "skep run: the network's thread", check_landlock},
 	{"tap", "skep run: the tree's interface", check_tun},
@@ -397,6 +429,18 @@ static void print_finding_json(const struct check *c, const struct finding *f)
 	print_json(o);
 }
 
+/* What works in place of what does not. Return: false: nothing. */
+static bool print_way(enum state worst)
+{
+	char why[CALLS_WHY];
+	bool bare = worst == STATE_MISSING, by = by_notify() != 0;
+
+	if ((!bare && !by) || (bare && (calls_check(why) || bare_check(why, sizeof(why)))) || (by && by_ptrace()))
+		return false;
+	printf("Here 'skep run%s%s' works.\n", bare ? " --net=calls" : "", by ? " --by=ptrace" : "");
+	return true;
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	enum state worst = STATE_OK;
@@ -420,9 +464,11 @@ static int run(const struct verb *verb, int argc, char **argv)
 		fflush(stdout);
 	}
 	if (!json)
-		printf("\n%s\n", worst == STATE_MISSING ? "'skep run' does not work here; everything else does."
-				 : worst == STATE_LESS  ? "'skep run' works here, with less where it says so."
-							: "Everything works here.");
+		printf("\n");
+	if (!json && !print_way(worst))
+		printf("%s\n", worst == STATE_MISSING ? "'skep run' does not work here; everything else does."
+			       : worst == STATE_LESS  ? "'skep run' works here, with less where it says so."
+						      : "Everything works here.");
 	return worst == STATE_MISSING ? EXIT_FAILED : EXIT_OK;
 }
 

@@ -211,9 +211,9 @@ void events_json(const struct events *e, struct json_object *o)
 		const struct stream *s = &e->streams[i];
 		struct json_object *one = json_object_new_object();
 
-		json_object_object_add(one, "events", json_object_new_uint64(s->n));
-		json_object_object_add(one, "bytes", json_object_new_uint64(s->bytes));
-		json_object_object_add(one, "lost", json_object_new_uint64(lost(s)));
+		json_count(one, "events", s->n);
+		json_count(one, "bytes", s->bytes);
+		json_count(one, "lost", lost(s));
 		json_object_object_add(all, s->map, one);
 	}
 	json_object_object_add(o, "events", all);

@@ -263,10 +263,10 @@ int live_links_show(struct live *l, bool json)
 				continue;
 			}
 			o = json_object_new_object();
-			json_object_object_add(o, "link", json_object_new_uint64(all[i].id));
+			json_count(o, "link", all[i].id);
 			json_object_object_add(o, "at", json_object_new_string(all[i].at));
 			json_object_object_add(o, "prog", json_object_new_string(all[i].prog));
-			json_object_object_add(o, "prog_id", json_object_new_uint64(all[i].prog_id));
+			json_count(o, "prog_id", all[i].prog_id);
 			print_json(o);
 		}
 	return EXIT_OK;

@@ -76,10 +76,10 @@ static int show(struct map_verb *m)
 		o = json_object_new_object();
 		json_object_object_add(o, "map", json_object_new_string(v->name));
 		json_object_object_add(o, "type", json_object_new_string(type ? type->name : "?"));
-		json_object_object_add(o, "key_size", json_object_new_uint64(v->key_size));
-		json_object_object_add(o, "value_size", json_object_new_uint64(v->value_size));
-		json_object_object_add(o, "max_entries", json_object_new_uint64(v->max_entries));
-		json_object_object_add(o, "flags", json_object_new_uint64(v->flags));
+		json_count(o, "key_size", v->key_size);
+		json_count(o, "value_size", v->value_size);
+		json_count(o, "max_entries", v->max_entries);
+		json_count(o, "flags", v->flags);
 		print_json(o);
 	}
 	return EXIT_OK;

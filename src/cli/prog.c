@@ -62,15 +62,15 @@ static void show_json(const struct skep_program *prog)
 	tag_text(p, tag);
 	for (uint32_t i = 0; i < p->n_maps; i++)
 		json_object_array_add(maps, json_object_new_string(p->maps[i]->map->name));
-	json_object_object_add(o, "id", json_object_new_uint64(p->o.id));
+	json_count(o, "id", p->o.id);
 	json_object_object_add(o, "prog", json_object_new_string(skep_program_name(prog)));
 	json_object_object_add(o, "type", json_object_new_string(type_name(p->type)));
 	json_object_object_add(o, "section", json_object_new_string(bpf_program__section_name(program_libbpf(prog))));
 	json_object_object_add(o, "tag", json_object_new_string(tag));
 	json_object_object_add(o, "license", json_object_new_string(p->license));
-	json_object_object_add(o, "insns", json_object_new_uint64(p->code.n_insns));
-	json_object_object_add(o, "subprogs", json_object_new_uint64(p->code.n_subprogs));
-	json_object_object_add(o, "jited_bytes", json_object_new_uint64(p->target.jit ? p->jit->size : 0));
+	json_count(o, "insns", p->code.n_insns);
+	json_count(o, "subprogs", p->code.n_subprogs);
+	json_count(o, "jited_bytes", p->target.jit ? p->jit->size : 0);
 	json_object_object_add(o, "maps", maps);
 	print_json(o);
 }
@@ -170,12 +170,12 @@ static void print_insn(const struct hive_prog *p, uint32_t at, uint32_t slots, c
 	if (json) {
 		o = json_object_new_object();
 		json_object_object_add(o, "prog", json_object_new_string(p->name));
-		json_object_object_add(o, "insn", json_object_new_uint64(at));
+		json_count(o, "insn", at);
 		json_object_object_add(o, "text", json_object_new_string(text));
 		if (line && *line)
 			json_object_object_add(o, "source", json_object_new_string(line));
 		if (jited) {
-			json_object_object_add(o, "offset", json_object_new_uint64(from));
+			json_count(o, "offset", from);
 			json_object_object_add(o, "bytes", json_object_new_string(hex ? hex : ""));
 		}
 		print_json(o);

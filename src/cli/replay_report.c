@@ -234,16 +234,16 @@ static void print_result_json(const struct replay_report *r)
 	for (uint32_t i = 0; i < r->t->n_verdicts; i++)
 		json_object_object_add(verdicts, replay_verdict_text(r->prog_type, r->t->verdicts[i].value, buf),
 				       json_object_new_uint64(r->t->verdicts[i].frames));
-	json_object_object_add(o, "frames", json_object_new_uint64(r->t->total));
-	json_object_object_add(o, "bytes", json_object_new_uint64(r->t->bytes));
+	json_count(o, "frames", r->t->total);
+	json_count(o, "bytes", r->t->bytes);
 	json_object_object_add(o, "verdicts", verdicts);
 	json_object_object_add(o, "ns_per_frame", json_figure(ns_per_frame(r)));
 	json_object_object_add(o, "engine", json_object_new_string(r->jit ? "jit" : "interpreter"));
-	json_object_object_add(o, "changed", json_object_new_uint64(r->t->changed));
-	json_object_object_add(o, "cut", json_object_new_uint64(r->t->cut));
-	json_object_object_add(o, "skipped", json_object_new_uint64(r->t->skipped));
-	json_object_object_add(o, "faults", json_object_new_uint64(r->t->faults));
-	json_object_object_add(o, "other_verdicts", json_object_new_uint64(r->t->other_verdicts));
+	json_count(o, "changed", r->t->changed);
+	json_count(o, "cut", r->t->cut);
+	json_count(o, "skipped", r->t->skipped);
+	json_count(o, "faults", r->t->faults);
+	json_count(o, "other_verdicts", r->t->other_verdicts);
 	events_json(r->events, o);
 	print_json(o);
 }

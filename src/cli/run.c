@@ -17,6 +17,7 @@
 #include "bpf/seam.h"
 #include "hive/place.h"
 #include "hive/server.h"
+#include "hook/supervisor.h"
 #include "hook/task/sockets.h"
 
 #include <bpf/bpf.h>
@@ -63,6 +64,8 @@ static const char help[] =
 	"Its network:\n"
 	"  --net=calls             make its socket calls for it, in place of a network of its own: where namespaces may\n"
 	"                          not be made, as in most containers\n"
+	"  --by=ptrace             see system calls by ptrace, in place of seccomp's notifications: where there may be none;\n"
+	"                          a call that is seen costs more, and nothing in the tree can be traced (docs/run.md)\n"
 	"  --loopback PORT[,PORT...]|all       ports of this machine's loopback, which the command reaches as the name\n"
 	"                          'host' or 10.0.2.2 (PORT/tcp, PORT/udp: one protocol)\n"
 	"  --publish [ADDR:]PORT[:PORT][/udp]  let connections in: a port here to one of the command's\n"
@@ -142,7 +145,7 @@ static int by_priority(const void *a, const void *b)
 /* May programs on what tasks do be among those of the run? */
 static bool sees_tasks(const struct run *r)
 {
-	return r->args.n_objects || r->args.reserve || r->args.guarded || r->args.tree.bare;
+	return r->args.n_objects || r->args.reserve || r->args.guarded || r->args.tree.bare || r->args.by_trace;
 }
 
 static int load(struct run *r, struct source *s, const char *name)
@@ -493,6 +496,14 @@ static void raise_files(void)
 	}
 }
 
+/* The tree is there, and nobody else yet: what comes into being from now on has given up what this thread gives up. */
+static int confine_all(void)
+{
+	int err = supervisor_confine();
+
+	return err ? fail("skep cannot confine itself: %s", strerror(-err)) : EXIT_OK;
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	static struct run r = {.signals = -1, .tty = -1};
@@ -518,6 +529,8 @@ static int run(const struct verb *verb, int argc, char **argv)
 		err = EXIT_FAILED;
 	}
 	raise_files();
+	if (!err)
+		err = confine_all();
 	if (!err)
 		err = load_objects(&r);
 	err = err ? EXIT_OWN : run_command(verb, &r, &status);

@@ -34,6 +34,7 @@ struct run_args {
 	const char *reserve; /* calls that are seen although no program asks for them yet; NULL */
 	const char *events; /* a file for what objects send; NULL */
 	const char *processes, *syscalls; /* watch: a file for its JSON, calls to count; NULL */
+	bool by_trace; /* calls are seen by ptrace */
 	bool quiet, json, verbose, interpret;
 };
 

@@ -29,6 +29,7 @@ enum {
 	OPT_NAME,
 	OPT_NO_TAP,
 	OPT_NET,
+	OPT_BY,
 	OPT_JSON,
 	OPT_INTERPRET,
 	OPT_RESERVE,
@@ -60,6 +61,7 @@ static const struct option options[] = {{"publish", required_argument, NULL, OPT
 					{"name", required_argument, NULL, OPT_NAME},
 					{"no-tap", no_argument, NULL, OPT_NO_TAP},
 					{"net", required_argument, NULL, OPT_NET},
+					{"by", required_argument, NULL, OPT_BY},
 					{"interpret", no_argument, NULL, OPT_INTERPRET},
 					{"read", required_argument, NULL, OPT_READ},
 					{"write", required_argument, NULL, OPT_WRITE},
@@ -353,6 +355,11 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 		return a->tree.bare || !strcmp(optarg, "namespaces")
 			       ? EXIT_OK
 			       : misuse(verb, "--net=%s: it is 'namespaces', which is the default, or 'calls'", optarg);
+	case OPT_BY:
+		a->by_trace = !strcmp(optarg, "ptrace");
+		return a->by_trace || !strcmp(optarg, "notify")
+			       ? EXIT_OK
+			       : misuse(verb, "--by=%s: it is 'notify', which is the default, or 'ptrace'", optarg);
 	case OPT_NO_TAP:
 		a->tree.no_tap = true;
 		return EXIT_OK;

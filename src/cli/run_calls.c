@@ -20,7 +20,7 @@ struct run_calls {
 	struct engine *engine;
 	struct bpf_link *links[LINKS];
 	uint32_t n_links;
-	bool verbose;
+	bool verbose, by_trace;
 };
 
 uint32_t run_calls_workers(void)
@@ -91,8 +91,11 @@ static int reserve(const struct verb *verb, struct dispatch *d, const char *list
 int run_calls_new(const struct verb *verb, const struct run_args *args, struct skep_hive *hive, const struct tree *tree,
 		  struct run_calls **out)
 {
-	struct dispatch_opts opts = {
-		.hive = hive, .proc = tree->proc, .n_threads = run_calls_workers(), .first_worker = 1};
+	struct dispatch_opts opts = {.hive = hive,
+				     .proc = tree->proc,
+				     .n_threads = run_calls_workers(),
+				     .makes_calls = args->tree.bare || args->by_trace,
+				     .first_worker = 1};
 	struct run_calls *c = calloc(1, sizeof(*c));
 	int err = c ? dispatch_new(&opts, &c->dispatch) : -ENOMEM;
 
@@ -101,6 +104,11 @@ int run_calls_new(const struct verb *verb, const struct run_args *args, struct s
 		return fail("tasks cannot be watched: %s", strerror(-err));
 	c->hive = hive;
 	c->verbose = args->verbose;
+	c->by_trace = args->by_trace;
+	if (c->by_trace && !args->quiet && !args->json)
+		note("system calls are seen by ptrace (--by=ptrace): a call that is seen takes longer, and nothing in "
+		     "the tree can "
+		     "be traced");
 	return reserve(verb, c->dispatch, args->reserve);
 }
 
@@ -128,20 +136,19 @@ int run_calls_attach(struct run_calls *c, const struct source *s, struct skep_pr
 
 int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 {
-	struct engine_opts opts = {.n_threads = NOTICERS};
+	struct engine_opts opts = {.n_threads = NOTICERS, .by_trace = c->by_trace};
 	char why[ENGINE_WHY] = "";
 	int err;
 
-	if (!dispatch_close(c->dispatch, &opts.plan) && !made)
+	if (!dispatch_close(c->dispatch, &opts.plan) && !made && !c->by_trace)
 		return EXIT_OK;
 	dispatch_engine(c->dispatch, &opts);
+	for (int nr = 0; nr < CALLS_MAX; nr++)
+		if (opts.plan.calls[nr] & PLAN_MADE && (made || c->by_trace))
+			return fail("a program decides on %s: such calls are made by the tree's guard, which %s does "
+				    "without",
+				    calls_at(nr)->name, made ? "--net=calls" : "--by=ptrace");
 	if (made) {
-		for (int nr = 0; nr < CALLS_MAX; nr++)
-			if (opts.plan.calls[nr] & PLAN_MADE)
-				return fail("a program decides on %s: calls on files are made by the tree's guard, "
-					    "which --net=calls does "
-					    "without",
-					    calls_at(nr)->name);
 		calls_plan(made, &opts.plan);
 		opts.maker = calls_maker(made);
 	}
@@ -157,30 +164,26 @@ void run_calls_stop(struct run_calls *c)
 		engine_stop(c->engine);
 }
 
-static void add(struct json_object *o, const char *key, uint64_t n)
-{
-	json_object_object_add(o, key, json_object_new_uint64(n));
-}
-
-static void print_json_line(const struct dispatch_counts *n, const struct engine_losses *l)
+static void print_json_line(const struct run_calls *c, const struct dispatch_counts *n, const struct engine_losses *l)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "kind", json_object_new_string("tasks"));
-	add(o, "calls", n->events[TASK_CALL]);
-	add(o, "returns", n->events[TASK_RETURN]);
-	add(o, "forks", n->events[TASK_FORK]);
-	add(o, "execs", n->events[TASK_EXEC]);
-	add(o, "exits", n->events[TASK_EXIT]);
-	add(o, "program_runs", n->runs);
-	add(o, "program_faults", n->faults);
-	add(o, "denied", n->denied);
-	add(o, "killed", n->killed);
-	add(o, "lost_unknown", l->unknown);
-	add(o, "given_up", l->late);
-	add(o, "exits_told_late", l->sudden);
-	add(o, "parents_unknown", l->orphans);
-	add(o, "ends_not_heard", l->unheard);
+	json_object_object_add(o, "by", json_object_new_string(c->by_trace ? "ptrace" : "notify"));
+	json_count(o, "calls", n->events[TASK_CALL]);
+	json_count(o, "returns", n->events[TASK_RETURN]);
+	json_count(o, "forks", n->events[TASK_FORK]);
+	json_count(o, "execs", n->events[TASK_EXEC]);
+	json_count(o, "exits", n->events[TASK_EXIT]);
+	json_count(o, "program_runs", n->runs);
+	json_count(o, "program_faults", n->faults);
+	json_count(o, "denied", n->denied);
+	json_count(o, "killed", n->killed);
+	json_count(o, "lost_unknown", l->unknown);
+	json_count(o, "given_up", l->late);
+	json_count(o, "exits_told_late", l->sudden);
+	json_count(o, "parents_unknown", l->orphans);
+	json_count(o, "ends_not_heard", l->unheard);
 	print_json_to(stderr, o);
 }
 
@@ -188,15 +191,15 @@ static void print_counts(const struct dispatch_counts *n, const struct engine_lo
 {
 	const struct {
 		uint64_t n;
-		const char *what;
-	} rows[] = {{n->denied, "calls were denied or answered by a program"},
-		    {n->killed, "processes were killed by a program"},
-		    {n->faults, "runs of a program ended early (SKEP_DEBUG=1 names the reason)"},
-		    {l->unknown, "calls were refused with ENOMEM, as their task could not be looked at"},
-		    {l->late, "calls were given up by their tasks while they were looked at"},
-		    {l->sudden, "exits were seen when nothing could be read of the task any more"},
-		    {l->unheard, "ends of opens with O_PATH were not heard of"},
-		    {l->orphans, "forks were seen after their parent had been killed"}};
+		const char *one, *more, *what;
+	} rows[] = {{n->denied, "call was", "calls were", "denied or answered by a program"},
+		    {n->killed, "process was", "processes were", "killed by a program"},
+		    {n->faults, "run of a program", "runs of a program", "ended early (SKEP_DEBUG=1 names the reason)"},
+		    {l->unknown, "call was", "calls were", "refused with ENOMEM, as the task could not be looked at"},
+		    {l->late, "call was", "calls were", "given up by the task while it was looked at"},
+		    {l->sudden, "exit was", "exits were", "seen when nothing could be read of the task any more"},
+		    {l->unheard, "end of an open", "ends of opens", "with O_PATH not heard of"},
+		    {l->orphans, "fork was", "forks were", "seen after the parent had been killed"}};
 	char a[32], b[32], c[32], d[32];
 
 	fprintf(stderr, "  %s program runs at %s calls, %s of them to their ends, and %s forks, execs and exits\n",
@@ -204,7 +207,8 @@ static void print_counts(const struct dispatch_counts *n, const struct engine_lo
 		number(d, n->events[TASK_FORK] + n->events[TASK_EXEC] + n->events[TASK_EXIT]));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].n)
-			fprintf(stderr, "  %s %s\n", number(a, rows[i].n), rows[i].what);
+			fprintf(stderr, "  %s %s %s\n", number(a, rows[i].n),
+				rows[i].n == 1 ? rows[i].one : rows[i].more, rows[i].what);
 }
 
 void run_calls_report(const struct run_calls *c, bool json)
@@ -212,11 +216,17 @@ void run_calls_report(const struct run_calls *c, bool json)
 	struct engine_losses lost;
 	struct dispatch_counts n;
 
-	if (!c || !c->engine || !c->n_links)
+	if (!c || !c->engine)
 		return;
 	engine_losses(c->engine, &lost);
 	dispatch_counts(c->dispatch, &n);
-	(json ? print_json_line : print_counts)(&n, &lost);
+	/* Programs of control groups are the hive's links, not ours. */
+	if (!c->n_links && !n.runs)
+		return;
+	if (json)
+		print_json_line(c, &n, &lost);
+	else
+		print_counts(&n, &lost);
 }
 
 void run_calls_free(struct run_calls *c)

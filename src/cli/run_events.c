@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the objects of a run send through ring buffers and perf buffers, while it runs: a thread reads, so that no buffer fills up while the
- * command goes on. It prints where it was told to; else it counts.
+ * command goes on; it looks by itself, too, for programs that wake nobody (BPF_RB_NO_WAKEUP). It prints where it was told to; else it counts.
  */
 #include "base/util.h"
 #include "bpf/seam.h"
@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
-enum { FDS = 256, PATIENCE_MS = 1000 };
+enum { FDS = 256, LOOK_MS = 100 };
 
 struct run_events {
 	struct skep_hive *hive;
@@ -39,7 +39,7 @@ static void *read_all(void *arg)
 	for (uint32_t i = 0; i < r->n; i++)
 		n += events_fds(r->streams[i], fds + n, FDS - n);
 	while (!fds[0].revents) {
-		if (poll(fds, n, PATIENCE_MS) < 0 && errno != EINTR)
+		if (poll(fds, n, LOOK_MS) < 0 && errno != EINTR)
 			break;
 		for (uint32_t i = 0; i < r->n; i++)
 			events_woken(r->streams[i]);

@@ -78,39 +78,16 @@ static struct json_object *kind_json(const struct run_guard *g, const struct gua
 			json_object_object_add(o, "why", json_object_new_string(text));
 		free(text);
 	}
-	json_object_object_add(o, "times", json_object_new_uint64(k->times));
+	json_count(o, "times", k->times);
 	json_object_object_add(o, "process", process);
 	return o;
 }
 
 static void print_refusals_json(const struct run_guard *g, uint64_t gone)
 {
-	struct json_object *o;
-
 	for (uint32_t i = 0; i < g->n; i++)
 		print_json_to(stderr, kind_json(g, &g->kinds[i]));
-	if (!gone)
-		return;
-	o = json_object_new_object();
-	json_object_object_add(o, "kind", json_object_new_string("refusals_lost"));
-	json_object_object_add(o, "by", json_object_new_string("guard"));
-	json_object_object_add(o, "times", json_object_new_uint64(gone));
-	print_json_to(stderr, o);
-}
-
-static uint64_t lost(const struct run_guard *g)
-{
-	AUTO_FREE struct guard_stats *cpus = calloc(g->hive->n_cpus, sizeof(*cpus));
-	struct skep_hive *before = seam_enter(g->hive);
-	uint32_t zero = 0;
-	uint64_t sum = 0;
-
-	if (cpus &&
-	    !bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(object_libbpf(g->src->obj), "stats"), &zero, cpus))
-		for (uint32_t i = 0; i < g->hive->n_cpus; i++)
-			sum += cpus[i].lost;
-	seam_enter(before);
-	return sum;
+	print_json_refusals_lost("guard", gone);
 }
 
 static int by_text(const void *a, const void *b)
@@ -191,7 +168,7 @@ static void print_refusals(const struct run_guard *g, uint64_t gone)
 
 uint64_t run_guard_report(const struct run_guard *g, bool quiet, bool json)
 {
-	uint64_t gone = lost(g) + g->more;
+	uint64_t gone = source_ring_lost(g->src) + g->more;
 	char n[32];
 
 	if (!quiet && json)

@@ -180,7 +180,7 @@ static void write_lost(struct run_output *o, const struct net_losses *l)
 		      {"process_unknown", l->unknown}};
 	struct json_object *line = json_object_new_object(), *lost = json_object_new_object();
 
-	json_object_object_add(lost, "num_events_lost", json_object_new_uint64(o->lines_lost));
+	json_count(lost, "num_events_lost", o->lines_lost);
 	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
 		json_object_object_add(lost, causes[i].cause, json_object_new_uint64(causes[i].n));
 	json_object_object_add(line, "lost_events", lost);

@@ -163,7 +163,7 @@ static struct json_object *event_json(const struct run_policy *p, const struct k
 			json_object_object_add(o, "why", json_object_new_string(text));
 		free(text);
 	}
-	json_object_object_add(o, "times", json_object_new_uint64(k->times));
+	json_count(o, "times", k->times);
 	json_object_object_add(o, "process", run_task_json(k->task));
 	return o;
 }
@@ -349,17 +349,9 @@ static uint64_t lost(const struct run_policy *p)
 
 static void print_refusals_json(const struct run_policy *p, uint64_t gone)
 {
-	struct json_object *o;
-
 	for (uint32_t i = 0; i < p->n; i++)
 		print_json_to(stderr, event_json(p, &p->kinds[i]));
-	if (!gone)
-		return;
-	o = json_object_new_object();
-	json_object_object_add(o, "kind", json_object_new_string("refusals_lost"));
-	json_object_object_add(o, "by", json_object_new_string("firewall"));
-	json_object_object_add(o, "times", json_object_new_uint64(gone));
-	print_json_to(stderr, o);
+	print_json_refusals_lost("firewall", gone);
 }
 
 static void print_refusals(const struct run_policy *p, uint64_t gone)

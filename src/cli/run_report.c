@@ -259,11 +259,6 @@ static void print_losses(const struct net_losses *l)
 			fprintf(stderr, "  %s %s\n", number(n, rows[i].n), rows[i].what);
 }
 
-static void add(struct json_object *o, const char *key, uint64_t n)
-{
-	json_object_object_add(o, key, json_object_new_uint64(n));
-}
-
 static void print_row_json(const struct row *x)
 {
 	struct json_object *o = json_object_new_object(), *task = NULL;
@@ -274,13 +269,13 @@ static void print_row_json(const struct row *x)
 	json_object_object_add(o, "direction", json_object_new_string(x->from_tree ? "out" : "in"));
 	json_object_object_add(o, "address", json_object_new_string(ip_text(&x->far, text)));
 	json_object_object_add(o, "name", *x->name ? json_object_new_string(x->name) : NULL);
-	add(o, "port", x->port);
-	add(o, "flows", x->flows);
-	add(o, "frames", x->frames);
-	add(o, "bytes_out", x->bytes[FLOW_OUT]);
-	add(o, "bytes_in", x->bytes[FLOW_IN]);
-	add(o, "dropped", x->dropped);
-	add(o, "refused", x->refused);
+	json_count(o, "port", x->port);
+	json_count(o, "flows", x->flows);
+	json_count(o, "frames", x->frames);
+	json_count(o, "bytes_out", x->bytes[FLOW_OUT]);
+	json_count(o, "bytes_in", x->bytes[FLOW_IN]);
+	json_count(o, "dropped", x->dropped);
+	json_count(o, "refused", x->refused);
 	json_object_object_add(o, "why", *x->why ? json_object_new_string(x->why) : NULL);
 	if (x->task) {
 		task = json_object_new_object();
@@ -300,22 +295,22 @@ static void print_json_lines(const struct run_report *r, const struct net_losses
 		print_row_json(&r->rows[i]);
 	json_object_object_add(o, "kind", json_object_new_string("run"));
 	json_object_object_add(o, "seconds", json_figure((double)ns / 1e9));
-	add(o, "flows", r->flows);
-	add(o, "flows_not_listed", r->more);
-	add(o, "frames_out", r->frames[FLOW_OUT]);
-	add(o, "frames_in", r->frames[FLOW_IN]);
-	add(o, "bytes_out", r->bytes[FLOW_OUT]);
-	add(o, "bytes_in", r->bytes[FLOW_IN]);
-	add(o, "dropped_out", r->dropped[FLOW_OUT]);
-	add(o, "dropped_in", r->dropped[FLOW_IN]);
-	add(o, "lost_interface_full", l->to_tree);
-	add(o, "lost_too_long", l->too_long);
-	add(o, "lost_fragments", l->fragments);
-	add(o, "program_faults", l->faults);
-	add(o, "lost_no_memory", l->no_flow);
-	add(o, "lost_relayed", l->relayed);
-	add(o, "dns_unanswered", l->dns);
-	add(o, "process_unknown", l->unknown);
+	json_count(o, "flows", r->flows);
+	json_count(o, "flows_not_listed", r->more);
+	json_count(o, "frames_out", r->frames[FLOW_OUT]);
+	json_count(o, "frames_in", r->frames[FLOW_IN]);
+	json_count(o, "bytes_out", r->bytes[FLOW_OUT]);
+	json_count(o, "bytes_in", r->bytes[FLOW_IN]);
+	json_count(o, "dropped_out", r->dropped[FLOW_OUT]);
+	json_count(o, "dropped_in", r->dropped[FLOW_IN]);
+	json_count(o, "lost_interface_full", l->to_tree);
+	json_count(o, "lost_too_long", l->too_long);
+	json_count(o, "lost_fragments", l->fragments);
+	json_count(o, "program_faults", l->faults);
+	json_count(o, "lost_no_memory", l->no_flow);
+	json_count(o, "lost_relayed", l->relayed);
+	json_count(o, "dns_unanswered", l->dns);
+	json_count(o, "process_unknown", l->unknown);
 	print_json_to(stderr, o);
 }
 

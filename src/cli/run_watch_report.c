@@ -161,13 +161,7 @@ static void print_calls(const struct run_watch *w)
 
 static uint64_t lost_events(const struct run_watch *w)
 {
-	AUTO_FREE struct watch_stats *cpus = calloc(w->hive->n_cpus, sizeof(*cpus));
-	uint64_t n = w->bad;
-
-	if (cpus && read_percpu(w, "stats", 0, cpus))
-		for (uint32_t i = 0; i < w->hive->n_cpus; i++)
-			n += cpus[i].lost;
-	return n;
+	return w->bad + source_ring_lost(w->source);
 }
 
 static void print_json_summary(const struct run_watch *w, const struct watch_totals *t)
@@ -191,10 +185,10 @@ static void print_json_summary(const struct run_watch *w, const struct watch_tot
 		o = json_object_new_object();
 		json_object_object_add(o, "kind", json_object_new_string("syscall"));
 		json_object_object_add(o, "name", json_object_new_string(rows[i].name));
-		json_object_object_add(o, "calls", json_object_new_uint64(rows[i].sum.calls));
-		json_object_object_add(o, "errors", json_object_new_uint64(rows[i].sum.errors));
-		json_object_object_add(o, "ns", json_object_new_uint64(rows[i].sum.ns));
-		json_object_object_add(o, "longest_ns", json_object_new_uint64(rows[i].sum.longest));
+		json_count(o, "calls", rows[i].sum.calls);
+		json_count(o, "errors", rows[i].sum.errors);
+		json_count(o, "ns", rows[i].sum.ns);
+		json_count(o, "longest_ns", rows[i].sum.longest);
 		print_json_to(stderr, o);
 	}
 }

@@ -480,16 +480,21 @@ static bool has_buffers(const struct pollfd *fds, nfds_t n)
 	return false;
 }
 
-EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+static int poll_any(struct pollfd *fds, nfds_t n, int timeout)
 {
 	const struct timespec t = {.tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1000000L};
 
 	return has_buffers(fds, n) ? poll_until(fds, n, timeout < 0 ? NULL : &t, NULL) : NEXT(poll)(fds, n, timeout);
 }
 
+EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	return poll_any(fds, n, timeout);
+}
+
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
 {
-	return poll(fds, MIN(n, (nfds_t)(room / sizeof(*fds))), timeout);
+	return poll_any(fds, MIN(n, (nfds_t)(room / sizeof(*fds))), timeout);
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)

@@ -57,37 +57,17 @@ int env_read_either(struct skep_env *env, void *to, uint64_t from, size_t len)
 	return env_read_user(env, to, from, len) ? self_read(to, from, len) : 0;
 }
 
-/*
- * Objects are filled as they are asked for, so no more of them is read than the string is likely to need. Pieces are aligned to their size: none leaves
- * an object whose string does not.
- */
-static int read_object_string(struct skep_env *env, char *to, uint64_t from, size_t size)
+static int read_object(void *env, void *to, uint64_t from, size_t len)
 {
-	size_t done = 0, step = 16;
-
-	while (done < size) {
-		uint64_t at = from + done;
-		size_t part = MIN(size - done, step - (size_t)(at & (step - 1)));
-		char piece[256];
-		const char *end;
-
-		if (env->task->host->read_kernel(env, piece, at, part))
-			return -EFAULT;
-		end = memchr(piece, 0, part);
-		memcpy(to + done, piece, end ? (size_t)(end - piece) + 1 : part);
-		if (end)
-			return (int)(done + (size_t)(end - piece));
-		done += part;
-		step = MIN(step * 4, sizeof(piece));
-	}
-	return -EINVAL;
+	return ((struct skep_env *)env)->task->host->read_kernel(env, to, from, len);
 }
 
 int env_read_kernel_string(struct skep_env *env, char *to, uint64_t from, size_t size)
 {
 	if (from < TASK_OBJECTS)
 		return self_read_string(to, from, size);
-	return env->task ? read_object_string(env, to, from, size) : -EFAULT;
+	/* Objects are filled as they are asked for: no more of them is read than the string is likely to need, and no piece leaves one whose string does not. */
+	return env->task ? string_read(read_object, env, 16, to, from, size) : -EFAULT;
 }
 
 int env_read_user_string(struct skep_env *env, char *to, uint64_t from, size_t size)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The reader of policies, with texts made of pieces of policies and noise. What is read must be printed as a text that is read
- * back to the same, and within the limits; what is refused must be refused in one printable line that says where.
+ * back to the same, and within the limits; what is refused must be refused in one printable line that says where. The guard's keys are
+ * in the same texts.
  *
  * usage: fuzz_policy [--seed N] [--runs N]
  */
 #include "apps/egress.h"
 #include "apps/egress_policy.h"
+#include "apps/guard_policy.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -55,7 +57,72 @@ static const char *const pieces[] = {
 	"..",         "_http",
 	"0.0.0.0/0",  "::/0",
 	"[::1]:80",   "default deny\n",
+	"\nread ",    "\nwrite ",
+	"\nrun ",     "\nnoread ",
+	"\nnowrite ", "\nnorun ",
+	"\ncall ",    "call ",
+	"read ",      "write ",
+	"run ",       "/usr/bin",
+	"~/x",        "~",
+	"/a/../b",    "./",
+	"//",         "/a\\ b",
+	"\\,",        "log ",
+	"deny ",      "deny=EPERM ",
+	"deny=",      "kill ",
+	"ptrace",     "kill",
 };
+
+/* A few calls are enough: what their names are is the caller's. */
+static const char *const calls[] = {"read", "kill", "ptrace", "run"};
+enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
+
+static int call_number(const char *name)
+{
+	for (int i = 0; i < CALLS; i++)
+		if (!strcmp(calls[i], name))
+			return i * 100;
+	return -1;
+}
+
+static const char *call_name(int nr)
+{
+	return nr % 100 || nr < 0 || nr >= CALLS * 100 ? NULL : calls[nr / 100];
+}
+
+struct read {
+	struct policy p;
+	struct guard_policy g;
+	struct policy_part part;
+};
+
+static int read_text(struct read *r, const char *text, size_t len, struct policy_error *error)
+{
+	*r = (struct read){
+		.g = {.home = "/home/me", .here = "/work", .call_number = call_number, .call_name = call_name}};
+	guard_part(&r->g, &r->part);
+	r->p.part = &r->part;
+	return policy_parse_text(&r->p, "f", text, len, error);
+}
+
+static void release(struct read *r)
+{
+	policy_free(&r->p);
+	guard_free(&r->g);
+}
+
+/* Paths as guard_policy.h promises them. */
+static bool paths_ok(const struct guard_policy *g)
+{
+	for (uint32_t i = 0; i < g->n_paths; i++) {
+		const char *path = g->paths[i].path;
+		size_t len = strlen(path);
+
+		if (*path != '/' || len > GUARD_PATH_MAX || strstr(path, "//") || strstr(path, "/./") ||
+		    strstr(path, "/../") || (len > 1 && path[len - 1] == '/'))
+			return false;
+	}
+	return true;
+}
 
 static size_t make(char *text)
 {
@@ -98,6 +165,8 @@ static void fail(const char *text, size_t len, const char *why)
 	exit(1);
 }
 
+static uint32_t guarded; /* policies with rules of the guard's */
+
 static bool error_ok(const char *error)
 {
 	if (!*error || !strstr(error, "f"))
@@ -112,30 +181,34 @@ static bool error_ok(const char *error)
 static bool try(const char *text, size_t len)
 {
 	struct policy_error error = {{0}};
-	struct policy p = {0}, q = {0};
+	struct read p, q;
 	size_t n, m;
 	char *first, *second;
-	int err = policy_parse_text(&p, "f", text, len, &error);
+	int err = read_text(&p, text, len, &error);
 
 	if (err) {
-		policy_free(&p);
+		release(&p);
 		if (err != -EINVAL || !error_ok(error.text))
 			fail(text, len, "an error without a good line");
 		return false;
 	}
-	if (p.n_names > EGRESS_NAMES || p.n_prefixes > EGRESS_PREFIXES || p.n_exes > EGRESS_EXES)
+	if (p.p.n_names > EGRESS_NAMES || p.p.n_prefixes > EGRESS_PREFIXES || p.p.n_exes > EGRESS_EXES ||
+	    p.g.n_paths > GUARD_PATHS || p.g.n_calls > GUARD_CALLS)
 		fail(text, len, "beyond a limit");
-	first = print(&p, &n);
-	if (policy_parse_text(&q, "f", first, n, &error))
+	guarded += guard_is_on(&p.g);
+	if (!paths_ok(&p.g))
+		fail(text, len, "a path is not simple");
+	first = print(&p.p, &n);
+	if (read_text(&q, first, n, &error))
 		fail(text, len, error.text);
-	second = print(&q, &m);
-	if (n != m || memcmp(first, second, n) || p.n_rules != q.n_rules ||
-	    policy_allows_unmatched(&p) != policy_allows_unmatched(&q))
+	second = print(&q.p, &m);
+	if (n != m || memcmp(first, second, n) || p.p.n_rules != q.p.n_rules || p.g.n_paths != q.g.n_paths ||
+	    p.g.n_calls != q.g.n_calls || policy_allows_unmatched(&p.p) != policy_allows_unmatched(&q.p))
 		fail(text, len, "read back to something else");
 	free(first);
 	free(second);
-	policy_free(&p);
-	policy_free(&q);
+	release(&p);
+	release(&q);
 	return true;
 }
 
@@ -161,6 +234,6 @@ int main(int argc, char **argv)
 		good += try(exact, len);
 		free(exact);
 	}
-	printf("%u texts, %u of them policies\n", runs, good);
-	return good > runs / 100 ? 0 : 1;
+	printf("%u texts, %u of them policies, %u with rules of the guard's\n", runs, good, guarded);
+	return good > runs / 100 && guarded > runs / 200 ? 0 : 1;
 }

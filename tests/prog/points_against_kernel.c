@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 
-static char mnt[] = "/tmp/skep-tracefs-XXXXXX";
+static const char mnt[] = "/tmp"; /* covered in the mount namespace of this process only */
 static unsigned int failures, compared;
 
 #define FAIL(...) (failures++, fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
@@ -136,18 +136,16 @@ int main(void)
 	struct utsname u;
 	int ret = ORACLE_SKIP;
 
-	if (uname(&u) || strncmp(u.release, "6.18", 4) || !mkdtemp(mnt))
+	if (uname(&u) || strncmp(u.release, "6.18", 4))
 		return ORACLE_SKIP;
 	if (!unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
 	    !mount("tracefs", mnt, "tracefs", MS_RDONLY, NULL)) {
 		compare_all();
 		find_all();
-		umount(mnt);
 		printf("%u tracepoints were compared\n", compared);
 		if (compared < 700)
 			FAIL("only %u tracepoints were compared", compared);
 		ret = failures ? 1 : 0;
 	}
-	rmdir(mnt);
 	return ret;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * docker-profile COMMAND...: runs it under a seccomp filter that refuses what Docker's default profile refuses to a container without capabilities: namespaces, mounts,
+ * docker-profile [--no-listener] COMMAND...: runs it under a seccomp filter that refuses what Docker's default profile refuses to a container without capabilities: namespaces, mounts,
  * files of other processes (pidfd_getfd, kcmp), io_uring, keys, bpf, perf events, vsock. clone3 is not there; ptrace and
- * process_vm_readv are allowed, as they are since Linux 4.8.
+ * process_vm_readv are allowed, as they are since Linux 4.8. --no-listener: nobody can have a listener for seccomp's notifications either.
  */
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -82,6 +83,13 @@ int main(int argc, char **argv)
 	err = err ? err : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	err = err ? err
 		  : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_VSOCK));
+	if (argc > 2 && !strcmp(argv[1], "--no-listener")) {
+		err = err ? err
+			  : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 1,
+					     SCMP_A1(SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+						     SECCOMP_FILTER_FLAG_NEW_LISTENER));
+		argv++;
+	}
 	err = err ? err : seccomp_load(ctx);
 	if (err) {
 		fprintf(stderr, "docker-profile: %s\n", strerror(-err));

@@ -127,8 +127,11 @@ static int many(int n)
 /* All there at the same time, and then gone at once. */
 static int storm(int n)
 {
-	int status, made = 0;
+	int status, made = 0, ready[2];
+	char one;
 
+	if (pipe(ready))
+		return 1;
 	setpgid(0, 0);
 	signal(SIGTERM, SIG_IGN);
 	for (int i = 0; i < n; i++) {
@@ -136,6 +139,8 @@ static int storm(int n)
 
 		if (!pid) {
 			signal(SIGTERM, SIG_DFL);
+			if (write(ready[1], "", 1) != 1)
+				_exit(1);
 			for (;;)
 				if (!fork())
 					_exit(0);
@@ -144,6 +149,10 @@ static int storm(int n)
 		}
 		made += pid > 0;
 	}
+	/* One that the signal reaches while it still ignores it would go on for ever. */
+	for (int i = 0; i < made; i++)
+		if (read(ready[0], &one, 1) != 1)
+			return 1;
 	usleep(100000);
 	kill(0, SIGTERM);
 	while (wait(&status) > 0)

@@ -25,7 +25,7 @@ redirect() { say "$(objects redirect)" && prints nothing && came -ge 3; }
 ok "xdp: a redirect to the interface sends a frame back where it came from" redirect
 devmap() {
 	: >"$tmp/log"
-	"$skep" run --name map "$(objects devmap)" --loopback "$udp" -- sh -c "cat /proc/net/dev >/dev/null; ip -o link show eth0; python3 '$tmp/say.py' $udp; read -r _; python3 '$tmp/say.py' $udp" \
+	"$skep" run $other_ways --name map "$(objects devmap)" --loopback "$udp" -- sh -c "cat /proc/net/dev >/dev/null; ip -o link show eth0; python3 '$tmp/say.py' $udp; read -r _; python3 '$tmp/say.py' $udp" \
 		<"$tmp/go" >"$tmp/out" 2>"$tmp/err" &
 	local pid=$! index
 	exec 8>"$tmp/go"

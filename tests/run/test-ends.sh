@@ -17,7 +17,7 @@ gone() { # waits for the end of all that a run had; mounts and processes are as 
 mounts=$(wc -l </proc/self/mountinfo)
 start() { # NAME: a run of that name, up; $pid
 	: >"$tmp/out"
-	"$skep" run --name "$1" --loopback "$http" -- sh -c "echo up; exec sleep 470.$$" >"$tmp/out" 2>"$tmp/err" &
+	"$skep" run $other_ways --name "$1" --loopback "$http" -- sh -c "echo up; exec sleep 470.$$" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	until grep -q up "$tmp/out"; do kill -0 $pid || return 1; sleep 0.02; done
 }
@@ -107,7 +107,7 @@ ok "skep doctor agrees that skep run works here" doctor_here
 few_files() { # whatever the number: it works or says why, and never hangs
 	local n code worked=0
 	for n in $(seq 3 40); do
-		(ulimit -n "$n" && timeout 20 "$skep" run -q -- true) >"$tmp/out" 2>"$tmp/err"
+		(ulimit -n "$n" && timeout 20 "$skep" run $other_ways -q -- true) >"$tmp/out" 2>"$tmp/err"
 		code=$?
 		case $code in
 		0) worked=$((worked + 1)) ;;
@@ -122,7 +122,7 @@ if [ -z "${ASAN_OPTIONS:-}" ] && ! grep -q __asan "$skep"; then
 	little_memory() {
 		local n code worked=0
 		for n in $(seq 4000 9000 400000); do
-			(ulimit -v "$n" && timeout 20 "$skep" run -q -- true) >"$tmp/out" 2>"$tmp/err"
+			(ulimit -v "$n" && timeout 20 "$skep" run $other_ways -q -- true) >"$tmp/out" 2>"$tmp/err"
 			code=$?
 			case $code in
 			0) worked=$((worked + 1)) ;;

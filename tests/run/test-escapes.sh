@@ -49,7 +49,7 @@ unreadable() {
 ok "an executable that cannot be read is decided on as any other" unreadable
 # The supervisor dies in the middle: nothing of the tree goes on without it.
 dies() {
-	"$skep" run -q --policy "$tmp/closed" -- sh -c "echo up; while :; do /bin/true; done" >"$tmp/out" 2>"$tmp/err" &
+	"$skep" run $other_ways -q --policy "$tmp/closed" -- sh -c "echo up; while :; do /bin/true; done" >"$tmp/out" 2>"$tmp/err" &
 	local pid=$! n
 	for _ in $(seq 100); do grep -q up "$tmp/out" && break; sleep 0.05; done
 	n=$(pgrep -u "$(id -u)" -P "$pid" | head -1)

@@ -199,7 +199,7 @@ libc.open_by_handle_at(os.open(".", 0), h, 0); print(errno.errorcode[ctypes.get_
 }
 ok "a file's handle opens nothing" handles
 killed() {
-	"$skep" run -q "$yes" -- sh -c 'echo $$ >pid; while :; do : >k; rm k; done' >/dev/null 2>&1 &
+	"$skep" run $other_ways -q "$yes" -- sh -c 'echo $$ >pid; while :; do : >k; rm k; done' >/dev/null 2>&1 &
 	local skep_pid=$!
 	sleep 1
 	kill -9 $skep_pid

@@ -17,7 +17,7 @@ while True:
     print(got, sent, came, flush=True)
 PY
 start() { # OBJECTS...: a run named live
-	"$skep" run --name live "$@" --loopback "$udp" -- python3 "$tmp/beat.py" "$udp" >"$tmp/beat" 2>"$tmp/run-err" &
+	"$skep" run $other_ways --name live "$@" --loopback "$udp" -- python3 "$tmp/beat.py" "$udp" >"$tmp/beat" 2>"$tmp/run-err" &
 	run_pid=$!
 	for _ in $(seq 200); do
 		grep -q . "$tmp/beat" && return 0
@@ -117,7 +117,7 @@ fi
 no_such() { ! "$skep" map show --run nobody 2>"$tmp/err" && complains "no hive 'nobody' is running"; }
 ok "a run that is not there is named" no_such
 inside() {
-	"$skep" run -q -- "$skep" map show --run live >"$tmp/out" 2>"$tmp/err" && return 1
+	"$skep" run $other_ways -q -- "$skep" map show --run live >"$tmp/out" 2>"$tmp/err" && return 1
 	[ ! -s "$tmp/out" ]
 }
 ok "a run is not seen from inside a tree" inside

@@ -46,9 +46,9 @@ counted() {
 }
 ok "metrics: frames and drops are counted" counted
 endpoint() {
-	"$skep" run -q --metrics 127.0.0.1:0 -- true 2>"$tmp/err" || return 1
+	"$skep" run $other_ways -q --metrics 127.0.0.1:0 -- true 2>"$tmp/err" || return 1
 	local port=$((20000 + $$ % 20000))
-	"$skep" run -q --metrics "127.0.0.1:$port" -- sleep 2 &
+	"$skep" run $other_ways -q --metrics "127.0.0.1:$port" -- sleep 2 &
 	local pid=$!
 	for _ in $(seq 60); do
 		curl -s "http://127.0.0.1:$port/metrics" >"$tmp/out" && break

@@ -300,7 +300,7 @@ ok "what a script does again and again is told once" again_and_again
 # Beside other things
 published() {
 	local port=$((20000 + $$ % 20000)) said
-	$under "$skep" run ${SKEP_NET:+--net="$SKEP_NET"} --name pub$$ --allow web.test --publish "$port:8000" -- python3 -c 'import socket
+	$under "$skep" run $other_ways --name pub$$ --allow web.test --publish "$port:8000" -- python3 -c 'import socket
 s = socket.socket(); s.bind(("0.0.0.0", 8000)); s.listen()
 print("up", flush=True)
 c, _ = s.accept(); c.sendall(b"from the tree\n"); print(c.recv(100)); c.close()' >"$tmp/out" 2>"$tmp/err" &
@@ -313,7 +313,7 @@ s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.sendall(b"hi");
 ok "a published port under a policy" published
 lives_on() {
 	# Its names are forgotten while it lasts, as they are when their time is over.
-	$under "$skep" run ${SKEP_NET:+--net="$SKEP_NET"} --name long$$ --allow web.test -- sh -c 'curl -N -sS http://web.test/drip/30; curl -4 -sS -m 5 --resolve web.test:80:192.0.2.1 http://web.test/; echo $?' >"$tmp/out" 2>"$tmp/err" &
+	$under "$skep" run $other_ways --name long$$ --allow web.test -- sh -c 'curl -N -sS http://web.test/drip/30; curl -4 -sS -m 5 --resolve web.test:80:192.0.2.1 http://web.test/; echo $?' >"$tmp/out" 2>"$tmp/err" &
 	local pid=$!
 	for _ in $(seq 100); do grep -q 3 "$tmp/out" && break; sleep 0.05; done
 	"$skep" map dump learnt --json --run long$$ >learnt.json || return 1

@@ -5,7 +5,7 @@
 
 seconds=${SOAK_TASKS:-20}
 mkdir -p "$tmp/open" "$tmp/closed"
-"$skep" run watch --json --write "$tmp/open" --processes "$tmp/processes" -- /usr/bin/python3 "$source/tests/run/soak_tasks.py" "$seconds" "$tmp/open" "$tmp/closed" >"$tmp/done" 2>"$tmp/report" &
+"$skep" run $other_ways watch --json --write "$tmp/open" --processes "$tmp/processes" -- /usr/bin/python3 "$source/tests/run/soak_tasks.py" "$seconds" "$tmp/open" "$tmp/closed" >"$tmp/done" 2>"$tmp/report" &
 pid=$!
 memory() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/$pid/status; }
 files() { ls /proc/$pid/fd | wc -l; }

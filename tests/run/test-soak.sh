@@ -5,7 +5,7 @@
 
 seconds=${SOAK:-60}
 report=$tmp/report
-"$skep" run --name soak$$ --json "$objects/run-switch.bpf.o" --loopback "$http,$udp" --dns "127.0.0.1:$dns" --flows "$tmp/flows" \
+"$skep" run $other_ways --name soak$$ --json "$objects/run-switch.bpf.o" --loopback "$http,$udp" --dns "127.0.0.1:$dns" --flows "$tmp/flows" \
 	--metrics "$tmp/metrics" -- python3 "$source/tests/run/soak.py" "$seconds" "$http" "$udp" >"$tmp/sent" 2>"$report" &
 pid=$!
 memory() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/$pid/status; }

@@ -12,7 +12,7 @@ types() { # CODE COMMAND...: what is typed comes from stdin
 }
 # What is typed is shown too, so each command prints what does not stand in it.
 inside() {
-	types 4 "$skep" run -q -- bash --norc -i <<'EOT'
+	types 4 "$skep" run $other_ways -q -- bash --norc -i <<'EOT'
 (b"tty\n", rb"/dev/pts/[0-9]+")
 (b"sh -c 'echo $((1 + 1))up; exec sleep 100'\n", rb"2up")
 (b"\x1a", rb"Stopped")

@@ -55,7 +55,7 @@ pings() { exits 0 -q -- ping -c 1 -W 2 10.0.2.2; }
 command -v ping >/dev/null && ok "ping of the gateway" pings
 published() {
 	local port=$((20000 + $$ % 20000))
-	"$skep" run -q --publish "$port:8000" -- python3 -c 'import socket
+	"$skep" run $other_ways -q --publish "$port:8000" -- python3 -c 'import socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("0.0.0.0", 8000)); s.listen()
 print("up", flush=True)
 c, _ = s.accept(); c.sendall(b"from the tree\n"); c.close()' >"$tmp/out" 2>"$tmp/err" &

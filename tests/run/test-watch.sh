@@ -9,7 +9,7 @@ undisturbed() {
 }
 ok "stdout, stdin and the exit code are the command's" undisturbed
 killed() {
-	timeout 60 "$skep" run watch -- sh -c 'kill -SEGV $$' >"$tmp/out" 2>"$tmp/err"
+	timeout 60 "$skep" run $other_ways watch -- sh -c 'kill -SEGV $$' >"$tmp/out" 2>"$tmp/err"
 	local got=$?
 	[ $got = 139 ] && complains ': SIGSEGV'
 }

@@ -47,7 +47,7 @@ ok "docker.sock (DOCKER_HOST)" gets 'ECONNREFUSED|ENOENT' stream "$far/docker.so
 
 later() { # ATTEMPT [OPTION...]: the socket comes into being while the tree runs
 	: >"$tmp/came"
-	timeout 60 "$skep" run -q "${@:2}" -- sh -c "touch '$tmp/runs'; until [ -e '$tmp/up-later' ]; do sleep 0.02; done; exec python3 '$source/tests/run/escape.py' $1 '$far/later'" >"$tmp/out" 2>"$tmp/err" &
+	timeout 60 "$skep" run $other_ways -q "${@:2}" -- sh -c "touch '$tmp/runs'; until [ -e '$tmp/up-later' ]; do sleep 0.02; done; exec python3 '$source/tests/run/escape.py' $1 '$far/later'" >"$tmp/out" 2>"$tmp/err" &
 	local pid=$!
 	until [ -e "$tmp/runs" ]; do kill -0 $pid || return 1; sleep 0.02; done
 	python3 "$source/tests/run/peers.py" "$tmp/came" "$tmp/up-later" "stream:$far/later" &
@@ -144,7 +144,7 @@ command -v script >/dev/null && ok "typing into the terminal (TIOCSTI)" typed
 
 hive() { # a run's own socket, named and left open on purpose: it is not for the tree
 	local see='"$0" map show --run "$1"; echo $?'
-	"$skep" run -q --name "h$$" "$objects/run-xdp.bpf.o" --allow "unix:$runtime/skep/h$$" -- sh -c "echo up; sleep 2; $see" "$skep" "h$$" >"$tmp/out" 2>"$tmp/err" &
+	"$skep" run $other_ways -q --name "h$$" "$objects/run-xdp.bpf.o" --allow "unix:$runtime/skep/h$$" -- sh -c "echo up; sleep 2; $see" "$skep" "h$$" >"$tmp/out" 2>"$tmp/err" &
 	local pid=$!
 	until grep -q up "$tmp/out"; do kill -0 $pid || return 1; sleep 0.02; done
 	[ "$(sh -c "$see" "$skep" "h$$" | tail -1)" = 0 ] || return 1 # from outside it answers

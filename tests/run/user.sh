@@ -7,12 +7,12 @@ if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 	new=$(mktemp -d) || exit 1
 	trap 'rm -rf "$new"' EXIT
 	mkdir -p "$new/tests/run" "$new/bin" "$new/objects" "$new/home"
-	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$1"/tests/run/*.c "$1/tests/run/client.go" "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
+	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$1"/tests/run/*.c "$1"/tests/run/*.expected "$1/tests/run/client.go" "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
 	[ ! -e "$(dirname "$2")/libskep-preload.so" ] || cp "$(dirname "$2")/libskep-preload.so" "$new/bin/" || exit 1
 	find "$3" \( -name '*.o' -o -name docker-profile \) -exec cp {} "$new/objects/" \; || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
 	cd / || exit 1
-	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" SOAK="${SOAK:-60}" SOAK_TASKS="${SOAK_TASKS:-20}" SKEP_NET="${SKEP_NET:-}" SKEP_UNDER="${SKEP_UNDER:-}" \
+	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" SOAK="${SOAK:-60}" SOAK_TASKS="${SOAK_TASKS:-20}" SKEP_NET="${SKEP_NET:-}" SKEP_UNDER="${SKEP_UNDER:-}" SKEP_BY="${SKEP_BY:-}" \
 		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
 		bash "$new/tests/run/$(basename "$0")" "$new" "$new/bin/skep" "$new/objects"
 	exit
@@ -26,7 +26,7 @@ skep=$2
 objects=$3
 . "$source/tests/tap.sh"
 tmp=$(mktemp -d)
-if ! "$skep" run ${SKEP_NET:+--net="$SKEP_NET"} -q -- true 2>"$tmp/why"; then
+if ! "$skep" run ${SKEP_NET:+--net="$SKEP_NET"} ${SKEP_BY:+--by="$SKEP_BY"} -q -- true 2>"$tmp/why"; then
 	if grep -q 'namespaces cannot be made\|network stack is not there\|/proc cannot be mounted' "$tmp/why"; then
 		skip "skep run" "$(cat "$tmp/why")"
 		tap_end
@@ -49,9 +49,11 @@ done
 . "$tmp/ports"
 
 # SKEP_NET=calls: the same tests on the other way to hold a tree to its policy. SKEP_UNDER=docker-profile: under a profile that forbids the first way.
+# SKEP_BY=ptrace: calls are seen by ptrace; SKEP_UNDER="docker-profile --no-listener": under a profile that forbids the other way to see them, too.
+other_ways="${SKEP_NET:+--net=$SKEP_NET} ${SKEP_BY:+--by=$SKEP_BY}"
 under=${SKEP_UNDER:+$objects/$SKEP_UNDER}
 # run ARGS...: skep run; stdout in $tmp/out, stderr in $tmp/err, the exit code is its own.
-run() { timeout 60 $under "$skep" run ${SKEP_NET:+--net="$SKEP_NET"} "$@" >"$tmp/out" 2>"$tmp/err"; }
+run() { timeout 60 $under "$skep" run $other_ways "$@" >"$tmp/out" 2>"$tmp/err"; }
 # exits CODE ARGS...
 exits() {
 	local want=$1 got

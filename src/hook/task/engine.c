@@ -41,6 +41,7 @@ enum { HEAR_MS = 20, TAKE_US = 20, MOMENT_NS = 1000000, GRACE_NS = 1000000000 };
 static void nudged(int sig)
 {
 	(void)sig;
+	answer_nudged();
 }
 
 static void close_fd(int *fd)
@@ -75,7 +76,7 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 	e->notified = calls[SYS_connect] || calls[SYS_bind];
 	e->returns = (calls[SYS_connect] | calls[SYS_bind]) & PLAN_RETURN;
 	for (int nr = 0; nr < CALLS_MAX; nr++)
-		e->files |= (calls[nr] & PLAN_MADE) != 0;
+		e->files |= calls[nr] & PLAN_MADE && !guard_send_is(nr);
 	if (e->files)
 		confined_plan(&e->opts.plan);
 	calls = e->opts.plan.calls;
@@ -88,6 +89,13 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 		e->traced |= calls[nr] & PLAN_RETURN && !(calls[nr] & (PLAN_MADE | PLAN_SOCKET));
 	}
 	e->notified |= made;
+	e->by_trace = opts->by_trace;
+	if (e->by_trace) {
+		/* Answers of the guard come on the thread that hears of ends elsewhere; there the tracer tells these. */
+		e->notified = false;
+		e->traced = true;
+		e->returns = !opts->maker;
+	}
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_cond_init(&e->changed, NULL);
 	pthread_condattr_init(&attr);
@@ -137,6 +145,8 @@ static int start_thread(struct engine *e, uint32_t on, void (*run)(struct engine
 	*t = (struct engine_thread){.e = e, .on = on, .run = run};
 	sigfillset(&all);
 	sigdelset(&all, ENGINE_NUDGE);
+	/* One comes with each stop of a tracee. Where it is not blocked it is ignored; a blocked one waits, and wakes another thread of the process. */
+	sigdelset(&all, SIGCHLD);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = -pthread_create(&t->id, NULL, run_thread, t);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -176,6 +186,7 @@ int engine_start(struct engine *e, struct tree *t, char why[ENGINE_WHY])
 	*w = (struct tree_watch){.plan = e->opts.plan,
 				 .to_skep = e->notified,
 				 .traced = e->traced,
+				 .by_trace = e->by_trace,
 				 .bare = t->top != 0,
 				 .hello = -1,
 				 .guard = -1};
@@ -185,7 +196,7 @@ int engine_start(struct engine *e, struct tree *t, char why[ENGINE_WHY])
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hello) ||
 	    setsockopt(hello[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
 		err = -errno;
-	if (!err && e->notified && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guard))
+	if (!err && (e->notified || e->by_trace) && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guard))
 		err = -errno;
 	e->hello = hello[0];
 	e->guard = guard[0];
@@ -213,8 +224,7 @@ static void wait_moment(struct engine *e)
 	pthread_cond_timedwait(&e->changed, &e->lock, &moment);
 }
 
-/* Out of the call that it waits in. It may come just before the call: again, then. */
-static void nudge(const struct engine_thread *t)
+void engine_nudge(const struct engine_thread *t)
 {
 	if (t->there && !t->ended)
 		pthread_kill(t->id, ENGINE_NUDGE);
@@ -242,7 +252,7 @@ static void let_end(struct engine *e)
 			atomic_store(&e->over, true);
 			pthread_cond_broadcast(&e->wanted);
 			for (uint32_t i = 0; i < e->opts.n_threads; i++)
-				nudge(&e->of[i]);
+				engine_nudge(&e->of[i]);
 		}
 	}
 	pthread_mutex_unlock(&e->lock);
@@ -254,7 +264,7 @@ static void stop_thread(struct engine *e, struct engine_thread *t)
 		return;
 	pthread_mutex_lock(&e->lock);
 	while (!t->ended) {
-		nudge(t);
+		engine_nudge(t);
 		wait_moment(e);
 	}
 	pthread_mutex_unlock(&e->lock);
@@ -294,6 +304,7 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	engine_stop(e);
+	answers_free(e);
 	threads_free(e->threads);
 	confined_free(e);
 	pthread_cond_destroy(&e->changed);
@@ -385,7 +396,7 @@ int engine_meet(struct engine *e, int (*seize)(pid_t pid, char why[ENGINE_WHY]))
 		a.err = e->command_fd < 0 ? -errno : seize ? seize(pid, a.why) : 0;
 	}
 	/* Where skep makes socket calls the listener is sent. */
-	if (!a.err && e->notified && !e->opts.maker) {
+	if (!a.err && (e->notified || e->by_trace) && !e->opts.maker) {
 		/* May it be done? That there is none with the number is fine. */
 		int fd = (int)syscall(SYS_pidfd_getfd, e->command_fd, h.listener, 0);
 
@@ -396,6 +407,8 @@ int engine_meet(struct engine *e, int (*seize)(pid_t pid, char why[ENGINE_WHY]))
 		if (a.err)
 			explain(a.err, a.why);
 	}
+	if (!a.err && e->by_trace && !e->opts.maker)
+		a.err = guard_hand_over(e->guard, -1);
 	if (!a.err)
 		atomic_store(&e->command, pid);
 	say(e, &a);

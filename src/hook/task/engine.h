@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How events of a tree's tasks come to skep: by seccomp's user notification (a call begins), and by ptrace (a call ends; fork, exec, exit).
+ * How events of a tree's tasks come to skep: by seccomp's user notification (a call begins), and by ptrace (a call ends; fork, exec, exit); or all by ptrace
+ * (engine_opts.by_trace).
  *
  * What comes how, and what it is worth
  *
@@ -10,6 +11,9 @@
  *   of connect(2), bind(2)   always a notification: the tree's guard makes these calls (hook/tree/guard.h), so their end is known without ptrace, and
  *                 is told while the task still waits. What the guard is to connect to may be given with the answer.
  *   TASK_FORK, TASK_EXEC, TASK_EXIT   stops of ptrace
+ *
+ * All by ptrace: "notification" above is a stop, and a call that somebody makes for the task leaves it in that stop (answer.c). No files can be handed over but sockets that
+ * skep makes (give.c), so PLAN_MADE is refused.
  *
  * Denied or overridden calls are never begun. TASK_KILL at TASK_CALL: the call has not taken effect, and never does.
  */
@@ -58,7 +62,10 @@ struct engine_maker {
 bool engine_call_stands(const struct engine_call *call);
 /* engine_call_answer - @value: what the call returns, a negative errno for an error. Return: false when nobody waits for it any more. */
 bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t value);
-/* engine_call_give - answer with a new file of the task's. @fd: stays the caller's. Return: its number there; a negative errno: it is not answered. */
+/*
+ * engine_call_give - answer with a new file of the task's. @fd: stays the caller's. Return: its number there, 0 where it is not known yet (by ptrace); a negative errno:
+ * it is not answered.
+ */
 int engine_call_give(const struct engine_call *call, int fd, bool cloexec);
 /* engine_call_wanted - does anybody want to hear of its end? It is not heard of where the kernel makes the call. */
 bool engine_call_wanted(const struct engine_call *call);
@@ -73,6 +80,7 @@ struct engine_opts {
 	uint32_t
 		n_threads; /* that take notifications, 1 to ENGINE_THREADS: one is awake, the others help when it does not keep up */
 	struct task_plan plan;
+	bool by_trace; /* all comes by ptrace: where there may be no listener */
 	/*
 	 * event - told on the thread numbered @on, and answered when it returns.
 	 * begin, end - called first and last on each thread, so that it can take a worker of the hive and give it back.

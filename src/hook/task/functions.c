@@ -29,11 +29,13 @@ struct function {
 	bool (*args)(struct view *v, struct task_event *e, uint64_t *a);
 	uint64_t (*result)(struct view *v, const struct task_event *e);
 	uint32_t n_args;
-	int family, type; /* of the socket, 0: any */
-	bool late;
-	bool socket; /* the call's first argument must be one */
-	bool begins_only; /* what it returned cannot be known */
-	bool asked; /* at TASK_ASKED */
+	int family, type; /* of a SOCKET, 0: any */
+	enum {
+		LATE = 1, /* what it works on is known only when the call has ended */
+		SOCKET = 2, /* the call's first argument must be one, of that family and type */
+		BEGINS_ONLY = 4, /* what it returned cannot be known */
+		ASKED = 8 /* at TASK_ASKED */
+	} is;
 };
 
 static int option(int sock, int name)
@@ -247,21 +249,23 @@ static bool socket_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function functions[] = {
-	{"__x64_sys_*", call_args, call_result, 1, 0, 0, false, false, false, false},
-	{"do_sys_openat2", open_args, call_result, 3, 0, 0, false, false, false, false},
-	{"vfs_open", opened_args, opened_result, 2, 0, 0, true, false, false, false},
-	{"vfs_create", create_file_args, NULL, 5, 0, 0, false, false, true, false},
-	{"vfs_unlink", unlink_args, call_result, 4, 0, 0, false, false, false, false},
-	{"security_inode_create", to_create_args, NULL, 3, 0, 0, false, false, true, false},
-	{"vfs_read", transfer_args, call_result, 4, 0, 0, false, false, false, false},
-	{"vfs_write", transfer_args, call_result, 4, 0, 0, false, false, false, false},
-	{"vfs_fsync", sync_args, call_result, 2, 0, 0, false, false, false, false},
-	{"tcp_v4_connect", sock_args, connect_result, 3, AF_INET, SOCK_STREAM, false, true, false, false},
-	{"tcp_v6_connect", sock_args, connect_result, 3, AF_INET6, SOCK_STREAM, false, true, false, false},
-	{"inet_csk_accept", sock_args, accept_result, 2, 0, SOCK_STREAM, false, true, false, false},
-	{"inet_bind", socket_args, call_result, 3, AF_INET, 0, false, true, false, false},
-	{"inet6_bind", socket_args, call_result, 3, AF_INET6, 0, false, true, false, false},
-	{"inet_listen", socket_args, call_result, 2, 0, 0, false, true, false, false},
+	{"__x64_sys_*", call_args, call_result, .n_args = 1},
+	{"do_sys_openat2", open_args, call_result, .n_args = 3},
+	{"vfs_open", opened_args, opened_result, .n_args = 2, .is = LATE},
+	{"vfs_create", create_file_args, NULL, .n_args = 5, .is = BEGINS_ONLY},
+	{"vfs_unlink", unlink_args, call_result, .n_args = 4},
+	{"security_inode_create", to_create_args, NULL, .n_args = 3, .is = BEGINS_ONLY},
+	{"vfs_read", transfer_args, call_result, .n_args = 4},
+	{"vfs_write", transfer_args, call_result, .n_args = 4},
+	{"vfs_fsync", sync_args, call_result, .n_args = 2},
+	{"tcp_v4_connect", sock_args, connect_result, .n_args = 3, .is = SOCKET, .family = AF_INET,
+	 .type = SOCK_STREAM},
+	{"tcp_v6_connect", sock_args, connect_result, .n_args = 3, .is = SOCKET, .family = AF_INET6,
+	 .type = SOCK_STREAM},
+	{"inet_csk_accept", sock_args, accept_result, .n_args = 2, .is = SOCKET, .type = SOCK_STREAM},
+	{"inet_bind", socket_args, call_result, .n_args = 3, .is = SOCKET, .family = AF_INET},
+	{"inet6_bind", socket_args, call_result, .n_args = 3, .is = SOCKET, .family = AF_INET6},
+	{"inet_listen", socket_args, call_result, .n_args = 2, .is = SOCKET},
 };
 
 /* bprm_check_security(struct linux_binprm *bprm): the image that is about to run, at the stop before its first instruction. */
@@ -277,7 +281,9 @@ static bool exec_args(struct view *v, struct task_event *e, uint64_t *a)
 	name[MAX(n, (ssize_t)0)] = 0;
 	view_filename(v, called, sizeof(called));
 	a[0] = view_bprm(v, called, fd < 0 ? 0 : view_open_file(v, fd, name, O_RDONLY), 0, 0);
-	return true;
+	if (!a[0])
+		e->verdict = TASK_KILL; /* what a program could not be shown it has not allowed */
+	return a[0] != 0;
 }
 
 /* socket_connect(struct socket *sock, struct sockaddr *address, int addrlen), socket_bind: the address is the one that is used. */
@@ -301,19 +307,20 @@ static bool create_args(struct view *v, struct task_event *e, uint64_t *a)
 }
 
 static const struct function lsm_hooks[] = {
-	{"bprm_check_security", exec_args, NULL, 1, 0, 0, false, false, false, false},
-	{"socket_connect", address_args, NULL, 3, 0, 0, false, false, false, false},
-	{"socket_bind", address_args, NULL, 3, 0, 0, false, false, false, false},
-	{"socket_create", create_args, NULL, 4, 0, 0, false, false, false, false},
-	{"file_open", files_open_args, NULL, 1, 0, 0, false, false, false, true},
-	{"path_unlink", files_unlink_args, NULL, 2, 0, 0, false, false, false, true},
-	{"path_rmdir", files_rmdir_args, NULL, 2, 0, 0, false, false, false, true},
-	{"path_mkdir", files_mkdir_args, NULL, 3, 0, 0, false, false, false, true},
-	{"path_mknod", files_mknod_args, NULL, 4, 0, 0, false, false, false, true},
-	{"path_symlink", files_symlink_args, NULL, 3, 0, 0, false, false, false, true},
-	{"path_link", files_link_args, NULL, 3, 0, 0, false, false, false, true},
-	{"path_rename", files_rename_args, NULL, 5, 0, 0, false, false, false, true},
-	{"path_truncate", files_truncate_args, NULL, 1, 0, 0, false, false, false, true},
+	{"bprm_check_security", exec_args, NULL, .n_args = 1},
+	{"socket_connect", address_args, NULL, .n_args = 3},
+	{"socket_bind", address_args, NULL, .n_args = 3},
+	{"socket_create", create_args, NULL, .n_args = 4},
+	{"file_open", files_open_args, NULL, .n_args = 1, .is = ASKED},
+	{"path_unlink", files_unlink_args, NULL, .n_args = 2, .is = ASKED},
+	{"path_rmdir", files_rmdir_args, NULL, .n_args = 2, .is = ASKED},
+	{"path_mkdir", files_mkdir_args, NULL, .n_args = 3, .is = ASKED},
+	{"path_mknod", files_mknod_args, NULL, .n_args = 4, .is = ASKED},
+	{"path_symlink", files_symlink_args, NULL, .n_args = 3, .is = ASKED},
+	{"path_link", files_link_args, NULL, .n_args = 3, .is = ASKED},
+	{"path_rename", files_rename_args, NULL, .n_args = 5, .is = ASKED},
+	{"path_truncate", files_truncate_args, NULL, .n_args = 1, .is = ASKED},
+	{"task_kill", files_kill_args, NULL, .n_args = 4, .is = ASKED},
 };
 
 static const struct function *find(const struct function *all, size_t n_all, const char *name)
@@ -334,24 +341,29 @@ const struct function *function_find(const char *name, bool lsm)
 
 bool function_is_asked(const struct function *f)
 {
-	return f->asked;
+	return f->is & ASKED;
+}
+
+bool function_looks_up(const struct function *f)
+{
+	return f->args == create_file_args || f->args == unlink_args || f->args == to_create_args;
 }
 
 bool function_begins_only(const struct function *f)
 {
-	return f->begins_only;
+	return f->is & BEGINS_ONLY;
 }
 
 bool function_is_late(const struct function *f)
 {
-	return f->late;
+	return f->is & LATE;
 }
 
 bool function_args(const struct function *f, struct view *v, struct task_event *e, uint64_t *args, uint32_t *n)
 {
 	*n = f->n_args;
 	memset(args, 0, FUNCTION_ARGS * sizeof(*args));
-	return (!f->socket || socket_fits(f, e)) && f->args(v, e, args);
+	return (!(f->is & SOCKET) || socket_fits(f, e)) && f->args(v, e, args);
 }
 
 uint64_t function_result(const struct function *f, struct view *v, const struct task_event *e)

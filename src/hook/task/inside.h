@@ -21,6 +21,7 @@ struct engine {
 	struct engine_opts opts;
 	struct threads *threads;
 	bool notified, traced, returns; /* which of the threads there are */
+	bool by_trace; /* opts.by_trace */
 	int hello, guard; /* skep's ends: to the command until it is executed, to the guard */
 	int command_fd, coming; /* a pidfd of the command, and the number that its listener will have there */
 	int listener;
@@ -44,7 +45,7 @@ struct engine {
 	atomic_ullong told;
 
 	/* confined.c: processes that get no files by the guard. */
-	bool files; /* the plan has calls on files that it makes */
+	bool files; /* the plan has calls on files, or signals, that the guard makes with rights of its own */
 	struct confined *confined;
 	uint32_t room_confined;
 	_Atomic uint32_t n_confined;
@@ -53,6 +54,9 @@ struct engine {
 	struct pending *pending;
 	/* made.c: ends of calls that skep makes, to be told. */
 	struct made *made;
+	/* answer.c: answers for tracees, in order; any_answers says so without the lock; the tracer sleeps until there is one. */
+	struct answer *answers;
+	atomic_bool any_answers, asleep;
 
 	atomic_ullong unknown, late, sudden, orphans, unheard;
 
@@ -90,6 +94,21 @@ static inline void engine_tell(struct engine *e, uint32_t on, struct task_event 
 	}
 }
 
+/* engine_plan - what is wanted of an event's call. The guard has its calls whether or not anybody asked for them. */
+static inline uint8_t engine_plan(const struct engine *e, const struct task_event *ev)
+{
+	return ev->native < 0 ? 0 : e->opts.plan.calls[ev->native];
+}
+
+/* engine_asked_for - does anybody but who makes it want to see it? */
+static inline bool engine_asked_for(const struct engine *e, const struct task_event *ev)
+{
+	return engine_plan(e, ev) ? engine_plan(e, ev) != PLAN_SOCKET : !ev->handed;
+}
+
+/* engine_nudge - out of the call that the thread waits in. It may come just before the call: again, then. */
+void engine_nudge(const struct engine_thread *t);
+
 /* engine_own - is it skep's own process on the way to the command? Until it says that it is executed now, or is. */
 bool engine_own(struct engine *e, pid_t tid, bool compat, int nr);
 
@@ -110,6 +129,22 @@ void trace_run(struct engine *e, uint32_t on);
 void returns_run(struct engine *e, uint32_t on);
 /* made_run - in place of returns_run(), where skep makes calls itself and there is no guard. */
 void made_run(struct engine *e, uint32_t on);
+
+/* An answer for a call that came by ptrace (answer.c), given by any thread. */
+struct answer {
+	struct answer *next;
+	pid_t tid; /* 0: to all: whoever was to make their calls is gone */
+	uint64_t id;
+	int64_t value; /* what the call returns, a negative errno for an error */
+	bool go_on; /* let the kernel make it */
+	int fd; /* it returns this file, which the answer has; -1 */
+	bool cloexec;
+};
+/* answer_put - *@a is copied. Return: 0; -ENOMEM: nobody will hear it, and the file is closed. */
+int answer_put(struct engine *e, const struct answer *a);
+void answers_free(struct engine *e);
+/* answer_nudged - in the handler of ENGINE_NUDGE. */
+void answer_nudged(void);
 
 /* notify_answer - @answer: negative for an errno. Return: false when nobody waits for it any more. */
 bool notify_answer(struct engine *e, uint64_t id, bool go_on, int64_t answer);

@@ -25,6 +25,8 @@ bool engine_call_stands(const struct engine_call *call)
 {
 	uint64_t id = call->id;
 
+	if (call->engine->by_trace)
+		return atomic_load(&call->thread->stands) == id && threads_stand(call->thread);
 	return !ioctl(call->engine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
 
@@ -89,6 +91,14 @@ bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t valu
 {
 	bool heard;
 
+	if (call->engine->by_trace) {
+		/* The end is told by the tracer. Who stands leaves its stop only to die, or to be another image. */
+		heard = engine_call_stands(call);
+		answer_put(call->engine,
+			   &(struct answer){
+				   .tid = call->thread->tid, .id = call->id, .value = value, .go_on = go_on, .fd = -1});
+		return heard;
+	}
 	if (engine_call_wanted(call) && go_on)
 		atomic_fetch_add(&call->engine->unheard, 1);
 	else if (engine_call_wanted(call))
@@ -105,7 +115,18 @@ int engine_call_give(const struct engine_call *call, int fd, bool cloexec)
 					   .flags = engine_call_wanted(call) ? 0 : SECCOMP_ADDFD_FLAG_SEND,
 					   .srcfd = (uint32_t)fd,
 					   .newfd_flags = cloexec ? O_CLOEXEC : 0};
-	int n = ioctl(call->engine->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
+	int n;
+
+	if (call->engine->by_trace) {
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+		return copy < 0 ? -errno
+				: answer_put(call->engine, &(struct answer){.tid = call->thread->tid,
+									    .id = call->id,
+									    .fd = copy,
+									    .cloexec = cloexec});
+	}
+	n = ioctl(call->engine->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
 
 	/* Before Linux 5.14 it takes two steps. */
 	if (n < 0 && errno == EINVAL && give.flags) {

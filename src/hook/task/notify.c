@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "hook/task/natives.h"
+#include "hook/tree/guard.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -58,22 +59,10 @@ bool engine_stands(const struct task_event *e)
 	return e->listener < 0 || !ioctl(e->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
 
-/* The guard has its calls whether or not anybody asked for them. */
-static uint8_t plan_of(const struct engine *e, const struct task_event *ev)
-{
-	return ev->native < 0 ? 0 : e->opts.plan.calls[ev->native];
-}
-
-/* Does anybody but who makes it want to see it? */
-static bool is_asked_for(const struct engine *e, const struct task_event *ev)
-{
-	return plan_of(e, ev) ? plan_of(e, ev) != PLAN_SOCKET : !ev->handed;
-}
-
 /* The end of a call that is never made: of one of the guard's only, for the others come by ptrace. */
 static void tell_return(struct engine *e, uint32_t on, struct task_event *ev)
 {
-	if (!(plan_of(e, ev) & PLAN_RETURN))
+	if (!(engine_plan(e, ev) & PLAN_RETURN))
 		return;
 	ev->kind = TASK_RETURN;
 	ev->result = ev->answer;
@@ -92,7 +81,7 @@ static void answer(struct engine *e, uint32_t on, struct task_event *ev)
 		atomic_fetch_add(&e->late, 1);
 		return;
 	}
-	if (ev->verdict == TASK_DENY && (guards || plan_of(e, ev) & PLAN_SOCKET))
+	if (ev->verdict == TASK_DENY && (guards || engine_plan(e, ev) & PLAN_SOCKET))
 		tell_return(e, on, ev);
 	if (ev->verdict == TASK_KILL) {
 		int err = engine_kill(ev->thread);
@@ -129,8 +118,8 @@ static void take(struct engine *e, uint32_t on, const struct seccomp_notif *req)
 				.listener = e->listener,
 				.id = req->id};
 
-	/* (It makes none of the guard's calls, and those are never let through.) */
-	if (engine_own(e, (pid_t)req->pid, ev.compat, ev.nr) && !handed_is(e, &ev)) {
+	/* (It makes none of the guard's calls but sends, to skep, and the others are never let through.) */
+	if (engine_own(e, (pid_t)req->pid, ev.compat, ev.nr) && (!handed_is(e, &ev) || guard_send_is(ev.native))) {
 		notify_answer(e, req->id, true, 0);
 		return;
 	}
@@ -143,7 +132,7 @@ static void take(struct engine *e, uint32_t on, const struct seccomp_notif *req)
 	}
 	if (handed_is(e, &ev))
 		ev.handed = &handed;
-	if (is_asked_for(e, &ev))
+	if (engine_asked_for(e, &ev))
 		engine_tell(e, on, &ev);
 	answer(e, on, &ev);
 	if (handed.sock >= 0)

@@ -101,37 +101,35 @@ static struct slot *process_slot(struct objects *o, struct slot *s)
 	return s->tid == s->tgid ? s : task_slot(o, s->tgid, s->tgid, s->start);
 }
 
+/* What of a thread's own leads to what else of it. */
+static const struct {
+	enum member member;
+	enum part part;
+} own[] = {
+	{M_TASK_REAL_CRED, PART_CRED},      {M_TASK_CRED, PART_CRED},        {M_TASK_NSPROXY, PART_NSPROXY},
+	{M_TASK_THREAD_PID, PART_PID},      {M_TASK_CGROUPS, PART_CSS_SET},  {M_MM_OWNER, PART_TASK},
+	{M_CRED_USER_NS, PART_USER_NS},     {M_NSPROXY_MNT, PART_MNT_NS},    {M_NSPROXY_PID, PART_PID_NS},
+	{M_NSPROXY_UTS, PART_UTS_NS},       {M_NSPROXY_IPC, PART_IPC_NS},    {M_NSPROXY_NET, PART_NET_NS},
+	{M_NSPROXY_CGROUP, PART_CGROUP_NS}, {M_CSS_SET_CGROUP, PART_CGROUP}, {M_CGROUP_KN, PART_KERNFS},
+	{M_KERNFS_NAME, PART_KERNFS_NAME},
+};
+
 void fill_TASK_SELF(struct view *v, struct slot *s)
 {
 	struct objects *o = v->o;
 	const struct slot *process = process_slot(o, s);
-	uint64_t cred = objects_address(o, s, PART_CRED, 0), mm = objects_address(o, process, PART_MM, 0),
-		 pid_ns = objects_address(o, s, PART_PID_NS, 0);
+	uint64_t mm = objects_address(o, process, PART_MM, 0), pid_ns = objects_address(o, s, PART_PID_NS, 0);
 	uint8_t upid[64] = {0};
 
 	put(o, s, M_TASK_PID, s->tid);
 	put(o, s, M_TASK_TGID, s->tgid);
 	put(o, s, M_TASK_LEADER, objects_address(o, process, PART_TASK, 0));
-	put(o, s, M_TASK_REAL_CRED, cred);
-	put(o, s, M_TASK_CRED, cred);
 	put(o, s, M_TASK_MM, mm);
 	put(o, s, M_TASK_ACTIVE_MM, mm);
 	put(o, s, M_TASK_SIGNAL, objects_address(o, process, PART_SIGNAL, 0));
 	put(o, s, M_TASK_FS, objects_address(o, process, PART_FS, 0));
-	put(o, s, M_TASK_NSPROXY, objects_address(o, s, PART_NSPROXY, 0));
-	put(o, s, M_TASK_THREAD_PID, objects_address(o, s, PART_PID, 0));
-	put(o, s, M_TASK_CGROUPS, objects_address(o, s, PART_CSS_SET, 0));
-	put(o, s, M_MM_OWNER, objects_address(o, s, PART_TASK, 0));
-	put(o, s, M_CRED_USER_NS, objects_address(o, s, PART_USER_NS, 0));
-	put(o, s, M_NSPROXY_MNT, objects_address(o, s, PART_MNT_NS, 0));
-	put(o, s, M_NSPROXY_PID, pid_ns);
-	put(o, s, M_NSPROXY_UTS, objects_address(o, s, PART_UTS_NS, 0));
-	put(o, s, M_NSPROXY_IPC, objects_address(o, s, PART_IPC_NS, 0));
-	put(o, s, M_NSPROXY_NET, objects_address(o, s, PART_NET_NS, 0));
-	put(o, s, M_NSPROXY_CGROUP, objects_address(o, s, PART_CGROUP_NS, 0));
-	put(o, s, M_CSS_SET_CGROUP, objects_address(o, s, PART_CGROUP, 0));
-	put(o, s, M_CGROUP_KN, objects_address(o, s, PART_KERNFS, 0));
-	put(o, s, M_KERNFS_NAME, objects_address(o, s, PART_KERNFS_NAME, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		put(o, s, own[i].member, objects_address(o, s, own[i].part, 0));
 	/* The tree's PID namespace is the outermost: level 0, one number. */
 	put(o, s, M_PID_LEVEL, 0);
 	if (o->layout->upid && o->layout->upid_nr <= sizeof(upid) - 4 && o->layout->upid_ns <= sizeof(upid) - 8) {
@@ -193,6 +191,17 @@ static void put_mm(struct objects *o, struct slot *s, const uint64_t f[STAT_FIEL
 	for (size_t i = 0; i < ARRAY_SIZE(puts); i++)
 		put(o, s, puts[i].m, f[puts[i].field]);
 	put(o, s, M_MM_TOTAL_VM, f[23] / (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+uint64_t task_start(struct objects *o, struct slot *s)
+{
+	struct slot *process = s->start ? NULL : process_slot(o, s);
+	uint64_t f[STAT_FIELDS + 1] = {0};
+	char text[2048], comm[16], state;
+
+	if (process && task_text(o, process, TASK_FILE_STAT, text, sizeof(text)) && parse_stat(text, comm, &state, f))
+		s->start = f[22];
+	return s->start;
 }
 
 /* When its process began: what the engine has told stays known when the task is gone. */

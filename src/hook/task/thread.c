@@ -140,6 +140,11 @@ static bool stands(const struct entry *e)
 	return !e->of_process || !syscall(SYS_tgkill, e->t.tgid, e->t.tid, 0) || errno != ESRCH;
 }
 
+bool threads_stand(const struct thread *t)
+{
+	return stands(container_of(t, struct entry, t));
+}
+
 static void unref(struct threads *ts, struct entry *e)
 {
 	bool last;

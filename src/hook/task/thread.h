@@ -32,6 +32,9 @@ struct thread *threads_get(struct threads *ts, pid_t tid);
 struct thread *threads_hold(struct threads *ts, struct thread *t);
 void threads_put(struct threads *ts, struct thread *t);
 
+/* threads_stand - has it its number still, so that what was read by the number was its own? */
+bool threads_stand(const struct thread *t);
+
 /* threads_gone - it has ended: nobody shall find it any more. Who holds it may go on. */
 void threads_gone(struct threads *ts, struct thread *t);
 

@@ -5,26 +5,28 @@
  * The command is seized before its first exec, and the kernel attaches whatever it makes (the filter refuses what would not be attached, see
  * hook/tree/filter.c). SEIZE, not ATTACH: stops of job control are then known as such and left as they are (PTRACE_LISTEN), and nobody gets a signal.
  *
- * A tracee is in one of these states, and leaves a stop only by resume() or listen():
+ * A tracee is in one of these states, and leaves a stop only by trace_resume() or listen():
  *
  *   new      the kernel has attached it; it has not stopped yet, or its maker has not said so yet. It runs once both have happened, in either order:
  *            TASK_FORK is told before its first instruction. A maker that is killed in between says nothing; after HOLD_NS its child goes on without.
  *   runs     resumed by PTRACE_CONT: what stops it are seccomp's answer, a signal, an event
  *   in call  resumed by PTRACE_SYSCALL from seccomp's stop: the next stop of a system call is its end. An exec by another thread than the
  *            leader gives the leader's number to that thread, and its call with it.
+ *   stands   (calls come by ptrace: engine_opts.by_trace) in seccomp's stop, while somebody makes its call for it: answer.c
  *   ending   its exit has been told; what is left is to reap it. Exits that had no stop (SIGKILL at a bad moment) are told when it is reaped.
  *
  * Waiting must not take the statuses of skep's other children, which other threads wait for: __WNOTHREAD, this thread has none but tracees.
  * Every request may fail with ESRCH, whenever somebody sends SIGKILL; the end is then reported by the next wait, so it is not looked at.
  */
-#include "hook/task/inside.h"
-#include "hook/task/tracee.h"
+#include "hook/task/trace_inside.h"
 
 #include "base/clock.h"
 #include "base/util.h"
 #include "hook/task/natives.h"
+#include "hook/tree/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -34,19 +36,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { HOLD_NS = 250000000, NAP_US = 200 };
+enum { HOLD_NS = 250000000, NAP_US = 200, RESTART = 512 /* the kernel's ERESTARTSYS */ };
 enum { I386_EXIT = 1, I386_SIGRETURN = 119, I386_RT_SIGRETURN = 173, I386_EXIT_GROUP = 252 };
 
-struct tracer {
-	struct engine *e;
-	uint32_t on;
-	uint32_t n_held;
-	struct tracees tracees;
-};
-
-static void resume(struct tracee *x, int sig)
+void trace_resume(struct tracee *x, int sig)
 {
-	ptrace(x->in_call ? PTRACE_SYSCALL : PTRACE_CONT, x->tid, 0, sig);
+	ptrace(x->in_call || x->again || x->give ? PTRACE_SYSCALL : PTRACE_CONT, x->tid, 0, sig);
 }
 
 static bool stops(int sig)
@@ -60,11 +55,10 @@ static void go_on(struct tracee *x, int sig)
 	if (stops(sig))
 		ptrace(PTRACE_LISTEN, x->tid, 0, 0);
 	else
-		resume(x, 0);
+		trace_resume(x, 0);
 }
 
-/* What the task finds as its call's result. @skip: the call is not made */
-static void set_result(const struct tracee *x, int64_t result, bool skip)
+void trace_set_result(const struct tracee *x, int64_t result, bool skip)
 {
 	if (skip)
 		ptrace(PTRACE_POKEUSER, x->tid, offsetof(struct user_regs_struct, orig_rax), -1L);
@@ -76,8 +70,6 @@ static bool tell(struct tracer *r, struct tracee *x, struct task_event *ev)
 {
 	ev->thread = tracee_thread(&r->tracees, x);
 	ev->listener = -1;
-	ev->id = 0;
-	ev->handed = NULL;
 	ev->verdict = TASK_GO_ON;
 	if (!ev->thread) {
 		atomic_fetch_add(&r->e->unknown, 1);
@@ -96,10 +88,11 @@ static void tell_return(struct tracer *r, struct tracee *x, int64_t result, bool
 
 	ev.kind = TASK_RETURN;
 	ev.result = result;
+	ev.handed = NULL;
 	if (tell(r, x, &ev) && ev.verdict == TASK_DENY)
-		set_result(x, ev.answer, skip);
+		trace_set_result(x, ev.answer, skip);
 	else if (skip)
-		set_result(x, result, true);
+		trace_set_result(x, result, true);
 }
 
 static bool never_returns(const struct task_event *ev)
@@ -110,14 +103,105 @@ static bool never_returns(const struct task_event *ev)
 	return ev->nr == SYS_exit || ev->nr == SYS_exit_group || ev->nr == SYS_rt_sigreturn;
 }
 
+/*
+ * As a call of its own that a signal has interrupted: a handler runs, and the call fails with EINTR or begins again. The kernel does that for who comes from a call
+ * and has signals to look for (arch_do_signal_or_restart()); should the one that there was be another thread's by now, the interruption has it look all the same.
+ */
+static void end_interrupted(struct tracee *x)
+{
+	x->again = false;
+	ptrace(PTRACE_POKEUSER, x->tid, offsetof(struct user_regs_struct, orig_rax), (long)x->call.nr);
+	trace_set_result(x, -RESTART, false);
+	ptrace(PTRACE_INTERRUPT, x->tid, 0, 0);
+}
+
+static bool end_is_wanted(const struct tracer *r, const struct tracee *x)
+{
+	return engine_plan(r->e, &x->call) & PLAN_RETURN;
+}
+
+void trace_answer(struct tracer *r, struct tracee *x, bool go_on, int64_t value)
+{
+	if (go_on) {
+		x->in_call = end_is_wanted(r, x);
+	} else if (value == -RESTART) {
+		/* Its number is -1 now: it gets it back at the end. */
+		trace_set_result(x, value, true);
+		x->again = true;
+	} else if (end_is_wanted(r, x)) {
+		tell_return(r, x, value, true);
+	} else {
+		trace_set_result(x, value, true);
+	}
+	trace_resume(x, 0);
+}
+
+void trace_returned(struct tracer *r, struct tracee *x, int64_t result)
+{
+	if (end_is_wanted(r, x))
+		tell_return(r, x, result, false);
+	trace_resume(x, 0);
+}
+
+/* The call of a tracee that stands at its begin is somebody's to make. */
+static void hand_over(struct tracer *r, struct tracee *x, struct task_handed *handed)
+{
+	struct task_event ev = x->call;
+	int err = 0;
+
+	ev.id = answer_await(r, x);
+	ev.handed = handed_is(r->e, &ev) ? handed : NULL;
+	if (!hand_to_maker(r->e, &ev))
+		err = handed_to_guard(r->e, &ev);
+	if (err) {
+		answer_over(r, x);
+		trace_answer(r, x, false, err);
+	}
+}
+
+/* Before its exec it tries whether its calls come here (watch.h). */
+static void at_own_call(struct tracee *x)
+{
+	if (x->call.args[5] == WATCH_PROBE)
+		trace_set_result(x, WATCH_SEEN, true);
+}
+
+/* A call that begins, told. Return: false: it is not to be made, or its process has been killed; what it returns has been set then. */
+static bool tell_call(struct tracer *r, struct tracee *x)
+{
+	struct task_event *ev = &x->call;
+	bool told = true;
+
+	if (engine_asked_for(r->e, ev))
+		told = tell(r, x, ev);
+	else
+		ev->thread = tracee_thread(&r->tracees, x);
+	if (!ev->thread) { /* what cannot be told is refused */
+		atomic_fetch_add(&r->e->unknown, told);
+		trace_set_result(x, -ENOMEM, true);
+		return false;
+	}
+	if (ev->verdict == TASK_GO_ON)
+		return true;
+	if (ev->verdict == TASK_KILL) /* it dies in this stop; should it not, the call is refused */
+		trace_set_result(x, -EPERM, true);
+	else if (end_is_wanted(r, x))
+		tell_return(r, x, ev->answer, true);
+	else
+		trace_set_result(x, ev->answer, true);
+	return false;
+}
+
 static void on_call(struct tracer *r, struct tracee *x)
 {
+	struct task_handed handed = {.sock = -1};
 	struct __ptrace_syscall_info info;
 	struct task_event *ev = &x->call;
-	int64_t answer;
 
 	x->in_call = false;
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, x->tid, sizeof(info), &info) <= 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
+		goto out;
+	if (x->give && give_at_call(x, &info))
 		goto out;
 	*ev = (struct task_event){.kind = TASK_CALL,
 				  .compat = info.arch == AUDIT_ARCH_I386,
@@ -127,32 +211,46 @@ static void on_call(struct tracer *r, struct tracee *x)
 				  .sp = info.stack_pointer};
 	for (size_t i = 0; i < ARRAY_SIZE(ev->args); i++)
 		ev->args[i] = info.seccomp.args[i];
-	if (engine_own(r->e, x->tid, ev->compat, ev->nr))
-		goto out;
-	answer = tell(r, x, ev) ? ev->answer : -ENOMEM; /* what cannot be told is refused */
-	if (ev->thread && ev->verdict == TASK_GO_ON) {
-		x->in_call = !never_returns(ev);
+	if (engine_own(r->e, x->tid, ev->compat, ev->nr)) {
+		at_own_call(x);
 		goto out;
 	}
-	if (ev->verdict == TASK_KILL) /* it dies in this stop; should it not, the call is refused */
-		set_result(x, -EPERM, true);
-	else if (ev->thread)
-		tell_return(r, x, answer, true);
-	else
-		set_result(x, answer, true);
+	if (r->e->by_trace && handed_is(r->e, ev))
+		ev->handed = &handed;
+	if (!tell_call(r, x)) {
+		ev->handed = NULL;
+	} else if (ev->handed || (r->e->by_trace && engine_plan(r->e, ev) & PLAN_SOCKET)) {
+		ev->handed = NULL;
+		hand_over(r, x, &handed);
+		goto handed;
+	} else {
+		x->in_call = end_is_wanted(r, x) && !never_returns(ev);
+	}
 out:
-	resume(x, 0);
+	trace_resume(x, 0);
+handed:
+	if (handed.sock >= 0)
+		close(handed.sock);
 }
 
 static void on_return(struct tracer *r, struct tracee *x)
 {
 	struct __ptrace_syscall_info info;
 
+	if (x->give) {
+		give_at_stop(r, x);
+		return;
+	}
+	if (x->again) {
+		end_interrupted(x);
+		trace_resume(x, 0);
+		return;
+	}
 	if (x->in_call && ptrace(PTRACE_GET_SYSCALL_INFO, x->tid, sizeof(info), &info) > 0 &&
 	    info.op == PTRACE_SYSCALL_INFO_EXIT)
 		tell_return(r, x, x->call.compat ? (int32_t)info.exit.rval : info.exit.rval, false);
 	x->in_call = false;
-	resume(x, 0);
+	trace_resume(x, 0);
 }
 
 /* The first instruction of a new one: it has stopped, and its maker has said so. */
@@ -189,12 +287,21 @@ static void tell_fork(struct tracer *r, struct tracee *parent, struct tracee *x)
 	tell(r, parent, &ev);
 }
 
+/* What was under way for it is over: it dies, or is another image. */
+static void forget(struct tracer *r, struct tracee *x)
+{
+	answer_over(r, x);
+	give_forget(x);
+	x->again = false;
+}
+
 static void tell_exit(struct tracer *r, struct tracee *x, int64_t status)
 {
 	struct task_event ev = {.kind = TASK_EXIT, .result = status};
 
 	x->exit_told = true;
 	x->in_call = false;
+	forget(r, x);
 	if (!r->e->opts.plan.life)
 		return;
 	ev.last = tracee_uncount(&r->tracees, x);
@@ -221,7 +328,7 @@ static void on_fork(struct tracer *r, struct tracee *x)
 	struct tracee *c;
 
 	if (ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &child) || !child) {
-		resume(x, 0);
+		trace_resume(x, 0);
 		return;
 	}
 	c = tracees_find(&r->tracees, (pid_t)child);
@@ -241,7 +348,7 @@ static void on_fork(struct tracer *r, struct tracee *x)
 		if (c->started)
 			begin(r, c);
 	}
-	resume(x, 0);
+	trace_resume(x, 0);
 }
 
 /* A maker that says nothing any more. */
@@ -314,6 +421,8 @@ static void on_exec(struct tracer *r, struct tracee *x)
 		atomic_store(&r->e->command, 0);
 	ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &old);
 	y = (pid_t)old == x->tid ? NULL : tracees_find(&r->tracees, (pid_t)old);
+	/* What it stood in was the call of the one that had its number. */
+	forget(r, x);
 	t = tracee_thread(&r->tracees, x);
 	ev.old_tid = y && y->t ? y->t->own_tid : t ? t->own_tid : 0;
 	if (y) {
@@ -326,6 +435,7 @@ static void on_exec(struct tracer *r, struct tracee *x)
 			x->counted = true;
 		x->exit_told = false;
 		y->counted = false;
+		forget(r, y);
 		tracees_drop(&r->tracees, y);
 	}
 	if (t)
@@ -333,7 +443,7 @@ static void on_exec(struct tracer *r, struct tracee *x)
 	/* What may not be executed is known by being told: an image that nobody was told of does not run. */
 	if (r->e->opts.plan.life && !tell(r, x, &ev))
 		kill(x->tid, SIGKILL);
-	resume(x, 0);
+	trace_resume(x, 0);
 }
 
 static void on_exit_stop(struct tracer *r, struct tracee *x)
@@ -342,13 +452,14 @@ static void on_exit_stop(struct tracer *r, struct tracee *x)
 
 	ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &status);
 	tell_exit(r, x, (int64_t)status);
-	resume(x, 0);
+	trace_resume(x, 0);
 }
 
 static void reaped(struct tracer *r, struct tracee *x, int status)
 {
 	if (x->since)
 		unhold(r, x);
+	forget(r, x);
 	if (!x->born) {
 		/* Its maker may not have said so yet. */
 		x->dead = true;
@@ -406,10 +517,10 @@ static void stopped(struct tracer *r, struct tracee *x, int status)
 		if (sig == (SIGTRAP | 0x80))
 			on_return(r, x);
 		else
-			resume(x, sig);
+			trace_resume(x, sig);
 		break;
 	default:
-		resume(x, 0);
+		trace_resume(x, 0);
 	}
 }
 
@@ -449,6 +560,15 @@ static int by_whom(pid_t pid)
 	return by;
 }
 
+/* PID 1 here is the init of a tree: its tracer is outside, and not to be seen. */
+static bool in_tree(void)
+{
+	char name[16] = "";
+	AUTO_CLOSE int fd = open("/proc/1/comm", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && !strcmp(name, "skep-init\n");
+}
+
 static int seize(pid_t pid, char why[ENGINE_WHY])
 {
 	const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
@@ -463,6 +583,8 @@ static int seize(pid_t pid, char why[ENGINE_WHY])
 		snprintf(why, ENGINE_WHY,
 			 "process %d traces it already (strace, a debugger, another run); a process has one tracer",
 			 by);
+	else if (err == -EPERM && in_tree())
+		snprintf(why, ENGINE_WHY, "a run above this one traces it already; a process has one tracer");
 	else
 		snprintf(why, ENGINE_WHY,
 			 "ptrace: %s; /proc/sys/kernel/yama/ptrace_scope may be 3, or a container's profile forbids it "
@@ -482,7 +604,10 @@ static void loop(struct tracer *r)
 
 		if (!taken)
 			taken = engine_take(e) != -EAGAIN;
-		tid = waitpid(-1, &status, __WALL | __WNOTHREAD | (taken && !r->n_held ? 0 : WNOHANG));
+		answers_take(r);
+		if (r->n_waiting && taken && !r->n_held)
+			answer_wait(r);
+		tid = waitpid(-1, &status, __WALL | __WNOTHREAD | (taken && !r->n_held && !r->n_waiting ? 0 : WNOHANG));
 		if (tid > 0) {
 			handle(r, tid, status);
 		} else if (!tid && r->n_held) {
@@ -515,6 +640,9 @@ void trace_run(struct engine *e, uint32_t on)
 			tracee_count(&r->tracees, command);
 		loop(r);
 	}
+	for (int i = 0; i < TRACEE_HEADS; i++)
+		for (struct tracee *x = r->tracees.heads[i]; x; x = x->next)
+			give_forget(x);
 	tracees_empty(&r->tracees);
 	free(r);
 }

@@ -21,6 +21,9 @@ struct tracee {
 	int stop; /* the signal of its first stop */
 	uint64_t since; /* it waits for its maker's word */
 	bool in_call;
+	uint64_t waits; /* for the answer to this call, which somebody makes for it; 0 */
+	bool again; /* that was ERESTARTSYS: it is to end as if a signal had interrupted it */
+	struct give *give; /* a file is being given to it; NULL */
 	struct task_event call;
 };
 

@@ -5,7 +5,7 @@
  *   what leads out   refused, by libseccomp's rules: the first filter
  *   what is seen     connect(2) and bind(2) go to the guard (guard.h), and what skep watches to skep: the second, a list of call numbers
  *
- * Of two filters the stricter answer holds, and refused is stricter than seen: so no list of calls to watch can open a way out. Calls that
+ * Of two filters the stricter answer holds, and refused is stricter than seen, by notification or by ptrace: so no list of calls to watch can open a way out. Calls that
  * both let through run as they would without filters: the kernel keeps a bitmap of them (Linux 5.11).
  */
 #include "hook/tree/ways_out.h"
@@ -135,6 +135,17 @@ static int refuse_children(scmp_filter_ctx ctx, const struct tree_watch *w)
 	return err;
 }
 
+/*
+ * Where calls come by ptrace: of a notification and a stop of ptrace the first is the stricter answer, so who had a listener of its own in the tree would have its calls before
+ * skep, and could let them go on. Where calls come by notification there is one already, and the kernel says the same.
+ */
+static int refuse_listeners(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(
+		ctx, SCMP_ACT_ERRNO(EBUSY), SCMP_SYS(seccomp), 1,
+		SCMP_A1(SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER));
+}
+
 /* Programs decide about opens: a file that is opened by its handle has no path to decide on. */
 static int refuse_handles(scmp_filter_ctx ctx)
 {
@@ -171,24 +182,32 @@ static int refuse_bare(scmp_filter_ctx ctx)
 		       {IPPROTO_IPV6, MCAST_JOIN_GROUP, EPERM},
 		       {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, EPERM}};
 	/* A connect of TCP's, with an address in the message. */
-	static const struct {
-		int call;
-		unsigned int flags; /* which argument */
-	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
 	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, LOW32(0, AF_PACKET));
 
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2, LOW32(0, AF_NETLINK),
 				       LOW32(2, NETLINK_USERSOCK));
-	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
-				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
 	for (size_t i = 0; i < ARRAY_SIZE(options) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)options[i].err), SCMP_SYS(setsockopt), 2,
 				       LOW32(1, options[i].level), LOW32(2, options[i].option));
 	return err ? err
 		   : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), SCMP_SYS(prctl), 2, LOW32(0, PR_SET_DUMPABLE),
 				      LOW32(1, 0));
+}
+
+/* A connection that is made by a message (man 7 tcp): those who decide on connect(2) would not hear of it. */
+static int refuse_fast_open(scmp_filter_ctx ctx)
+{
+	static const struct {
+		int call;
+		unsigned int flags; /* which argument */
+	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
+				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+	return err;
 }
 
 static int refuse(const struct tree_watch *w)
@@ -223,8 +242,12 @@ static int refuse(const struct tree_watch *w)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, LOW32(1, typing[i]));
 	if (!err)
 		err = refuse_children(ctx, w);
+	if (!err && w->by_trace)
+		err = refuse_listeners(ctx);
 	if (!err && w->plan.calls[SYS_openat] & PLAN_MADE)
 		err = refuse_handles(ctx);
+	if (!err && (w->bare || w->plan.calls[SYS_connect]))
+		err = refuse_fast_open(ctx);
 	if (!err && w->bare)
 		err = refuse_bare(ctx);
 	err = err ? err : load_rules(ctx);
@@ -233,14 +256,17 @@ static int refuse(const struct tree_watch *w)
 	return err;
 }
 
-/* What happens to a call. Those of the guard are notified always: it makes them. */
-static uint32_t action(const struct task_plan *plan, int nr)
+/* What happens to a call. Those of the guard are seen always: it makes them. */
+static uint32_t action(const struct tree_watch *w, int nr)
 {
+	const uint32_t seen = w->by_trace ? SECCOMP_RET_TRACE : SECCOMP_RET_USER_NOTIF;
+	const struct task_plan *plan = &w->plan;
+
 	if (nr == SYS_connect || nr == SYS_bind || plan->calls[nr] & (PLAN_MADE | PLAN_SOCKET))
-		return SECCOMP_RET_USER_NOTIF;
+		return seen;
 	if (plan->calls[nr] & PLAN_RETURN)
 		return SECCOMP_RET_TRACE;
-	return plan->calls[nr] ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
+	return plan->calls[nr] ? seen : SECCOMP_RET_ALLOW;
 }
 
 #ifdef __x86_64__
@@ -279,7 +305,7 @@ static int number_32(int nr)
 #endif
 
 /*
- * Calls that skep makes (PLAN_SOCKET), but only where an argument says so: of the others what it says is a number.
+ * Calls that skep makes (PLAN_SOCKET), or the guard (PLAN_MADE), but only where an argument says so: of the others what it says is a number.
  *
  *   socket(2)              of IP; all of them, where sockets are parked (hook/calls/calls_parked.c)
  *   sendto(2), recvfrom(2) with an address: it is not 0, of which 64-bit programs have two halves
@@ -289,7 +315,7 @@ enum if_kind { IF_ALWAYS, IF_IP, IF_ADDRESS, IF_ERROR };
 
 static enum if_kind seen_if(const struct task_plan *plan, int nr)
 {
-	if (plan->calls[nr] != PLAN_SOCKET)
+	if (plan->calls[nr] != PLAN_SOCKET && plan->calls[nr] != PLAN_MADE)
 		return IF_ALWAYS;
 	return nr == SYS_socket && parks(plan)          ? IF_ALWAYS
 	       : nr == SYS_socket                       ? IF_IP
@@ -332,8 +358,9 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 enum { SEEN_MAX = 2 * 2 * CALLS_MAX + 64, I386_TRUNCATE64 = 193 };
 
 /* What is to be seen, as a program: "is it this call? then so." Return: instructions. */
-static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
+static size_t list_seen(const struct tree_watch *w, struct sock_filter *to)
 {
+	const struct task_plan *plan = &w->plan;
 	struct sock_filter *at = to;
 
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -344,24 +371,24 @@ static size_t list_seen(const struct task_plan *plan, struct sock_filter *to)
 #endif
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
-		if (action(plan, nr) == SECCOMP_RET_ALLOW)
+		if (action(w, nr) == SECCOMP_RET_ALLOW)
 			continue;
-		at = seen_one(at, (uint32_t)nr, seen_if(plan, nr), action(plan, nr));
+		at = seen_one(at, (uint32_t)nr, seen_if(plan, nr), action(w, nr));
 	}
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 #ifdef __x86_64__
 	*far = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(at - far - 1));
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
-		int other = action(plan, nr) == SECCOMP_RET_ALLOW ? -1 : number_32(nr);
+		int other = action(w, nr) == SECCOMP_RET_ALLOW ? -1 : number_32(nr);
 
 		if (other < 0)
 			continue;
-		at = seen_one(at, (uint32_t)other, seen_if(plan, nr), action(plan, nr));
+		at = seen_one(at, (uint32_t)other, seen_if(plan, nr), action(w, nr));
 	}
 	/* truncate(2) has two there. */
 	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, I386_TRUNCATE64, 0, 1);
-	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(plan, SYS_truncate));
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action(w, SYS_truncate));
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 #endif
 	return (size_t)(at - to);
@@ -377,12 +404,14 @@ int ways_out_refuse(const struct tree_watch *w)
 int ways_out_see(const struct tree_watch *w, int *listener)
 {
 	AUTO_FREE struct sock_filter *seen = calloc(SEEN_MAX, sizeof(*seen));
-	size_t n = seen ? list_seen(&w->plan, seen) : 0;
+	size_t n = seen ? list_seen(w, seen) : 0;
 	const unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	int err = -EINVAL;
 
 	if (!seen)
 		return -ENOMEM;
+	if (w->by_trace)
+		return load(seen, n, 0, NULL);
 	/* No call shall fail because skep looks at it: only what kills interrupts (before Linux 5.19 every signal does). */
 	if (w->to_skep)
 		err = load(seen, n, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, listener);

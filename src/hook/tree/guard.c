@@ -45,7 +45,7 @@ enum {
 	STACK = 128 << 10,
 	LATE = 512, /* results that may be asked for again */
 	LATE_NS = 1000000000,
-	AGAIN_NS = 50000000,
+	AGAIN_NS = 500000000,
 	I386_BIND = 361,
 	I386_CONNECT = 362,
 };
@@ -211,8 +211,11 @@ static void finish(uint64_t key, uint64_t hash, bool undelivered, int result)
 	pthread_mutex_unlock(&g.lock);
 }
 
-bool guard_still_waits(uint64_t id)
+bool guard_still_waits(const struct caller *c, uint64_t id)
 {
+	/* In a stop of ptrace it keeps its number until skep has heard of its end; the file says that it is still the one that was looked at. */
+	if (guard_self.listener < 0)
+		return !syscall(SYS_pidfd_send_signal, c->pidfd, 0, NULL, 0) || errno != ESRCH;
 	return !ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
 
@@ -455,7 +458,7 @@ static int carry_out(const struct job *j, uint32_t *flags, uint64_t *key, uint64
 	if (!err)
 		err = take_address(j, &c, &a);
 	/* All of this was the caller's, if it is still there. */
-	if (!err && !guard_still_waits(req->id))
+	if (!err && !guard_still_waits(&c, req->id))
 		err = -ESRCH;
 	if (!err && fstat(sock, &st))
 		err = -errno;
@@ -539,16 +542,19 @@ static int give(const struct job *j, int fd, bool cloexec, bool send)
 	return got < 0 ? -errno : got;
 }
 
-/* A call on files. Return: whether it has been answered. */
-static bool make_files(const struct job *j, struct seccomp_notif_resp *resp)
+/* A call that programs decide on. Return: whether it has been answered. */
+static bool make_decided(const struct job *j, struct seccomp_notif_resp *resp)
 {
-	bool cloexec = false;
+	bool cloexec = false, go_on = false;
 	struct caller c;
 	int fd = -1, result = caller_open(guard_self.proc, (pid_t)j->req.pid, &c);
 
 	if (!result)
-		result = files_make(&c, &j->call, &fd, &cloexec);
+		result = guard_send_is(j->call.native)   ? sends_make(&c, &j->call)
+			 : guard_kill_is(j->call.native) ? kills_make(&c, &j->call, &go_on)
+							 : files_make(&c, &j->call, &fd, &cloexec);
 	caller_close(&c);
+	resp->flags = go_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
 	if (fd >= 0) {
 		result = j->call.report ? -EINVAL : give(j, fd, cloexec, true);
 		if (result >= 0 || result == -ENOENT) {
@@ -588,7 +594,7 @@ static void serve_one(void)
 	out.resp.id = j.req.id;
 	if (!j.call.decide)
 		out.resp.error = carry_out(&j, &out.resp.flags, &key, &hash);
-	else if (make_files(&j, &out.resp))
+	else if (make_decided(&j, &out.resp))
 		return;
 	if (j.call.report) {
 		int result = guard_ask(guard_self.notes, guard_self.from, j.req.id,
@@ -597,7 +603,12 @@ static void serve_one(void)
 		out.resp.error = MIN(result, 0);
 		out.resp.val = MAX(result, 0);
 	}
-	got = ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
+	got = 0;
+	if (guard_self.listener < 0)
+		guard_answer(guard_self.from, &j.call, out.resp.flags & SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+			     out.resp.error);
+	else
+		got = ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 	if (key)
 		finish(key, hash, got && errno == ENOENT, out.resp.error);
 	if (j.sock >= 0)
@@ -623,8 +634,9 @@ static void *work(void *arg)
  */
 static void drop_powers(void)
 {
-	static const int gone[] = {CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,   CAP_CHOWN,
-				   CAP_NET_RAW,          CAP_FSETID,       CAP_MKNOD,           CAP_IPC_OWNER};
+	static const int gone[] = {
+		CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_CHOWN,
+		CAP_NET_RAW,          CAP_FSETID,       CAP_MKNOD,           CAP_IPC_OWNER, CAP_KILL};
 	const size_t n = guard_self.root ? 1 : ARRAY_SIZE(gone);
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];
@@ -672,11 +684,12 @@ void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep,
 	guard_self.root = !geteuid();
 	guard_self.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	guard_self.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	guard_receive(3, &byte, 1, &guard_self.listener);
+	if (guard_receive(3, &byte, 1, &guard_self.listener) < 1)
+		_exit(0);
 	guard_self.from = handed ? 3 : -1;
 	if (!handed)
 		close(3);
-	if (guard_self.home < 0 || guard_self.proc < 0 || guard_self.listener < 0)
+	if (guard_self.home < 0 || guard_self.proc < 0 || (guard_self.listener < 0 && !handed))
 		_exit(0);
 	if (fstat(guard_self.proc, &st))
 		_exit(1);

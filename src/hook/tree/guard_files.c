@@ -724,7 +724,7 @@ int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *c
 	result = d->row ? read_numbers(d) : -ENOSYS;
 	if (!result)
 		result = read_paths(d);
-	if (result != -ENOSYS && !guard_still_waits(call->id))
+	if (result != -ENOSYS && !guard_still_waits(c, call->id))
 		result = -ESRCH;
 	if (!result) {
 		d->twin = twin_needed(c);

@@ -33,7 +33,7 @@ struct caller {
 struct guard_self {
 	struct guard_notes *notes;
 	const struct tree_files *files; /* NULL: all are open */
-	int listener, home, proc; /* home: the root that the guard has itself */
+	int listener, home, proc; /* listener: -1: calls come by ptrace; home: the root that the guard has itself */
 	int from; /* where calls come from in place of the listener, or -1 */
 	dev_t proc_dev; /* of the tree's /proc */
 	bool root;
@@ -49,8 +49,8 @@ extern struct guard_self guard_self;
 int guard_enter(struct caller *c);
 int guard_leave(void);
 
-/* guard_still_waits - was what was just looked at the caller's? */
-bool guard_still_waits(uint64_t id);
+/* guard_still_waits - was what was just looked at the caller's? @id: of its call */
+bool guard_still_waits(const struct caller *c, uint64_t id);
 
 /* caller_open - look at a thread of the tree, by its number there. @proc: the tree's. Return: 0 or a negative errno; caller_close() in either case. */
 int caller_open(int proc, pid_t tid, struct caller *c);
@@ -62,11 +62,17 @@ void guard_note(struct guard_notes *n, const struct caller *c, const struct stat
 /* guard_receive - a message with at most one fd, -1 when none came. Return: its length, 0 at the end, or a negative errno. */
 ssize_t guard_receive(int from, void *to, size_t size, int *fd);
 
+/* guard_answer - have skep answer a call that came by ptrace. */
+void guard_answer(int to, const struct guard_call *call, bool go_on, int result);
+
 /* guard_ask - skep tells that a call ends, and may change how. Return: its result then. */
 int guard_ask(struct guard_notes *n, int to, uint64_t id, int result);
 
-/* guard_question_ask - ask skep about a call on files. @fds: as @asked says. Return: 0 or the negative errno that the call ends with. */
-int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *call, const struct guard_asked *asked,
+/*
+ * guard_question_ask - ask skep about a call on files, or a datagram, whose way the programs may change.
+ * @fds: as @asked says. Return: 0 or the negative errno that the call ends with.
+ */
+int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *call, struct guard_asked *asked,
 		       const int fds[GUARD_FDS]);
 
 /*
@@ -109,6 +115,10 @@ int twin_run(struct caller *c, int (*deed)(void *arg), void *arg, _Atomic int32_
  * Return: 0 or a negative errno.
  */
 int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *cloexec);
+/* sends_make - sendto(2), sendmsg(2), sendmmsg(2), decided and made (guard_send.c). Return: the call's result, or a negative errno. */
+int sends_make(struct caller *c, const struct guard_call *call);
+/* kills_make - kill(2) and its kin, decided and made (guard_kill.c). Return: 0 or a negative errno; *go_on: the caller is to make it. */
+int kills_make(struct caller *c, const struct guard_call *call, bool *go_on);
 /* files_end - this thread makes no more. */
 void files_end(void);
 

@@ -158,7 +158,18 @@ static void close_others(const struct tree_opts *opts)
 }
 
 /* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */
-enum step { STEP_NAMESPACE, STEP_FILTER, STEP_FOLDER, STEP_FD, STEP_FILES, STEP_BARE, STEP_WATCH, STEP_EXEC };
+enum step {
+	STEP_NAMESPACE,
+	STEP_FILTER,
+	STEP_SEE,
+	STEP_UNSEEN,
+	STEP_FOLDER,
+	STEP_FD,
+	STEP_FILES,
+	STEP_BARE,
+	STEP_WATCH,
+	STEP_EXEC
+};
 struct failure {
 	int err;
 	enum step step;
@@ -248,6 +259,26 @@ static pid_t start_sender(const struct tree_watch *w, int number)
 	_exit(note_send(w->hello, &bearer, &number, 1) != 0);
 }
 
+/*
+ * Where calls come by ptrace: do they? A listener of somebody's above has them first, and then nothing is decided here. Those that are made for the task are tried, each
+ * in a way that does nothing. Return: 0; -EBUSY.
+ */
+static int try_calls(const struct tree_watch *w)
+{
+	static const struct {
+		int16_t nr;
+		bool bare; /* only without namespaces */
+		long first;
+	} calls[] = {{SYS_connect, false, -1}, {SYS_bind, false, -1},   {SYS_socket, true, AF_INET},
+		     {SYS_sendto, true, -1},   {SYS_sendmsg, true, -1}, {SYS_sendmmsg, true, -1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if ((w->bare || !calls[i].bare) &&
+		    syscall(calls[i].nr, calls[i].first, 0, 0, 0, 1, WATCH_PROBE) != WATCH_SEEN)
+			return -EBUSY;
+	return 0;
+}
+
 /* From here to the exec only what must be: skep may see each call. */
 static void load_filter(const struct tree_watch *w, int guard, struct failure *f)
 {
@@ -269,8 +300,12 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	}
 	if (f->err)
 		return;
-	f->step = STEP_FILTER;
+	f->step = STEP_SEE;
 	f->err = ways_out_see(w, &listener);
+	if (!f->err && w->by_trace) {
+		f->step = STEP_UNSEEN;
+		f->err = try_calls(w);
+	}
 	if (f->err)
 		return;
 	if (w->to_skep) {
@@ -384,8 +419,21 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 		snprintf(n.why, sizeof(n.why), "the command's namespaces cannot be made: %s", text);
 		break;
 	case STEP_FILTER:
+		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s", text);
+		break;
+	case STEP_SEE:
 		snprintf(n.why, sizeof(n.why), "the seccomp filter cannot be loaded: %s%s", text,
-			 f->err == -EBUSY ? "; in a tree that skep runs no other run can watch system calls" : "");
+			 f->err == -EBUSY
+				 ? ": another run or a container's supervisor above has the one listener that a "
+				   "process tree can have; unless it is a run, --by=ptrace does without"
+				 : ": a listener for its notifications is refused (a container's profile?); "
+				   "--by=ptrace does without");
+		break;
+	case STEP_UNSEEN:
+		snprintf(n.why, sizeof(n.why),
+			 "another run or a container's supervisor above has the tree's socket calls (a seccomp "
+			 "listener): "
+			 "they do not come to skep, and nothing could be decided on them");
 		break;
 	case STEP_WATCH:
 		snprintf(n.why, sizeof(n.why), "the command cannot be watched: %.400s", *f->why ? f->why : text);
@@ -424,8 +472,9 @@ static int start_guard(const struct tree_opts *opts, const struct tree_watch *w,
 	pid = fork();
 	if (!pid) {
 		close(pair[0]);
-		guard_main(w->to_skep ? w->guard : pair[1], w->to_skep, opts->sockets, opts->n_sockets, &opts->files,
-			   notes);
+		bool handed = w->to_skep || w->by_trace;
+
+		guard_main(handed ? w->guard : pair[1], handed, opts->sockets, opts->n_sockets, &opts->files, notes);
 	}
 	close(pair[1]);
 	if (pid != GUARD_PID) {
