@@ -191,7 +191,23 @@ static void flight(void)
 	send_by(fd, interface, &closed);
 }
 
+/* Calls that are for other kinds of sockets. */
+static void listens(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+
+	say("listen", listen(fd, 1));
+	say("accept", accept(fd, NULL, NULL));
+	sendto(fd, "evil", 4, 0, (void *)&closed, sizeof(closed));
+	send_by(fd, interface, &outside);
+	listen(tcp, 1);
+	shutdown(tcp, SHUT_RDWR);
+	connect(tcp, (void *)&closed, sizeof(closed));
+	send_by(tcp, interface, &closed);
+}
+
 static volatile int stop;
+static int seconds = 2; /* of a race */
 static int here, there[2];
 
 static void *flip(void *arg)
@@ -204,7 +220,7 @@ static void *flip(void *arg)
 /* Another socket under the number, at every moment of the call. @files: a process that shares its open files but is no thread */
 static void race(void (*deed)(void), int a, int b)
 {
-	time_t end = time(NULL) + 3;
+	time_t end = time(NULL) + seconds;
 	pthread_t t;
 
 	there[0] = a;
@@ -255,7 +271,7 @@ static void siblings(void)
 {
 	static char stack[65536];
 	int pair[2];
-	time_t end = time(NULL) + 3;
+	time_t end = time(NULL) + seconds;
 	pid_t pid;
 
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
@@ -525,6 +541,8 @@ int main(int argc, char **argv)
 	closed = (struct sockaddr_in){
 		.sin_family = AF_INET, .sin_port = htons(atoi(argv[3])), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	signal(SIGPIPE, SIG_IGN);
+	if (getenv("RACE_SECONDS"))
+		seconds = atoi(getenv("RACE_SECONDS"));
 	for (int i = 4; i < argc; i++) {
 		static const struct {
 			const char *name;
@@ -533,7 +551,7 @@ int main(int argc, char **argv)
 			    {"binds", binds},       {"flight", flight},     {"races", races},
 			    {"siblings", siblings}, {"kinds", kinds},       {"options", options},
 			    {"addrform", addrform}, {"calls", other_calls}, {"lengths", lengths},
-			    {"route", route}};
+			    {"route", route},       {"listens", listens}};
 
 		for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++)
 			if (!strcmp(argv[i], ways[w].name))

@@ -54,10 +54,10 @@ on_loopback() { grep -qE "^$1 1" "$tmp/out" && ! grep -E "^$1 " "$tmp/out" | gre
 
 # Without skep it goes out, by each of these ways, and is heard.
 goes_out() {
-	./net-attacks 203.0.113.2 "$index" "$port" "$1" >"$tmp/out"
+	RACE_SECONDS=1 ./net-attacks 203.0.113.2 "$index" "$port" "$1" >"$tmp/out"
 	heard >/dev/null
 }
-for way in unspec info disconnect flight races siblings addrform; do ok "without skep it is heard: $way" goes_out $way; done
+for way in unspec info disconnect flight listens races siblings addrform; do ok "without skep it is heard: $way" goes_out $way; done
 
 ok "an address without a family" attack unspec
 ok "a message that names an interface (IP_PKTINFO)" attack info
@@ -66,6 +66,7 @@ ok "a socket that is disconnected stays on the loopback" disconnected
 binds() { attack binds && on_loopback bound; }
 ok "... one that is bound to an address of another interface" binds
 ok "a socket that is on its way between two processes for seconds" attack flight
+ok "... one that somebody has tried to listen on" attack listens
 races() { attack races && on_loopback bound; }
 ok "another socket under the number at every moment of a send, of a bind" races
 ok "... by a process that shares the open files" attack siblings
@@ -118,4 +119,34 @@ s = socket.create_connection(l.getsockname()); c, _ = l.accept(); os.dup2(s.file
 	{ on_loopback foreign || grep -q '^listen EINVAL' "$tmp/out"; } && ! heard
 }
 ok "... one that is connected stays so, or goes to the loopback" connected
+passed_in() {
+	: >"$tmp/out"
+	run -q -- python3 -c 'import os, socket, subprocess, sys
+l = socket.socket(socket.AF_UNIX); l.bind("passing"); l.listen(); print("up", flush=True)
+c, _ = l.accept(); fd = socket.recv_fds(c, 1, 1)[1][0]
+subprocess.run(sys.argv[1:], stdin=fd)' ./net-attacks 203.0.113.2 "$index" "$port" foreign &
+	local pid=$!
+	until grep -qs up "$tmp/out"; do kill -0 $pid || return 1; sleep 0.05; done
+	python3 -c 'import socket, sys
+u = socket.socket(socket.AF_UNIX); u.connect("passing"); s = socket.socket(socket.AF_INET, getattr(socket, sys.argv[1])); socket.send_fds(u, [b"x"], [s.fileno()]); u.recv(1)' "$1"
+	wait $pid
+	rm -f passing
+	# Where its copy cannot be taken it is not bound, and not connected.
+	! heard && { on_loopback foreign || grep -q '^connect EISCONN' "$tmp/out"; }
+}
+ok "a TCP socket that a program outside passes in" passed_in SOCK_STREAM
+ok "... a UDP socket" passed_in SOCK_DGRAM
+kept() {
+	run -q --loopback "$http" --loopback "$udp" -- python3 -c 'import os, socket, sys
+t, u = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for s in t, u: s.set_inheritable(True)
+if os.fork() == 0: os._exit(0)
+os.wait()
+os.execvp("python3", ["python3", "-c", """import socket, sys
+t, u = (socket.socket(fileno=int(n)) for n in sys.argv[1:3])
+t.connect(("127.0.0.1", int(sys.argv[3]))); t.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n"); print(t.makefile("rb").read().split()[-1])
+u.settimeout(5); u.sendto(b"x", ("127.0.0.1", int(sys.argv[4]))); print(u.recvfrom(9)[1] == ("127.0.0.1", int(sys.argv[4])))""", str(t.fileno()), str(u.fileno()), *sys.argv[1:]])' "$http" "$udp"
+	says "b'hello'" && says True
+}
+ok "sockets that go over fork and exec work" kept
 tap_end

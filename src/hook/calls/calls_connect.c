@@ -287,7 +287,7 @@ static void call_back(int sock)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
-	connect(sock, &nobody, sizeof(nobody));
+	(void)connect(sock, &nobody, sizeof(nobody));
 	sock_option(sock, SOL_SOCKET, SO_ERROR);
 }
 
@@ -481,7 +481,7 @@ void closed_tell(struct calls *c, uint32_t inode)
 		p.fd = sock;
 		poll(&p, 1, ERROR_MS);
 	}
-	connect(sock, (struct sockaddr *)&k.near, len);
+	(void)connect(sock, (struct sockaddr *)&k.near, len);
 }
 
 int64_t make_connect(struct job *j)
@@ -564,7 +564,7 @@ int64_t make_bind(struct job *j)
 	if (domain < 0)
 		return -ENOTSOCK;
 	/* The address may be one of a socket that is gone but for its copy. */
-	if (j->c->parked && domain != AF_UNIX)
+	if (j->c->parked && (domain == AF_INET || domain == AF_INET6))
 		parked_look(j->c);
 	err = call_address(j);
 	if (!err)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum { JOIN_MS = 200 };
+
 /* What kind of IP's sockets there are. Return: 0 or the kernel's word for those that there are not. */
 static int check_kind(int kind, int protocol)
 {
@@ -79,11 +81,12 @@ int64_t make_name(struct job *j, bool peer)
 	if (!inode || !known_get(j->c, inode, &k))
 		return CALLS_GO_ON;
 	there = k.has_names && (!k.conn || relay_wait(j->c->relay, k.conn, 0, &err) != RELAY_FAILED);
-	if (there && j->call.sock >= 0)
+	/* As long as it is on its way it has a copy; without one it is said to be joined at any moment. */
+	if (there && call_socket(j, j->call.args[0]) >= 0 && sock_inode(j->call.sock) == inode)
 		there = !(peer ? getpeername(j->call.sock, (struct sockaddr *)&name, &len)
 			       : getsockname(j->call.sock, (struct sockaddr *)&name, &len));
 	else if (there && peer && k.conn)
-		there = relay_wait(j->c->relay, k.conn, 0, &err) == RELAY_JOINED;
+		there = relay_wait(j->c->relay, k.conn, JOIN_MS, &err) == RELAY_JOINED;
 	relay_put(k.conn);
 	if (!there)
 		return CALLS_GO_ON;
@@ -103,7 +106,11 @@ int64_t make_name(struct job *j, bool peer)
 
 int64_t make_listen(struct job *j)
 {
-	parked_drop(j->c, call_inode(j, j->call.args[0]));
+	int sock = call_socket(j, j->call.args[0]);
+
+	/* One of datagrams cannot listen, and is known for as long as it is there. */
+	if (sock >= 0 && sock_option(sock, SOL_SOCKET, SO_TYPE) != SOCK_DGRAM)
+		parked_drop(j->c, sock_inode(sock));
 	return CALLS_GO_ON;
 }
 

@@ -200,6 +200,17 @@ int parked_copy(struct calls *c, uint32_t inode)
 	return s ? fd < 0 ? -errno : fd : -EOPNOTSUPP;
 }
 
+/*
+ * What is let go may come back: on its way between two processes nobody sees it. A socket of datagrams that is not known could go anywhere, so it goes nowhere from now
+ * on: with its sending side shut the kernel makes no packet of it any more, whoever asks (net/core/sock.c: sock_alloc_send_pskb()).
+ */
+static void let_go(int fd)
+{
+	if (sock_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM)
+		shutdown(fd, SHUT_RDWR);
+	close(fd);
+}
+
 void parked_drop(struct calls *c, uint32_t inode)
 {
 	struct parked *p = c->parked;
@@ -214,7 +225,7 @@ void parked_drop(struct calls *c, uint32_t inode)
 		fd = take_out(p, at);
 	pthread_mutex_unlock(&p->lock);
 	if (fd >= 0)
-		close(fd);
+		let_go(fd);
 }
 
 /* With the lock held. */
@@ -259,17 +270,6 @@ static void look_at(struct parked *p, int proc, const char *pid)
 	}
 	if (d)
 		closedir(d);
-}
-
-/*
- * Should it be on its way between two processes still, nobody knows it when it comes out. So a socket of datagrams, which could go anywhere then, goes nowhere from
- * now on: with its sending side shut the kernel makes no packet of it any more, whoever asks (net/core/sock.c: sock_alloc_send_pskb()).
- */
-static void let_go(int fd)
-{
-	if (sock_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM)
-		shutdown(fd, SHUT_RDWR);
-	close(fd);
 }
 
 static void look_around(struct parked *p, int patience)

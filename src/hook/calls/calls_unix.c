@@ -399,7 +399,7 @@ int unix_bind(struct job *j, const struct sockaddr_storage *at, socklen_t len)
 {
 	char path[sizeof(struct sockaddr_un) + 1] = "";
 	struct bound b = {.fd = -1};
-	struct sockaddr_un now;
+	struct sockaddr_un now = {0};
 	socklen_t now_len = sizeof(now);
 	struct stat st;
 

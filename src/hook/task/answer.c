@@ -85,11 +85,24 @@ void answer_over(struct tracer *r, struct tracee *x)
 	r->n_waiting--;
 }
 
+/*
+ * Does it stand there still? It may have been killed, and stand at its exit (the tracer has not heard of it yet). Should it be on the way there only now, the answer comes
+ * upon that stop: nothing is lost by it but the word of its exit. Whoever executes has no number of a thread whose exit stop has not been left.
+ */
+static bool at_call(const struct tracee *x)
+{
+	struct __ptrace_syscall_info info;
+
+	return ptrace(PTRACE_GET_SYSCALL_INFO, x->tid, sizeof(info), &info) > 0 &&
+	       info.op == PTRACE_SYSCALL_INFO_SECCOMP;
+}
+
+/* Whoever was to make their calls is gone. */
 static void give_up_all(struct tracer *r, int64_t value)
 {
 	for (int i = 0; i < TRACEE_HEADS && r->n_waiting; i++)
 		for (struct tracee *x = r->tracees.heads[i]; x; x = x->next)
-			if (x->waits) {
+			if (x->waits && at_call(x)) {
 				answer_over(r, x);
 				trace_answer(r, x, false, value);
 			}
@@ -101,7 +114,7 @@ static void apply(struct tracer *r, struct answer *a)
 
 	if (!a->tid) {
 		give_up_all(r, a->value);
-	} else if (!x || x->waits != a->id) {
+	} else if (!x || x->waits != a->id || !at_call(x)) {
 		atomic_fetch_add(&r->e->late, 1);
 	} else {
 		answer_over(r, x);

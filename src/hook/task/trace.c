@@ -287,14 +287,21 @@ static void tell_fork(struct tracer *r, struct tracee *parent, struct tracee *x)
 	tell(r, parent, &ev);
 }
 
+/* What was under way for it is over: it dies, or is another image. */
+static void forget(struct tracer *r, struct tracee *x)
+{
+	answer_over(r, x);
+	give_forget(x);
+	x->again = false;
+}
+
 static void tell_exit(struct tracer *r, struct tracee *x, int64_t status)
 {
 	struct task_event ev = {.kind = TASK_EXIT, .result = status};
 
 	x->exit_told = true;
 	x->in_call = false;
-	answer_over(r, x);
-	give_forget(x);
+	forget(r, x);
 	if (!r->e->opts.plan.life)
 		return;
 	ev.last = tracee_uncount(&r->tracees, x);
@@ -415,8 +422,7 @@ static void on_exec(struct tracer *r, struct tracee *x)
 	ptrace(PTRACE_GETEVENTMSG, x->tid, 0, &old);
 	y = (pid_t)old == x->tid ? NULL : tracees_find(&r->tracees, (pid_t)old);
 	/* What it stood in was the call of the one that had its number. */
-	answer_over(r, x);
-	give_forget(x);
+	forget(r, x);
 	t = tracee_thread(&r->tracees, x);
 	ev.old_tid = y && y->t ? y->t->own_tid : t ? t->own_tid : 0;
 	if (y) {
@@ -429,8 +435,7 @@ static void on_exec(struct tracer *r, struct tracee *x)
 			x->counted = true;
 		x->exit_told = false;
 		y->counted = false;
-		answer_over(r, y);
-		give_forget(y);
+		forget(r, y);
 		tracees_drop(&r->tracees, y);
 	}
 	if (t)
@@ -454,8 +459,7 @@ static void reaped(struct tracer *r, struct tracee *x, int status)
 {
 	if (x->since)
 		unhold(r, x);
-	answer_over(r, x);
-	give_forget(x);
+	forget(r, x);
 	if (!x->born) {
 		/* Its maker may not have said so yet. */
 		x->dead = true;
