@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bpf/caller.h"
 
+#include "base/util.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
@@ -32,6 +37,28 @@ static bool may_be_cgroup(int fd)
 	return !name_to_handle_at(fd, "", &handle.h, &mount, AT_EMPTY_PATH) && handle.h.handle_type == FILEID_KERNFS;
 }
 
+/* What /proc tells of an fd of this process asks no file system. */
+static pid_t task_of(int fd)
+{
+	char path[64], text[1024], *at;
+	int info;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, text, sizeof(text) - 1);
+	text[MAX(n, (ssize_t)0)] = 0;
+	if (strcmp(text, "anon_inode:[pidfd]") && strncmp(text, "pidfd:", 6))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+	if (info >= 0)
+		close(info);
+	text[MAX(n, (ssize_t)0)] = 0;
+	at = strstr(text, "Pid:");
+	return at ? (pid_t)strtol(at + 4, NULL, 10) : 0;
+}
+
 int caller_look(int fd, struct caller_fd *out)
 {
 	struct statfs fs;
@@ -48,6 +75,8 @@ int caller_look(int fd, struct caller_fd *out)
 	} else if (may_be_cgroup(fd) && !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC && !fstat(fd, &st) &&
 		   S_ISDIR(st.st_mode)) {
 		out->cgroup = st.st_ino; /* there an inode's number is its cgroup's id (Linux 5.5 and later) */
+	} else {
+		out->task = task_of(fd);
 	}
 	return 0;
 }

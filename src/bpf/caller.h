@@ -17,6 +17,7 @@ struct caller_fd {
 	ino_t ino;
 	int mode; /* O_RDWR, O_RDONLY or O_WRONLY */
 	uint64_t cgroup; /* a cgroup2 directory: the cgroup's id; else 0 */
+	pid_t task; /* a pidfd: the task's number here, -1: it is gone; else 0 */
 };
 
 struct hive_caller {
@@ -34,7 +35,7 @@ struct hive_caller {
 struct hive_caller *caller_enter(struct hive_caller *caller);
 
 /*
- * caller_look - what stands behind an fd of this process. Only memory files and cgroups are looked at further: other file systems
+ * caller_look - what stands behind an fd of this process. Only memory files, cgroups and pidfds are looked at further: other file systems
  * (FUSE, one over a network) may take their time to answer, or never do.
  * Return: 0 or -EBADF.
  */

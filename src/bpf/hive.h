@@ -198,6 +198,7 @@ struct skep_hive {
 	struct kernel_types *kernel_types; /* names of either */
 	char *btf_path;
 
+	atomic_uint storages; /* maps of tasks' values that there are, or have been */
 	atomic_uint stats; /* HIVE_STATS objects that are held */
 	atomic_bool stacks; /* a program has been loaded that looks at call stacks: runs note them */
 	struct hive_object *objects[HIVE_KINDS];

@@ -5,6 +5,7 @@
 #include "bpf/caller.h"
 #include "bpf/fd.h"
 #include "bpf/map_elem.h"
+#include "bpf/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +106,9 @@ static int look_up(struct bpf_call *call, bool and_delete)
 		ret = make_value(&e);
 	if (!ret && asks)
 		ret = user_read(e.value, call->attr.value, e.m->map->value_size);
-	if (!ret)
+	if (!ret && storage_is(e.m->map) && !and_delete)
+		ret = storage_lookup(e.m->map, e.key, e.value, call->attr.flags);
+	else if (!ret)
 		ret = and_delete ? map_user_lookup_and_delete(e.m->map, e.key, e.value, call->attr.flags)
 				 : map_user_lookup(e.m->map, e.key, e.value, call->attr.flags);
 	if (!ret && !asks)

@@ -4,6 +4,7 @@
 #include "bpf/fd.h"
 #include "bpf/map_elem.h"
 #include "bpf/shell.h"
+#include "bpf/storage.h"
 #include "bpf/timers.h"
 #include "verify/record.h"
 #include "verify/verify.h"
@@ -43,6 +44,8 @@ static int check_key_type(const union bpf_attr *attr, const struct btf_type *key
 				       ? 0
 				       : -EINVAL;
 		return btf_is_int(key) && btf_int_bits(key) == 32 && !btf_int_offset(key) ? 0 : -EINVAL;
+	case BPF_MAP_TYPE_TASK_STORAGE:
+		return key && btf_is_int(key) && btf_int_bits(key) == 32 && !btf_int_offset(key) ? 0 : -EINVAL;
 	case BPF_MAP_TYPE_LPM_TRIE:
 		return key && btf_is_struct(key) ? 0 : -EINVAL;
 	case BPF_MAP_TYPE_BLOOM_FILTER:
@@ -181,6 +184,8 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 		return -EINVAL;
 	if ((attr->btf_key_type_id && !attr->btf_value_type_id))
 		return -EINVAL;
+	if (attr->map_type == BPF_MAP_TYPE_TASK_STORAGE && (!attr->btf_key_type_id || !attr->btf_value_type_id))
+		return -EINVAL;
 	if ((attr->map_flags & BPF_F_NUMA_NODE) && attr->numa_node)
 		return -EINVAL; /* memory of one node is all there is: node 0 */
 	ret = hive_copy_name(a.name, attr->map_name);
@@ -210,6 +215,7 @@ int cmd_map_create(struct bpf_call *call, uint32_t which)
 	if (ret)
 		goto fail;
 	m->map->id = m->o.id;
+	atomic_fetch_add(&hive->storages, storage_is(m->map));
 	m->o.refs++;
 	ret = hive_object_open(&m->o, access == BPF_F_RDONLY ? O_RDONLY : access ? O_WRONLY : O_RDWR);
 	hive_object_put(&m->o);

@@ -4,6 +4,7 @@
 #include "bpf/caller.h"
 #include "bpf/fd.h"
 #include "bpf/map_elem.h"
+#include "bpf/storage.h"
 #include "bpf/timers.h"
 
 #include <errno.h>
@@ -245,6 +246,8 @@ static int update_object(struct bpf_call *call, struct hive_map *m, const void *
 
 int elem_update(struct bpf_call *call, struct hive_map *m, const void *key, const void *value, uint64_t flags)
 {
+	if (storage_is(m->map))
+		return storage_update(m->map, key, value, flags);
 	return m->map->type->objects ? update_object(call, m, key, value, flags)
 				     : map_user_update(m->map, key, value, flags);
 }
@@ -254,6 +257,8 @@ int elem_delete(struct bpf_call *call, struct hive_map *m, const void *key)
 	void *old = NULL;
 	int ret;
 
+	if (storage_is(m->map))
+		return storage_delete(m->map, key);
 	if (!m->map->type->objects)
 		return map_user_delete(m->map, key, &old);
 	pthread_mutex_lock(&call->hive->lock);

@@ -23,7 +23,6 @@ enum {
 /* Limits that a map's attributes meet. */
 enum {
 	KEY_MAX = 512, /* MAX_BPF_STACK */
-	STORAGE_VALUE_MAX = 65535 - 128, /* BPF_LOCAL_STORAGE_MAX_VALUE_SIZE */
 };
 
 static bool power_of_two(uint32_t n)
@@ -45,7 +44,8 @@ static int check_sockets(const union bpf_attr *a)
 
 static int check_cgroup_storage(const union bpf_attr *a)
 {
-	uint32_t max = a->map_type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE ? MAP_PCPU_VALUE_MAX : STORAGE_VALUE_MAX;
+	uint32_t max = a->map_type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE ? MAP_PCPU_VALUE_MAX
+									 : (uint32_t)MAP_STORAGE_VALUE_MAX;
 
 	if (a->key_size != sizeof(struct bpf_cgroup_storage_key) && a->key_size != 8)
 		return -EINVAL;
@@ -64,7 +64,7 @@ static int check_storage(const union bpf_attr *a)
 	if ((a->map_flags & ~(uint32_t)(BPF_F_NO_PREALLOC | BPF_F_CLONE)) || !(a->map_flags & BPF_F_NO_PREALLOC) ||
 	    a->max_entries || a->key_size != 4 || !a->value_size || !a->btf_key_type_id || !a->btf_value_type_id)
 		return -EINVAL;
-	return a->value_size > STORAGE_VALUE_MAX ? -E2BIG : 0;
+	return a->value_size > MAP_STORAGE_VALUE_MAX ? -E2BIG : 0;
 }
 
 static int check_reuseport(const union bpf_attr *a)
@@ -137,7 +137,6 @@ static int check(const struct skep_hive *hive, const union bpf_attr *a)
 		return check_cgroup_storage(a);
 	case BPF_MAP_TYPE_SK_STORAGE:
 	case BPF_MAP_TYPE_INODE_STORAGE:
-	case BPF_MAP_TYPE_TASK_STORAGE:
 	case SKEP_MAP_TYPE_CGRP_STORAGE:
 		return check_storage(a);
 	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
@@ -199,7 +198,6 @@ int shell_check_btf(uint32_t type, const struct btf *btf, const struct btf_type 
 		return -MAP_ENOTSUPP;
 	case BPF_MAP_TYPE_SK_STORAGE:
 	case BPF_MAP_TYPE_INODE_STORAGE:
-	case BPF_MAP_TYPE_TASK_STORAGE:
 	case SKEP_MAP_TYPE_CGRP_STORAGE:
 	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
 		return key && btf_is_int(key) && btf_int_bits(key) == 32 && !btf_int_offset(key) ? 0 : -EINVAL;

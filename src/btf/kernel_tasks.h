@@ -239,13 +239,38 @@ struct open_how {
 	u64 resolve;
 };
 
+typedef union sigval {
+	int sival_int;
+	void *sival_ptr;
+} sigval_t;
+
+union __sifields {
+	struct {
+		pid_t _pid;
+		u32 _uid;
+	} _kill;
+	struct {
+		pid_t _pid;
+		u32 _uid;
+		sigval_t _sigval;
+	} _rt;
+	u64 _all[4];
+};
+
+struct kernel_siginfo {
+	struct {
+		int si_signo;
+		int si_errno;
+		int si_code;
+		union __sifields _sifields;
+	};
+};
+
 /*
  * Nothing is known of these but that there are such; a program may hand the pointer on.
  * Functions of the virtual file system take an id mapping first; programs tell by a member here which: user namespaces until 6.2.
  */
 struct mnt_idmap {
-};
-struct kernel_siginfo {
 };
 struct msghdr {
 };

@@ -17,6 +17,7 @@
 #include "bpf/seam.h"
 #include "hive/place.h"
 #include "hive/server.h"
+#include "hook/supervisor.h"
 #include "hook/task/sockets.h"
 
 #include <bpf/bpf.h>
@@ -495,6 +496,14 @@ static void raise_files(void)
 	}
 }
 
+/* The tree is there, and nobody else yet: what comes into being from now on has given up what this thread gives up. */
+static int confine_all(void)
+{
+	int err = supervisor_confine();
+
+	return err ? fail("skep cannot confine itself: %s", strerror(-err)) : EXIT_OK;
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	static struct run r = {.signals = -1, .tty = -1};
@@ -520,6 +529,8 @@ static int run(const struct verb *verb, int argc, char **argv)
 		err = EXIT_FAILED;
 	}
 	raise_files();
+	if (!err)
+		err = confine_all();
 	if (!err)
 		err = load_objects(&r);
 	err = err ? EXIT_OWN : run_command(verb, &r, &status);

@@ -28,6 +28,7 @@ int run_bare_new(const struct run_args *args, struct net *net, const struct tree
 	struct dns_opts resolvers = {0};
 	const struct calls_opts opts = {.relay = net_relay(net),
 					.tree = tree,
+					.files = &args->tree.files,
 					.resolvers = &resolvers,
 					.sockets = args->tree.sockets,
 					.n_sockets = args->tree.n_sockets};

@@ -91,8 +91,11 @@ static int reserve(const struct verb *verb, struct dispatch *d, const char *list
 int run_calls_new(const struct verb *verb, const struct run_args *args, struct skep_hive *hive, const struct tree *tree,
 		  struct run_calls **out)
 {
-	struct dispatch_opts opts = {
-		.hive = hive, .proc = tree->proc, .n_threads = run_calls_workers(), .first_worker = 1};
+	struct dispatch_opts opts = {.hive = hive,
+				     .proc = tree->proc,
+				     .n_threads = run_calls_workers(),
+				     .makes_calls = args->tree.bare || args->by_trace,
+				     .first_worker = 1};
 	struct run_calls *c = calloc(1, sizeof(*c));
 	int err = c ? dispatch_new(&opts, &c->dispatch) : -ENOMEM;
 
@@ -142,11 +145,9 @@ int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 	dispatch_engine(c->dispatch, &opts);
 	for (int nr = 0; nr < CALLS_MAX; nr++)
 		if (opts.plan.calls[nr] & PLAN_MADE && (made || c->by_trace))
-			return fail(
-				"a program decides on %s: calls on files are made by the tree's guard%s",
-				calls_at(nr)->name,
-				made ? ", which --net=calls does without"
-				     : " and handed over by seccomp's notifications, which --by=ptrace does without");
+			return fail("a program decides on %s: such calls are made by the tree's guard, which %s does "
+				    "without",
+				    calls_at(nr)->name, made ? "--net=calls" : "--by=ptrace");
 	if (made) {
 		calls_plan(made, &opts.plan);
 		opts.maker = calls_maker(made);
@@ -215,10 +216,13 @@ void run_calls_report(const struct run_calls *c, bool json)
 	struct engine_losses lost;
 	struct dispatch_counts n;
 
-	if (!c || !c->engine || !c->n_links)
+	if (!c || !c->engine)
 		return;
 	engine_losses(c->engine, &lost);
 	dispatch_counts(c->dispatch, &n);
+	/* Programs of control groups are the hive's links, not ours. */
+	if (!c->n_links && !n.runs)
+		return;
 	if (json)
 		print_json_line(c, &n, &lost);
 	else

@@ -4,18 +4,16 @@
 #include "helper/helper.h"
 
 static const char no_areas[] = "areas of memory are no objects here";
-static const char no_frames[] = "call stacks of other tasks are not walked here";
 static const char no_socket[] = "there are no sockets here";
 static const char no_counter[] = "there are no counters of the processor here";
 static const char no_iterator[] = "it is for iterators of the kernel, and there are none here";
-static const char no_storage[] = "there is no storage of tasks, sockets, inodes and cgroups here";
+static const char no_storage[] = "there is no storage of sockets, inodes and cgroups here";
 
 static const struct {
 	uint32_t id;
 	const char *why;
 } lacks[] = {
 	{BPF_FUNC_find_vma, no_areas},
-	{BPF_FUNC_get_task_stack, no_frames},
 	{BPF_FUNC_perf_event_read, no_counter},
 	{BPF_FUNC_perf_event_read_value, no_counter},
 	{BPF_FUNC_perf_prog_read_value, no_counter},
@@ -35,8 +33,6 @@ static const struct {
 	{BPF_FUNC_seq_printf_btf, no_iterator},
 	{BPF_FUNC_sk_storage_get, no_storage},
 	{BPF_FUNC_sk_storage_delete, no_storage},
-	{BPF_FUNC_task_storage_get, no_storage},
-	{BPF_FUNC_task_storage_delete, no_storage},
 	{BPF_FUNC_inode_storage_get, no_storage},
 	{SKEP_FUNC_CGRP_STORAGE_GET, no_storage},
 };

@@ -215,7 +215,7 @@ int far_find(struct far *f, int fd, struct caller_fd *out)
 	if (got < 0)
 		return -EBADF;
 	err = answer.value ? -EBADF : caller_look(got, out);
-	if (!err && (out->ino || out->cgroup))
+	if (!err && (out->ino || out->cgroup || out->task))
 		close(got);
 	else
 		put_away(f, got);

@@ -243,6 +243,23 @@ long map_stack_put(struct skep_map *map, const uint64_t *ips, const struct bpf_s
 uint32_t map_stack_frame_size(const struct skep_map *map);
 
 /*
+ * TASK_STORAGE: values of tasks (map/storage.c). Results are those of the kernel's helpers and commands (kernel/bpf/bpf_task_storage.c).
+ *
+ * map_task_get - the value of a task; NULL: it has none. @create: then it gets one, @init's bytes or zeroes (NULL); NULL: there is no room.
+ * map_task_delete - Return: 0, -ENOENT. Programs that hold the value may go on with it, as with any map's.
+ * map_task_lookup, map_task_update - the user's side, with a copy of the value; the map's own checks (frozen, locks) are the caller's.
+ */
+struct map_task {
+	uint64_t start; /* of its process, clock ticks since boot */
+	uint32_t tid, zero;
+};
+enum { MAP_STORAGE_VALUE_MAX = 65535 - 128 }; /* BPF_LOCAL_STORAGE_MAX_VALUE_SIZE */
+void *map_task_get(struct skep_map *map, const struct map_task *task, const void *init, bool create);
+int map_task_delete(struct skep_map *map, const struct map_task *task);
+int map_task_lookup(struct skep_map *map, const struct map_task *task, void *value, uint64_t flags);
+int map_task_update(struct skep_map *map, const struct map_task *task, const void *value, uint64_t flags);
+
+/*
  * Ring buffers (kernel doc Documentation/bpf/ringbuf.rst). @flags: BPF_RB_NO_WAKEUP,
  * BPF_RB_FORCE_WAKEUP. ringbuf_reserve() gives NULL when there is no room, which is counted.
  */

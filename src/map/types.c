@@ -53,7 +53,7 @@ const struct map_type_desc map_types[] = {
 	MAP_TYPE(BPF_MAP_TYPE_STRUCT_OPS, "struct_ops", "5.6"),
 	MAP_TYPE(BPF_MAP_TYPE_RINGBUF, "ringbuf", "5.8", .ops = &ringbuf_ops),
 	MAP_TYPE(BPF_MAP_TYPE_INODE_STORAGE, "inode_storage", "5.10"),
-	MAP_TYPE(BPF_MAP_TYPE_TASK_STORAGE, "task_storage", "5.11"),
+	MAP_TYPE(BPF_MAP_TYPE_TASK_STORAGE, "task_storage", "5.11", .ops = &task_storage_ops),
 	MAP_TYPE(BPF_MAP_TYPE_BLOOM_FILTER, "bloom_filter", "5.16", .ops = &bloom_filter_ops),
 	MAP_TYPE_NEW(SKEP_MAP_TYPE_USER_RINGBUF, "BPF_MAP_TYPE_USER_RINGBUF", "user_ringbuf", "6.1"),
 	MAP_TYPE_NEW(SKEP_MAP_TYPE_CGRP_STORAGE, "BPF_MAP_TYPE_CGRP_STORAGE", "cgrp_storage", "6.2"),

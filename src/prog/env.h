@@ -64,6 +64,10 @@ struct task_host {
 	int (*signal)(struct skep_env *env, uint32_t sig, bool whole_process);
 	/* bpf_override_return(): the function that is probed is not run, and returns @value. Return: 0, -EPERM: this point does not allow it. */
 	int (*override)(struct skep_env *env, uint64_t value);
+	/* Which task a task_struct is: when its process began, and its number. May be NULL. Return: 0, -ESRCH: it is none, or gone. */
+	int (*identify)(struct skep_env *env, uint64_t task, uint64_t *start, uint32_t *tid);
+	/* Its call stack, innermost first: what of it can be told. May be NULL. Return: how many frames, @room at most. */
+	uint32_t (*stack)(struct skep_env *env, uint64_t *ips, uint32_t room);
 	/* bpf_d_path() of the struct path at @path. Return: the length with the end; -EFAULT, -ENAMETOOLONG. */
 	int (*d_path)(struct skep_env *env, uint64_t path, char *buf, uint32_t size);
 };

@@ -186,7 +186,7 @@ static const struct hook_point points[] = {
 	LSM(ABSENT, "socket_listen", OF(NR_listen), DENIES, LATER),
 	LSM(ABSENT, "socket_accept", OF(ACCEPTS), DENIES, LATER),
 	LSM(ABSENT, "socket_sendmsg", OF(NR_sendto, NR_sendmsg, NR_sendmmsg), DENIES, "write on a socket comes there, too, and does not stop the task"),
-	LSM(ABSENT, "task_kill", OF(KILLS), DENIES, "sent for the task, the signal would name another sender (si_pid); sent by the task, another process may have the number by then"),
+	LSM(APPROXIMATE, "task_kill", OF(KILLS), DENIES, "the tree's guard sends what is allowed, and is named as the sender (si_pid), but for what a process sends to itself; of a group each is asked about"),
 	LSM(ABSENT, "task_alloc", OF(NR_clone, NR_clone3, NR_fork, NR_vfork), DENIES, LATER),
 	LSM(ABSENT, "task_free", .n_calls = 0, NOTHING, "sched_process_exit tells of it"),
 	LSM(ABSENT, "ptrace_access_check", OF(NR_ptrace, NR_process_vm_readv, NR_process_vm_writev), DENIES, "files in /proc ask for it, too"),

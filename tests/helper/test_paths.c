@@ -238,8 +238,8 @@ static void helpers_return_what_they_must_on_every_path(void **state)
 }
 
 /* What programs of these objects call; the others are tests of their own. */
-static const char *const objects[] = {"skb", "room",   "xdp",   "maps",   "words", "strings",
-				      "fib", "kfuncs", "stack", "timers", "who",   "tasks"};
+static const char *const objects[] = {"skb",    "room",  "xdp",    "maps", "words", "strings", "fib",
+				      "kfuncs", "stack", "timers", "who",  "tasks", "storage"};
 
 static void note_calls(const char *name, bool helper_called[], bool kfunc_called[])
 {

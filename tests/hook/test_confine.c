@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the network's thread gave up it cannot do, and its neighbours can. */
 #include "hook/net/confine.h"
+#include "hook/supervisor.h"
 
 #include "base/util.h"
 
@@ -13,11 +14,13 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -246,6 +249,111 @@ static void test_other_threads_are_not(void **state)
 	}
 }
 
+static int do_packet(void)
+{
+	AUTO_CLOSE int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	return result(fd);
+}
+
+static int do_netlink(void)
+{
+	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW, 0);
+
+	return result(fd);
+}
+
+static int do_chmod(void)
+{
+	return result(chmod("/nowhere/skep-test", 0700));
+}
+
+static int do_rename(void)
+{
+	return result(rename("/nowhere/a", "/nowhere/b"));
+}
+
+static int do_openat2(void)
+{
+	return result(syscall(SYS_openat2, AT_FDCWD, NULL, NULL, 0));
+}
+
+static int do_truncate_open(void)
+{
+	AUTO_CLOSE int fd = openat(AT_FDCWD, "/dev/null", O_WRONLY | O_TRUNC);
+
+	return result(fd);
+}
+
+/* What skep's other threads give up, and those that look at tasks. */
+static const struct {
+	const char *what;
+	int (*try)(void);
+	int all, tasks, outside;
+} given_up[] = {
+	{"fork", do_fork, OPEN, OPEN, OPEN},
+	{"a Unix socket", do_unix, OPEN, EPERM, OPEN},
+	{"an IP socket", do_inet, OPEN, EPERM, OPEN},
+	{"netlink", do_netlink, OPEN, EPERM, OPEN},
+	{"a packet socket", do_packet, EPERM, EPERM, ANY},
+	{"reading /etc/passwd", do_read_passwd, OPEN, OPEN, OPEN},
+	{"making a file", do_write_file, ANY, EPERM, ANY},
+	{"opening to write", do_append, OPEN, EPERM, OPEN},
+	{"opening to cut", do_truncate_open, OPEN, EPERM, OPEN},
+	{"another root's paths", do_openat2, EINVAL, EPERM, EINVAL},
+	{"unlink", do_unlink, ENOENT, EPERM, ENOENT},
+	{"rename", do_rename, ENOENT, EPERM, ENOENT},
+	{"chmod", do_chmod, EPERM, EPERM, ENOENT},
+	{"kill", do_kill, OPEN, OPEN, OPEN},
+	{"mount", do_mount, EPERM, EPERM, ANY},
+	{"bpf", do_bpf, EPERM, EPERM, ANY},
+	{"unshare", do_unshare, EPERM, EPERM, OPEN},
+	{"setns", do_setns, EPERM, EPERM, EINVAL},
+	{"memory made code", do_make_code, OPEN, OPEN, OPEN},
+	{"io_uring", do_io_uring, EPERM, EPERM, ANY},
+	{"another process's memory", do_peek, OPEN, OPEN, OPEN},
+	{"a pidfd", do_pidfd, OPEN, OPEN, OPEN},
+	{"typing", do_tiocsti, EPERM, EPERM, ENOTTY},
+	{"exec", do_exec, EPERM, EPERM, ANY},
+};
+static int got_of_all[ARRAY_SIZE(given_up)], got_of_tasks[ARRAY_SIZE(given_up)];
+
+static void *give_up(void *arg)
+{
+	int *err = arg;
+
+	*err = supervisor_confine();
+	for (size_t i = 0; i < ARRAY_SIZE(given_up); i++)
+		got_of_all[i] = given_up[i].try();
+	*err = *err ? *err : supervisor_confine_task(false);
+	for (size_t i = 0; i < ARRAY_SIZE(given_up); i++)
+		got_of_tasks[i] = given_up[i].try();
+	return NULL;
+}
+
+static void test_supervisor_gives_up(void **state)
+{
+	pthread_t t;
+	int err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(given_up) - 1; i++) {
+		int e = given_up[i].try();
+
+		if (given_up[i].outside != ANY && e != given_up[i].outside)
+			fail_msg("%s: errno %d outside, not %d", given_up[i].what, e, given_up[i].outside);
+	}
+	assert_int_equal(pthread_create(&t, NULL, give_up, &err), 0);
+	pthread_join(t, NULL);
+	assert_int_equal(err, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(given_up); i++) {
+		if (given_up[i].all != ANY && got_of_all[i] != given_up[i].all)
+			fail_msg("%s: errno %d, not %d", given_up[i].what, got_of_all[i], given_up[i].all);
+		if (got_of_tasks[i] != given_up[i].tasks)
+			fail_msg("%s of who looks at tasks: errno %d, not %d", given_up[i].what, got_of_tasks[i],
+				 given_up[i].tasks);
+	}
+}
+
 static void *try_again(void *arg)
 {
 	int *err = arg;
@@ -270,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_confined_thread_is_refused),
+		cmocka_unit_test(test_supervisor_gives_up),
 		cmocka_unit_test(test_other_threads_are_not),
 		cmocka_unit_test(test_confining_twice_opens_nothing),
 	};

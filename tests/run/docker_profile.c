@@ -68,6 +68,13 @@ int main(int argc, char **argv)
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int err = ctx && argc > 1 ? 0 : -EINVAL;
 
+#ifdef __x86_64__
+	/* As there, 32-bit programs by the same rules. */
+	if (!err)
+		err = seccomp_arch_add(ctx, SCMP_ARCH_X86);
+	if (!err)
+		err = seccomp_arch_add(ctx, SCMP_ARCH_X32);
+#endif
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
 	for (size_t i = 0; i < sizeof(namespaces) / sizeof(*namespaces) && !err; i++)

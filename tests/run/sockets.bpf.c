@@ -91,3 +91,77 @@ int create(struct bpf_sock *ctx)
 	return ctx->family != 2 || (ctx->type == 1 && ctx->protocol == 6);
 }
 #endif
+
+#ifdef SEND
+/* Told to the test by its number: how often each was asked. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u32);
+} asked SEC(".maps");
+
+static __always_inline void note(__u32 which)
+{
+	__u32 *n = bpf_map_lookup_elem(&asked, &which);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+enum { FROM = 7781, FAR = 7782, PORTLESS = 7783, MAPPED = 7784 };
+
+SEC("cgroup/sendmsg4")
+int send4(struct bpf_sock_addr *ctx)
+{
+	note(0);
+	if (ctx->type != 2 || (ctx->protocol != 17 && ctx->protocol != 136))
+		return 0;
+	switch (bpf_ntohs(ctx->user_port)) {
+	case SERVICE:
+		ctx->user_ip4 = bpf_htonl(0x7f000001);
+		ctx->user_port = bpf_htons(EXTRA);
+		break;
+	case FROM: /* ... and back to who said it wants no source */
+		ctx->msg_src_ip4 = ctx->msg_src_ip4 == bpf_htonl(0x7f000005) ? 0 : bpf_htonl(0x7f000004);
+		ctx->user_port = bpf_htons(EXTRA);
+		break;
+	case FAR:
+		ctx->msg_src_ip4 = bpf_htonl(0x01020304);
+		ctx->user_port = bpf_htons(EXTRA);
+		break;
+	case PORTLESS:
+		ctx->user_port = 0;
+		break;
+	}
+	return decide(ctx);
+}
+
+SEC("cgroup/sendmsg6")
+int send6(struct bpf_sock_addr *ctx)
+{
+	note(1);
+	switch (bpf_ntohs(ctx->user_port)) {
+	case SERVICE:
+		ctx->user_ip6[0] = ctx->user_ip6[1] = ctx->user_ip6[2] = 0;
+		ctx->user_ip6[3] = bpf_htonl(1);
+		ctx->user_port = bpf_htons(EXTRA);
+		break;
+	case FROM:
+		ctx->msg_src_ip6[0] = bpf_htonl(0xfd000000);
+		ctx->msg_src_ip6[1] = ctx->msg_src_ip6[2] = 0;
+		ctx->msg_src_ip6[3] = bpf_htonl(0x15);
+		ctx->user_port = bpf_htons(EXTRA);
+		break;
+	case MAPPED:
+		ctx->user_ip6[0] = ctx->user_ip6[1] = 0;
+		ctx->user_ip6[2] = bpf_htonl(0xffff);
+		ctx->user_ip6[3] = bpf_htonl(0x7f000001);
+		break;
+	case PORTLESS:
+		ctx->user_port = 0;
+		break;
+	}
+	return decide(ctx);
+}
+#endif

@@ -19,7 +19,7 @@ doctor() {
 	says '^less +notifications' && says '^ok +ptrace +.*--by=ptrace' && says "^Here 'skep run --net=calls --by=ptrace' works"
 }
 ok "... and skep doctor which way to take" doctor
-files() { exits 125 -q "$objects/run-files.bpf.o" -- touch "$tmp/made" && complains 'handed over by|--net=calls does without' && [ ! -e "$tmp/made" ]; }
+files() { exits 125 -q "$objects/run-files.bpf.o" -- touch "$tmp/made" && complains 'such calls are made by the tree.s guard' && [ ! -e "$tmp/made" ]; }
 ok "programs that decide on files are refused, with the reason" files
 own() { exits 0 -q "$objects/run-calls-tracepoints.bpf.o" -- sh -c 'grep -c "^TracerPid:[[:space:]]*0$" /proc/self/status; strace -o /dev/null true 2>/dev/null || echo refused' && says refused; }
 if command -v strace >/dev/null; then ok "a debugger in the tree is refused, and the command goes on" own; fi

@@ -76,4 +76,33 @@ undisturbed() { exits 0 -q "$(object tracepoints)" "$(object probes)" "$(object 
 ok "the command is undisturbed by all of them" undisturbed
 interpreted() { exits 0 -q --json --interpret "$(object typed)" -- mkdir "$tmp/i" && told tp_btf 511 "$tmp/i" && rmdir "$tmp/i"; }
 ok "the interpreter does the same" interpreted
+# Two processes and a thread, which has a value of its own; then another process each time, with numbers that are used again or not.
+frames() {
+	cc -O1 -fno-omit-frame-pointer -fno-optimize-sibling-calls -no-pie -o "$tmp/frames" "$source/tests/run/frames.c" || return 1
+	exits 0 -q "$objects/run-frames.bpf.o" -- "$tmp/frames" || return 1
+	read -r at in out <"$tmp/out"
+	complains 'begin: 8 8$' && complains "id 1 other -95" && complains "frame 0 $at$" && complains 'frame 1 0$' || return 1
+	exits 0 -q "$objects/run-frames-ends.bpf.o" -- "$tmp/frames" || return 1
+	complains 'end: (24|32|40|48|56|64) ' && complains "id 1 other -95" && complains "frame 0 $at$" && complains "frame 1 $in$" && complains "frame 2 $out$"
+}
+if command -v cc >/dev/null; then
+	ok "a task's call stack: where the call was made, and by frame pointers at its end" frames
+else
+	skip "a task's call stack" "no C compiler"
+fi
+own_values() {
+	exits 0 -q "$objects/run-storage.bpf.o" -- python3 -c "
+import os, threading
+def calls():
+    for _ in range(3): os.getpgid(0)
+for _ in range(8):
+    if not os.fork():
+        calls(); os._exit(0)
+    os.wait()
+calls()
+t = threading.Thread(target=calls); t.start(); t.join()" || return 1
+	for n in 1 2 3; do [ "$(grep -c "getpgid $n" "$tmp/err")" = 10 ] || { cat "$tmp/err"; return 1; }; done
+	[ "$(grep -c getpgid "$tmp/err")" = 30 ]
+}
+ok "each task has a value of its own in a map of tasks' storage" own_values
 tap_end

@@ -48,16 +48,49 @@ orphans() {
 	! pgrep -f "sleep 472[12].$$"
 }
 ok "no process of the tree outlives the command, whoever its parent is" orphans
-supervisor() {
-	$under "$skep" run $other_ways -q -- sh -c "echo up; exec sleep 4723.$$" >"$tmp/out" &
-	local pid=$!
-	until grep -q up "$tmp/out"; do sleep 0.05; done
-	kill -KILL $pid
-	wait $pid 2>/dev/null
-	for _ in $(seq 60); do pgrep -f "sleep 4723.$$" >/dev/null || return 0; sleep 0.05; done
+# start COMMAND...: in the background, until it says "up"; $pid
+start() {
+	$under "$skep" run $other_ways -q -- "$@" >"$tmp/out" 2>"$tmp/err" &
+	pid=$!
+	for _ in $(seq 200); do grep -q up "$tmp/out" && return; sleep 0.05; done
 	return 1
 }
-ok "when skep dies the command does" supervisor
+gone() { for _ in $(seq 60); do pgrep -f "$1" >/dev/null || return 0; sleep 0.05; done; pgrep -af "$1"; return 1; }
+supervisor() {
+	start sh -c "setsid sh -c 'sleep 4723.$$ & sleep 4723.$$ &'; echo up; exec sleep 4723.$$" || return 1
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	gone "sleep 4723.$$"
+}
+ok "when skep is killed all of the tree is, daemons too" supervisor
+cat >"$tmp/alone.py" <<'PY'
+import errno, os, socket, sys, time
+if os.fork(): print("up", flush=True); time.sleep(60)
+os.setsid()
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); t = socket.socket(); n = socket.socket(socket.AF_UNIX)
+while True:
+    try: socket.socket().close()
+    except OSError as e: break
+    time.sleep(0.01)
+said = []
+for what in (lambda: socket.socket(), lambda: u.sendto(b"x", ("127.0.0.1", 9)), lambda: u.sendmsg([b"x"], [], 0, ("127.0.0.1", 9)), lambda: t.connect(("127.0.0.1", 9)), lambda: t.bind(("127.0.0.1", 0)), lambda: u.connect(("127.0.0.1", 9)), lambda: n.connect("/dev/log")):
+    try: what(); said.append("done")
+    except OSError as e: said.append(errno.errorcode[e.errno])
+open(sys.argv[1] + ".new", "w").write(" ".join(sorted(set(said))) + "\n"); os.rename(sys.argv[1] + ".new", sys.argv[1])
+PY
+alone() {
+	local init
+	start python3 "$tmp/alone.py" "$tmp/said" || return 1
+	init=$(pgrep -P $pid -x skep-init)
+	kill -STOP $pid
+	kill -KILL "$init"
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	for _ in $(seq 100); do [ -e "$tmp/said" ] && break; sleep 0.05; done
+	gone "$tmp/alone.py" && [ "$(cat "$tmp/said")" = ENOSYS ]
+}
+# By ptrace the kernel ends it (PTRACE_O_EXITKILL).
+[ "${SKEP_BY:-}" = ptrace ] || ok "... and when its init is killed with it, what goes on goes on without these calls" alone
 
 unix_sockets() {
 	python3 -c 'import socket, sys, time

@@ -56,6 +56,15 @@ for family, host in (socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1'):
     s.connect(('0.0.0.0' if family == socket.AF_INET else '::', 0))" && prints "$(printf 'EPERM\nEPERM')"
 }
 ok "connect of datagram sockets is decided on, too" udp
+by_message() {
+	exits 0 -q "$(object connect)" -- python3 -c "
+import socket, errno
+l = socket.create_server(('127.0.0.1', 7777))
+s = socket.socket()
+try: s.sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', 7777)); print('connected')
+except OSError as e: print(errno.errorcode[e.errno])" && prints ENOTSUP
+}
+ok "no message makes a connection that they are not asked about" by_message
 binds() {
 	exits 0 -q "$(object bind)" -- python3 -c "
 import socket, errno

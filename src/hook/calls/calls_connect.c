@@ -287,7 +287,7 @@ static void call_back(int sock)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
-	connect(sock, &nobody, sizeof(nobody));
+	(void)connect(sock, &nobody, sizeof(nobody));
 	sock_option(sock, SOL_SOCKET, SO_ERROR);
 }
 
@@ -481,7 +481,7 @@ void closed_tell(struct calls *c, uint32_t inode)
 		p.fd = sock;
 		poll(&p, 1, ERROR_MS);
 	}
-	connect(sock, (struct sockaddr *)&k.near, len);
+	(void)connect(sock, (struct sockaddr *)&k.near, len);
 }
 
 int64_t make_connect(struct job *j)
@@ -503,13 +503,17 @@ int64_t make_connect(struct job *j)
 		return -ENOTSOCK;
 	if (domain == AF_UNIX)
 		return unix_connect(j, at, len);
+	/* What else there is connects to the kernel, or to nobody; a protocol above TCP (TCP_ULP) could lead anywhere. */
 	if (domain != AF_INET && domain != AF_INET6)
-		return connect(sock, (const struct sockaddr *)at, len) ? -errno : 0;
+		return domain != AF_NETLINK                              ? -EOPNOTSUPP
+		       : connect(sock, (const struct sockaddr *)at, len) ? -errno
+									 : 0;
 	if (len < sizeof(at->ss_family))
 		return -EINVAL;
 	if (at->ss_family == AF_UNSPEC) {
 		known_forget(j->c, sock_inode(sock));
-		return connect(sock, (const struct sockaddr *)at, len) ? -errno : 0;
+		err = connect(sock, (const struct sockaddr *)at, len) ? -errno : 0;
+		return err ? err : sock_stay(sock);
 	}
 	err = where_parse(j->c, domain, at, len, &w);
 	if (err)
@@ -522,19 +526,46 @@ int64_t make_connect(struct job *j)
 	return at->ss_family != domain ? -EAFNOSUPPORT : connect_tcp(j, sock, &w, v6);
 }
 
+/*
+ * To an address of IP. It is never left to the kernel, which would take the interface out of an address of IPv6 whatever the socket was bound to before (net/ipv6/af_inet6.c:
+ * __inet6_bind()).
+ */
+static int bind_ip(int sock, struct sockaddr_storage *at, socklen_t len)
+{
+	struct sockaddr_in6 six;
+	int err;
+
+	memcpy(&six, at, sizeof(six));
+	if (at->ss_family == AF_INET6 && len >= sizeof(six) && six.sin6_scope_id != RELAY_LO &&
+	    (IN6_IS_ADDR_LINKLOCAL(&six.sin6_addr) || IN6_IS_ADDR_MULTICAST(&six.sin6_addr))) {
+		if (six.sin6_scope_id)
+			return -EADDRNOTAVAIL;
+		six.sin6_scope_id = RELAY_LO;
+		memcpy(at, &six, sizeof(six));
+	}
+	/* One that comes from outside, and has no address yet. */
+	if (sock_option(sock, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM || tcp_state(sock) == TCP_CLOSE) {
+		err = sock_stay(sock);
+		if (err)
+			return err;
+	}
+	return bind(sock, (struct sockaddr *)at, len) ? -errno : 0;
+}
+
 int64_t make_bind(struct job *j)
 {
 	int sock = call_socket(j, j->call.args[0]), domain, err;
+	struct rights rights;
 
+	/* What is not parked has its address: it was accepted, or made as one of a pair, or is connected. */
 	if (sock < 0)
-		return sock == -EOPNOTSUPP ? CALLS_GO_ON : sock;
+		return sock == -EOPNOTSUPP && j->c->parked ? -EINVAL : sock;
 	domain = sock_option(sock, SOL_SOCKET, SO_DOMAIN);
+	if (domain < 0)
+		return -ENOTSOCK;
 	/* The address may be one of a socket that is gone but for its copy. */
-	if (j->c->parked && domain != AF_UNIX)
+	if (j->c->parked && (domain == AF_INET || domain == AF_INET6))
 		parked_look(j->c);
-	/* IP's are bound to the loopback device whatever their address: the task's own call can do no harm. What is no Unix socket is not known here. */
-	if (domain != AF_UNIX && !j->call.has_address)
-		return CALLS_GO_ON;
 	err = call_address(j);
 	if (!err)
 		err = call_waits(j);
@@ -542,5 +573,13 @@ int64_t make_bind(struct job *j)
 		return err;
 	if (domain == AF_UNIX)
 		return unix_bind(j, &j->call.address, j->call.address_len);
-	return bind(sock, (struct sockaddr *)&j->call.address, j->call.address_len) ? -errno : 0;
+	err = rights_take(j, &rights);
+	if (err)
+		return err;
+	if (domain == AF_INET || domain == AF_INET6)
+		err = bind_ip(sock, &j->call.address, j->call.address_len);
+	else
+		err = bind(sock, (struct sockaddr *)&j->call.address, j->call.address_len) ? -errno : 0;
+	rights_return(&rights);
+	return err;
 }

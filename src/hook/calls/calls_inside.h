@@ -14,6 +14,7 @@ enum {
 	CALLS_THREADS = 1024,
 	CALLS_KNOWN = 16384, /* sockets whose names are kept */
 	CALLS_BUCKETS = 4096,
+	CALLS_GROUPS = 256,
 	CALLS_RESTART = -512, /* ERESTARTSYS, the kernel's own: as if a signal had interrupted the call itself */
 	CALLS_GO_ON = -4096, /* no errno: let the kernel make it */
 };
@@ -56,6 +57,7 @@ struct bound {
 
 struct calls {
 	struct relay *relay;
+	const struct tree_files *files; /* what the tree may do with files */
 	struct owners *owners;
 	struct engine_maker maker;
 	int proc, diag; /* diag: a NETLINK_SOCK_DIAG socket; under the lock */
@@ -96,12 +98,38 @@ int call_address(struct job *j);
 int call_waits(const struct job *j);
 /* call_signalled - has the task a signal that it would handle, were it not for the call? */
 bool call_signalled(struct job *j);
+/* call_status - its /proc/PID/status. Return: whether it could be read. */
+bool call_status(struct job *j, char *text, size_t size);
+/* call_is_alone - is it the only thread of its process? */
+bool call_is_alone(struct job *j);
 /* call_folder - the task's folder in /proc. Return: an fd of the job's, or a negative errno. */
 int call_folder(struct job *j);
+/*
+ * By the caller's rights (calls_rights.c).
+ *
+ * rights_take - this thread has them from here on. Return: 0 or a negative errno, with its own; the deed is not to be done then.
+ * rights_return - it has its own again
+ */
+struct rights {
+	bool taken;
+	uid_t uid; /* for files */
+	gid_t gid;
+	uint64_t caps; /* effective */
+	size_t n_groups;
+	int n_own;
+	gid_t groups[CALLS_GROUPS], own[CALLS_GROUPS];
+};
+int rights_take(struct job *j, struct rights *r);
+void rights_return(const struct rights *r);
 /* call_poll - until a socket is ready. @ms: -1: for ever. Return: 0; -EAGAIN: it is not; CALLS_RESTART: the task has a signal. */
 int call_poll(struct job *j, int fd, short events, int ms);
 
 int sock_option(int sock, int level, int name);
+/*
+ * sock_stay - have a socket of IP stay on the loopback. Those that skep makes do, but lose it as datagram sockets are disconnected (net/ipv4/udp.c); others come from
+ * outside. Return: 0 or a negative errno.
+ */
+int sock_stay(int sock);
 uint64_t sock_cookie(int sock);
 uint32_t sock_inode(int sock);
 bool sock_blocks(int sock);
@@ -144,14 +172,14 @@ void closed_tell(struct calls *c, uint32_t inode);
  * Copies of the tree's sockets (calls_parked.c).
  *
  * parked_needed - can nothing be had without them? @why: on failure what is missing altogether. Return: 0 or a negative errno.
- * parked_add - @fd: stays the caller's
+ * parked_add - @fd: stays the caller's. Return: 0 (also where none are parked), -ENOMEM
  * parked_copy - Return: a copy of the copy, or a negative errno; -EOPNOTSUPP: there is none
  * parked_look - let go what no process has any more, now
  */
 int parked_needed(bool *needed, char why[CALLS_WHY]);
 int parked_new(struct calls *c);
 void parked_free(struct calls *c);
-void parked_add(struct calls *c, int fd);
+int parked_add(struct calls *c, int fd);
 int parked_copy(struct calls *c, uint32_t inode);
 void parked_drop(struct calls *c, uint32_t inode);
 void parked_look(struct calls *c);
@@ -166,6 +194,7 @@ bool known_get(struct calls *c, uint32_t inode, struct known *out); /* out->conn
 void known_put(struct calls *c, uint32_t inode, const struct known *k);
 void known_forget(struct calls *c, uint32_t inode);
 void known_unheard(struct calls *c, uint32_t inode, bool unheard);
+void known_free(struct calls *c);
 /* known_told - the failure of its connection has been told. */
 void known_told(struct calls *c, uint32_t inode);
 

@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#ifndef MSG_ZEROCOPY
+#define MSG_ZEROCOPY 0x4000000
+#endif
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -161,6 +164,45 @@ static void break_pipe(const struct job *j)
 	syscall(SYS_tgkill, j->call.thread->tgid, j->call.thread->tid, SIGPIPE);
 }
 
+/*
+ * Of what goes along with a message of IP only how it is to be cut: the rest could name an interface to leave by, which the kernel takes in place of the one that the
+ * socket is bound to (net/ipv4/ip_sockglue.c: IP_PKTINFO), or a route (IP_RETOPTS).
+ */
+static void keep_segment(struct message *m)
+{
+	struct msghdr h = {.msg_control = m->control, .msg_controllen = m->control_len};
+	size_t used = 0;
+
+	for (struct cmsghdr *c = m->control_len ? CMSG_FIRSTHDR(&h) : NULL, *next; c; c = next) {
+		size_t len = c->cmsg_len;
+
+		next = CMSG_NXTHDR(&h, c);
+		if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_SEGMENT || len != CMSG_LEN(sizeof(uint16_t)))
+			continue;
+		memmove(m->control + used, c, len); /* never ahead of what is read next */
+		used += CMSG_ALIGN(len);
+	}
+	m->control_len = used;
+}
+
+/* Who asks the kernel for something by netlink is judged by what he may. */
+static ssize_t send_by_rights(struct job *j, int sock, const struct msghdr *h, int flags, bool judged)
+{
+	struct rights rights = {0};
+	int err = judged ? rights_take(j, &rights) : 0, why;
+	ssize_t n;
+
+	if (err) {
+		errno = -err;
+		return -1;
+	}
+	n = sendmsg(sock, h, flags);
+	why = errno;
+	rights_return(&rights);
+	errno = why;
+	return n;
+}
+
 /* On the copy of the socket, as often as it takes. */
 static int64_t send_plainly(struct job *j, int sock, const struct kind *k, struct message *m, uint8_t *data,
 			    size_t room)
@@ -174,12 +216,14 @@ static int64_t send_plainly(struct job *j, int sock, const struct kind *k, struc
 	uint64_t done = 0, have = part.iov_len;
 	int err = 0;
 
-	if (m->name_len) {
+	/* Of IP's only those are sent here that are connected. */
+	if (m->name_len && !k->ip) {
 		h.msg_name = &m->name;
 		h.msg_namelen = m->name_len;
 	}
 	for (;;) {
-		ssize_t n = sendmsg(sock, &h, m->flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+			send_by_rights(j, sock, &h, m->flags | MSG_NOSIGNAL | MSG_DONTWAIT, k->domain == AF_NETLINK);
 
 		if (n >= 0) {
 			done += (uint64_t)n;
@@ -228,7 +272,19 @@ static int64_t send_message(struct job *j, int sock, struct message *m)
 		return -EOPNOTSUPP;
 	if (k.domain == AF_UNIX && k.type == SOCK_DGRAM && m->name_len)
 		return -EACCES;
+	/* The bytes are skep's, and not there for longer than the call. */
+	m->flags &= ~MSG_ZEROCOPY;
+	if (k.ip)
+		keep_segment(m);
+	/* To sendto(2) an address of no length is one that is too short. */
+	if (k.ip && !k.stream && !m->at && m->name_at && !m->name_len)
+		return -EINVAL;
 	if (k.ip && k.stream)
+		m->name_len = 0;
+	/* Without a family an address is one of IPv4 to such sockets, and none to those of IPv6 (net/ipv4/udp.c, net/ipv6/udp.c). */
+	if (m->name_len >= sizeof(m->name.ss_family) && m->name.ss_family == AF_UNSPEC && k.domain == AF_INET)
+		m->name.ss_family = AF_INET;
+	else if (m->name_len >= sizeof(struct sockaddr_in) && m->name.ss_family == AF_UNSPEC && k.domain == AF_INET6)
 		m->name_len = 0;
 	if (!k.stream && m->size > (k.ip ? DATAGRAM_MAX : MESSAGE_AT_ONCE))
 		return -EMSGSIZE;
@@ -240,25 +296,22 @@ static int64_t send_message(struct job *j, int sock, struct message *m)
 	if (!result)
 		result = call_waits(j);
 	if (!result)
-		result = k.ip && k.type == SOCK_DGRAM && m->name_len && m->name.ss_family != AF_UNSPEC
-				 ? send_datagrams(j, sock, m, data)
-				 : send_plainly(j, sock, &k, m, data, room);
+		result = k.ip && m->name_len ? send_datagrams(j, sock, m, data)
+					     : send_plainly(j, sock, &k, m, data, room);
 	free(data);
 	return result;
 }
 
 /*
- * The socket of a call that sends. Where sockets are parked the kernel makes the calls of all others but those of datagrams: they can lead nowhere (calls_parked.c).
+ * The socket of a call that sends. Where sockets are parked the kernel makes the calls of all that are not (calls_parked.c): they can lead nowhere. But only when nobody
+ * can put another one under the number meanwhile: open files are shared by threads alone then (hook/tree/filter.c), and this task is the only one of its process.
  * Return: it, or with a negative number what the call is to end with.
  */
 static int64_t sending_socket(struct job *j)
 {
 	int sock = call_socket(j, j->call.args[0]);
-	struct kind k;
 
-	if (!j->c->parked || (sock < 0 && sock != -EOPNOTSUPP))
-		return sock;
-	return sock < 0 || look(sock, &k) || !k.ip || k.stream ? CALLS_GO_ON : sock;
+	return sock != -EOPNOTSUPP || !j->c->parked ? sock : call_is_alone(j) ? CALLS_GO_ON : -EACCES;
 }
 
 int64_t make_sendto(struct job *j)

@@ -7,9 +7,12 @@
  * As long as a copy is kept, the task's close(2) closes nothing. So it is kept no longer than it may be needed: until a connection is there (relay.h), until it
  * listens, and for the others until no process has it any more, which is looked for once in a while, and at once when an address is found taken.
  *
- * Sockets that were not made here (accepted ones, pairs) are not known, and their messages not made here: the kernel makes them. That would be a way to
- * send datagrams to any address of the loopback, by putting another socket under the number in the last moment. So the tree's datagram sockets are of UDP-Lite
- * (RFC 3828) here: to programs they are as UDP's, but they reach sockets of UDP-Lite alone, and on the loopback, to which they are bound, these are the relay's.
+ * Sockets that were not made here (accepted ones, pairs) or are connected are not known, and their messages not made here: the kernel makes them. They lead nowhere but to
+ * their other end. That another socket is under the number by then is out of the question where the task is the only thread of its process: no others
+ * share open files (hook/tree/filter.c). Of processes with threads such messages (sendmsg(2), and sendto(2) with an address) are refused.
+ *
+ * The tree's datagram sockets are of UDP-Lite (RFC 3828) here, so that what one sends by itself reaches sockets of UDP-Lite alone, whatever becomes of it:
+ * on the loopback, to which they are bound, these are the relay's. To programs they are as UDP's.
  */
 #include "hook/calls/calls_inside.h"
 
@@ -159,21 +162,21 @@ static int take_out(struct parked *p, struct spot **at)
 	return fd;
 }
 
-void parked_add(struct calls *c, int fd)
+int parked_add(struct calls *c, int fd)
 {
 	struct parked *p = c->parked;
 	struct spot *s;
 	struct stat st;
 
-	if (!p || fstat(fd, &st))
-		return;
-	s = calloc(1, sizeof(*s));
+	if (!p)
+		return 0;
+	s = fstat(fd, &st) ? NULL : calloc(1, sizeof(*s));
 	if (!s)
-		return; /* it will not be known */
+		return -ENOMEM;
 	*s = (struct spot){.inode = (uint32_t)st.st_ino, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0), .fresh = true};
 	if (s->fd < 0) {
 		free(s);
-		return;
+		return -ENOMEM;
 	}
 	pthread_mutex_lock(&p->lock);
 	s->next = p->spots[s->inode % BUCKETS];
@@ -181,6 +184,7 @@ void parked_add(struct calls *c, int fd)
 	p->n++;
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
+	return 0;
 }
 
 int parked_copy(struct calls *c, uint32_t inode)
@@ -194,6 +198,17 @@ int parked_copy(struct calls *c, uint32_t inode)
 	fd = s ? fcntl(s->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	pthread_mutex_unlock(&p->lock);
 	return s ? fd < 0 ? -errno : fd : -EOPNOTSUPP;
+}
+
+/*
+ * What is let go may come back: on its way between two processes nobody sees it. A socket of datagrams that is not known could go anywhere, so it goes nowhere from now
+ * on: with its sending side shut the kernel makes no packet of it any more, whoever asks (net/core/sock.c: sock_alloc_send_pskb()).
+ */
+static void let_go(int fd)
+{
+	if (sock_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM)
+		shutdown(fd, SHUT_RDWR);
+	close(fd);
 }
 
 void parked_drop(struct calls *c, uint32_t inode)
@@ -210,7 +225,7 @@ void parked_drop(struct calls *c, uint32_t inode)
 		fd = take_out(p, at);
 	pthread_mutex_unlock(&p->lock);
 	if (fd >= 0)
-		close(fd);
+		let_go(fd);
 }
 
 /* With the lock held. */
@@ -294,7 +309,7 @@ static void look_around(struct parked *p, int patience)
 		}
 		pthread_mutex_unlock(&p->lock);
 		while (n)
-			close(gone[--n]);
+			let_go(gone[--n]);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "hook/calls/calls_inside.h"
 
 #include "base/util.h"
+#include "hook/tree/files.h"
 #include "hook/tree/recall.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -271,10 +273,15 @@ static int open_path(struct job *j, const char *path)
 /* connect(2) may wait for a listener that does not accept: its signals call the task back (guard_recall.c). */
 static int connect_plainly(struct job *j, const void *at, socklen_t len)
 {
-	int number = recall_begin(call_folder(j)), err;
+	struct rights rights;
+	int err = rights_take(j, &rights), number;
 
+	if (err)
+		return err;
+	number = recall_begin(call_folder(j));
 	err = connect(j->call.sock, at, len) ? -errno : 0;
 	recall_end(number);
+	rights_return(&rights);
 	if (!err)
 		parked_drop(j->c, sock_inode(j->call.sock));
 	return err == -EINTR ? CALLS_RESTART : err;
@@ -311,8 +318,23 @@ int unix_connect(struct job *j, const struct sockaddr_storage *at, socklen_t len
 	return connect_plainly(j, &to, sizeof(to));
 }
 
+/* In the child. Return: 0 or a negative errno. */
+static int bind_as_task(struct job *j, int cwd, const struct sockaddr_storage *at, socklen_t len, unsigned int mask)
+{
+	struct rights rights;
+	int err = rights_take(j, &rights);
+
+	umask(mask);
+	/* It makes a file, and only where the tree may. */
+	if (!err && j->c->files->closed)
+		err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : files_restrict(j->c->files, false);
+	if (err)
+		return err;
+	return fchdir(cwd) || bind(j->call.sock, (const struct sockaddr *)at, len) ? -errno : 0;
+}
+
 /*
- * In a child, which can have a working directory and a umask of the task's: the socket is to know the path as the task said it.
+ * In a child, which can have a working directory, a umask and rights of the task's: the socket is to know the path as the task said it.
  * (Out of a process with threads: nothing here takes a lock.)
  */
 static int bind_in_child(struct job *j, const struct sockaddr_storage *at, socklen_t len, unsigned int mask)
@@ -325,9 +347,7 @@ static int bind_in_child(struct job *j, const struct sockaddr_storage *at, sockl
 		return -errno;
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
 	if (!pid) {
-		umask(mask);
-		syscall(SYS_exit_group,
-			fchdir(cwd) || bind(j->call.sock, (const struct sockaddr *)at, len) ? errno : 0);
+		syscall(SYS_exit_group, -bind_as_task(j, cwd, at, len, mask));
 	}
 	if (pid < 0)
 		return -errno;
@@ -339,12 +359,8 @@ static int bind_in_child(struct job *j, const struct sockaddr_storage *at, sockl
 
 static unsigned int umask_of(struct job *j)
 {
-	char text[4096], *at;
-	AUTO_CLOSE int fd = openat(call_folder(j), "status", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	char text[4096], *at = call_status(j, text, sizeof(text)) ? strstr(text, "\nUmask:") : NULL;
 
-	text[MAX(n, (ssize_t)0)] = 0;
-	at = strstr(text, "\nUmask:");
 	return at ? (unsigned int)strtoul(at + 7, NULL, 8) : 077;
 }
 
@@ -383,7 +399,7 @@ int unix_bind(struct job *j, const struct sockaddr_storage *at, socklen_t len)
 {
 	char path[sizeof(struct sockaddr_un) + 1] = "";
 	struct bound b = {.fd = -1};
-	struct sockaddr_un now;
+	struct sockaddr_un now = {0};
 	socklen_t now_len = sizeof(now);
 	struct stat st;
 

@@ -119,7 +119,7 @@ static int load_landlock(int abi)
  * libseccomp 2.5 crashes when it finds no memory while it makes the filter (gen_bpf_generate()). It needs less than this, and nobody else of
  * skep's wants much at this moment.
  */
-static bool has_memory(void)
+bool confine_has_memory(void)
 {
 	enum { ENOUGH = 4 << 20 };
 	void *p = mmap(NULL, ENOUGH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -130,7 +130,7 @@ static bool has_memory(void)
 int confine_thread(void)
 {
 	int abi = confine_landlock();
-	int err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : has_memory() ? 0 : -ENOMEM;
+	int err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : confine_has_memory() ? 0 : -ENOMEM;
 
 	if (!err && abi)
 		err = load_landlock(abi);

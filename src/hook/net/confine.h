@@ -13,11 +13,16 @@
 #ifndef SKEP_HOOK_NET_CONFINE_H
 #define SKEP_HOOK_NET_CONFINE_H
 
+#include <stdbool.h>
+
 /*
  * confine_thread - confine the calling thread, for good, and no other.
  * Return: 0, or a negative errno when there is no seccomp. Landlock is left out where the kernel has none (confine_landlock()).
  */
 int confine_thread(void);
+
+/* confine_has_memory - enough for libseccomp to make a filter: it crashes without. */
+bool confine_has_memory(void);
 
 /* confine_landlock - the version of Landlock's interface that this kernel has; 0: none. */
 int confine_landlock(void);

@@ -156,7 +156,7 @@ static void fail(struct relay *r, struct relay_conn *c, int err)
 	 * who waits finds it done.
 	 */
 	if (c->task >= 0)
-		connect(c->task, &nobody, sizeof(nobody));
+		(void)connect(c->task, &nobody, sizeof(nobody));
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 	close_fd(&c->task);
@@ -636,16 +636,18 @@ void conn_accept(struct relay *r, const struct published *at)
 	socklen_t size = sizeof(from), len;
 	struct relay_ends ends = {.key = {.proto = IPPROTO_TCP, .tree_port = at->port}};
 	int far = accept4(at->fd, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK), near, refused;
-	const struct sockaddr_in *four = (const struct sockaddr_in *)&from; /* NOLINT(bugprone-casting-through-void) */
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&from;
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
 	struct in6_addr loopback = ip_v4(htonl(INADDR_LOOPBACK));
 	struct relay_conn *c;
 	bool connected;
 
 	if (far < 0)
 		return;
-	ends.key.far = from.ss_family == AF_INET ? ip_v4(four->sin_addr.s_addr) : six->sin6_addr;
-	ends.key.far_port = ntohs(four->sin_port);
+	memcpy(&four, &from, sizeof(four));
+	memcpy(&six, &from, sizeof(six));
+	ends.key.far = from.ss_family == AF_INET ? ip_v4(four.sin_addr.s_addr) : six.sin6_addr;
+	ends.key.far_port = ntohs(four.sin_port);
 	/* This machine itself is the gateway to the tree. */
 	if (ends.key.far.s6_addr[12] == 127 && IN6_IS_ADDR_V4MAPPED(&ends.key.far))
 		ends.key.far = r->gateway4;

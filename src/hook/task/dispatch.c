@@ -13,7 +13,9 @@
 #include "hook/task/dispatch.h"
 
 #include "base/util.h"
+#include "bpf/storage.h"
 #include "hook/links.h"
+#include "hook/supervisor.h"
 #include "hook/task/functions.h"
 #include "hook/task/natives.h"
 #include "hook/task/records.h"
@@ -25,6 +27,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 enum { LIVES = TASK_EXIT - TASK_FORK + 1 };
 
@@ -45,7 +48,7 @@ struct dispatch {
 	struct sockets *sockets;
 	_Atomic(struct links *) calls[CALLS_MAX], returns[CALLS_MAX], any_call, any_return, lives[LIVES];
 	struct task_plan plan; /* what is reserved; once it is closed, what is seen */
-	bool closed; /* under hive->lock, as the plan */
+	bool closed, looks_up; /* under hive->lock, as the plan; threads may look up paths */
 	struct runner *runners;
 	_Atomic uint64_t events[TASK_EVENTS], runs, denied, killed, faults;
 };
@@ -155,6 +158,13 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 	}
 	if (d->closed && !is_seen(d, link))
 		return refuse(d, link);
+	if (link->priv && function_looks_up(link->priv) && d->closed && !d->looks_up && !d->opts.makes_calls) {
+		hive_log(d->opts.hive, SKEP_LOG_WARN,
+			 "%s: this run has given up looking up paths: start it with a program that wants them",
+			 link->point->name);
+		return -EOPNOTSUPP;
+	}
+	d->looks_up |= link->priv && function_looks_up(link->priv);
 	for (uint32_t i = 0; !err && (at = place_of(d, link, i)); i++)
 		err = links_change(d->opts.hive, at, DISPATCH_LINKS, link, NULL);
 	if (err)
@@ -354,6 +364,7 @@ static void event(void *arg, uint32_t on, struct task_event *e)
 						  memory_order_relaxed);
 	} else if (e->kind == TASK_ASKED) {
 		run_list(r, &d->calls[nr]);
+		atomic_fetch_add_explicit(&d->runs, sockets_asked(d->sockets, &r->w->env, e), memory_order_relaxed);
 	} else {
 		run_list(r, &d->lives[e->kind - TASK_FORK]);
 	}
@@ -369,6 +380,7 @@ static int begin(void *arg, uint32_t on)
 {
 	struct dispatch *d = arg;
 	struct runner *r = &d->runners[on];
+	int err;
 
 	r->d = d;
 	r->w = hive_worker_take(d->opts.hive, d->opts.first_worker + on);
@@ -376,11 +388,13 @@ static int begin(void *arg, uint32_t on)
 		return -EBUSY;
 	quiesce_end(&r->w->reader);
 	r->view = view_new(d->objects);
-	if (r->view)
+	err = !r->view ? -ENOMEM : d->opts.makes_calls ? 0 : supervisor_confine_task(d->looks_up);
+	if (!err)
 		return 0;
+	view_free(r->view);
 	hive_worker_put(d->opts.hive, r->w);
 	r->w = NULL;
-	return -ENOMEM;
+	return err;
 }
 
 static void end(void *arg, uint32_t on)
@@ -397,7 +411,10 @@ static void end(void *arg, uint32_t on)
 
 static void forget(void *arg, struct thread *t)
 {
-	view_forget(((struct dispatch *)arg)->objects, t);
+	struct dispatch *d = arg;
+
+	view_forget(d->objects, t);
+	storage_forget(d->opts.hive, &(struct map_task){.start = t->start, .tid = (uint32_t)t->own_tid});
 }
 
 /* The whole. */
@@ -461,11 +478,24 @@ static void want(struct dispatch *d, _Atomic(struct links *) *at, int nr)
 		d->plan.calls[nr] |= need_of(l->links[i]);
 }
 
+/* Are calls reserved for programs that look up paths? */
+static bool reserves_names(const struct dispatch *d)
+{
+	static const int16_t calls[] = {SYS_unlink, SYS_unlinkat, SYS_mknod, SYS_mknodat,
+					SYS_open,   SYS_openat,   SYS_creat, SYS_openat2};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (d->plan.calls[calls[i]])
+			return true;
+	return false;
+}
+
 bool dispatch_close(struct dispatch *d, struct task_plan *plan)
 {
 	bool any = false;
 
 	pthread_mutex_lock(&d->opts.hive->lock);
+	d->looks_up |= reserves_names(d);
 	for (int nr = 0; nr < CALLS_MAX; nr++) {
 		want(d, &d->calls[nr], nr);
 		want(d, &d->returns[nr], nr);

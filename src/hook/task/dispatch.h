@@ -20,6 +20,7 @@ struct dispatch_opts {
 	struct skep_hive *hive;
 	int proc; /* the tree's /proc; stays the caller's */
 	uint32_t n_threads; /* of the engine, the one for ptrace included */
+	bool makes_calls; /* the engine's threads make calls for the tree, too: they keep what that needs (hook/supervisor.h) */
 	uint32_t first_worker; /* thread n runs as this worker and n more */
 };
 

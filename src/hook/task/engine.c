@@ -76,7 +76,7 @@ int engine_new(const struct engine_opts *opts, struct engine **out, char why[ENG
 	e->notified = calls[SYS_connect] || calls[SYS_bind];
 	e->returns = (calls[SYS_connect] | calls[SYS_bind]) & PLAN_RETURN;
 	for (int nr = 0; nr < CALLS_MAX; nr++)
-		e->files |= (calls[nr] & PLAN_MADE) != 0;
+		e->files |= calls[nr] & PLAN_MADE && !guard_send_is(nr);
 	if (e->files)
 		confined_plan(&e->opts.plan);
 	calls = e->opts.plan.calls;

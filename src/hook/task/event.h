@@ -33,7 +33,7 @@ enum task_event_kind {
 	TASK_FORK, /* a thread or process has been made; it has not run yet */
 	TASK_EXEC, /* a new image is in place; it has not run yet */
 	TASK_EXIT, /* the thread ends; its memory is still there */
-	TASK_ASKED, /* of a call on files that has begun: the guard has found what it is about, and nothing of it has happened (PLAN_MADE) */
+	TASK_ASKED, /* of a call on files, or that sends, that has begun: the guard has found what it is about, and nothing of it has happened (PLAN_MADE) */
 	TASK_EVENTS,
 };
 
@@ -44,6 +44,7 @@ enum task_verdict {
 };
 
 struct guard_asked;
+struct guard_way;
 
 /* For connect(2) and bind(2), in place of what the guard would find itself; as the event is told there is nothing in it. */
 struct task_handed {
@@ -78,6 +79,7 @@ struct task_event {
 	/* TASK_ASKED: what the call is about (hook/tree/guard.h), and its fds, each at its own place, -1 where there is none. */
 	const struct guard_asked *asked;
 	const int *asked_fds;
+	struct guard_way *way; /* TASK_ASKED of a datagram: where it goes, to be changed; else NULL */
 	/* The answer, TASK_GO_ON when the event is told. */
 	bool looked; /* what the answer rests on was read from the task's memory: it is not given when that may have been another's */
 	enum task_verdict verdict;

@@ -4,11 +4,14 @@
 #include "base/util.h"
 #include "hook/tree/guard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { TEXT = PATH_MAX + NAME_MAX + 2 };
@@ -27,6 +30,16 @@ static bool path_text(int dir, const char *name, char text[TEXT])
 	return true;
 }
 
+/* What a program could not be shown it has not allowed. */
+static bool shown(struct task_event *e, bool all)
+{
+	if (all)
+		return true;
+	e->verdict = TASK_DENY;
+	e->answer = -ENOMEM;
+	return false;
+}
+
 static int fd_of(const struct task_event *e, uint32_t which)
 {
 	return e->asked_fds[__builtin_ctz(which)];
@@ -43,13 +56,13 @@ static uint64_t named(struct view *v, const struct task_event *e, int i)
 }
 
 /* (const struct path *dir, struct dentry *dentry, ...) */
-static bool dir_args(struct view *v, const struct task_event *e, int i, uint64_t *a)
+static bool dir_args(struct view *v, struct task_event *e, int i, uint64_t *a)
 {
 	uint64_t file = named(v, e, i);
 
 	a[0] = view_part(v, file, VIEW_DIR_PATH);
 	a[1] = view_part(v, file, VIEW_DENTRY);
-	return a[1] != 0;
+	return shown(e, a[0] && a[1]);
 }
 
 static bool is(const struct task_event *e, enum guard_op op)
@@ -77,7 +90,7 @@ bool files_open_args(struct view *v, struct task_event *e, uint64_t *a)
 	else if (path_text(fd_of(e, nameless ? GUARD_FILE : GUARD_DIR), nameless ? "#0 (deleted)" : q->name[0], text))
 		a[0] = view_new_file(v, fd_of(e, nameless ? GUARD_FILE : GUARD_DIR), text, q->flags,
 				     S_IFREG | (q->mode & 07777));
-	return a[0] != 0;
+	return shown(e, a[0] != 0);
 }
 
 /* path_unlink(const struct path *dir, struct dentry *dentry), path_rmdir */
@@ -119,7 +132,7 @@ bool files_symlink_args(struct view *v, struct task_event *e, uint64_t *a)
 	if (!is(e, GUARD_SYMLINK))
 		return false;
 	a[2] = view_bytes(v, e->asked->link, (uint32_t)strlen(e->asked->link) + 1);
-	return dir_args(v, e, 0, a);
+	return shown(e, a[2] != 0) && dir_args(v, e, 0, a);
 }
 
 /* path_link(struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry) */
@@ -132,7 +145,7 @@ bool files_link_args(struct view *v, struct task_event *e, uint64_t *a)
 	a[0] = view_part(v, view_open_file(v, fd_of(e, GUARD_FILE), NULL, 0), VIEW_DENTRY);
 	a[1] = dir[0];
 	a[2] = dir[1];
-	return a[0] != 0;
+	return shown(e, a[0] != 0);
 }
 
 /* path_rename(const struct path *old_dir, struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry, unsigned int flags) */
@@ -150,5 +163,26 @@ bool files_truncate_args(struct view *v, struct task_event *e, uint64_t *a)
 	if (!is(e, GUARD_TRUNCATE))
 		return false;
 	a[0] = view_part(v, view_open_file(v, fd_of(e, GUARD_FILE), NULL, O_WRONLY), VIEW_PATH);
-	return a[0] != 0;
+	return shown(e, a[0] != 0);
+}
+
+/*
+ * task_kill(struct task_struct *p, struct kernel_siginfo *info, int sig, const struct cred *cred), cred being that of a sender that is not there any more. The number
+ * is the receiver's if that one is still there after it was looked for.
+ */
+bool files_kill_args(struct view *v, struct task_event *e, uint64_t *a)
+{
+	const struct guard_signal *s = &e->asked->signal;
+
+	if (!is(e, GUARD_KILL))
+		return false;
+	a[0] = view_find(v, s->tid);
+	a[1] = view_bytes(v, s->info, sizeof(s->info));
+	a[2] = (uint32_t)s->sig;
+	if (syscall(SYS_pidfd_send_signal, fd_of(e, GUARD_FILE), 0, NULL, 0) && errno == ESRCH) {
+		e->verdict = TASK_DENY;
+		e->answer = -ESRCH;
+		return false;
+	}
+	return shown(e, a[0] && a[1]);
 }

@@ -280,7 +280,9 @@ static bool exec_args(struct view *v, struct task_event *e, uint64_t *a)
 	name[MAX(n, (ssize_t)0)] = 0;
 	view_filename(v, called, sizeof(called));
 	a[0] = view_bprm(v, called, fd < 0 ? 0 : view_open_file(v, fd, name, O_RDONLY), 0, 0);
-	return true;
+	if (!a[0])
+		e->verdict = TASK_KILL; /* what a program could not be shown it has not allowed */
+	return a[0] != 0;
 }
 
 /* socket_connect(struct socket *sock, struct sockaddr *address, int addrlen), socket_bind: the address is the one that is used. */
@@ -317,6 +319,7 @@ static const struct function lsm_hooks[] = {
 	{"path_link", files_link_args, NULL, .n_args = 3, .is = ASKED},
 	{"path_rename", files_rename_args, NULL, .n_args = 5, .is = ASKED},
 	{"path_truncate", files_truncate_args, NULL, .n_args = 1, .is = ASKED},
+	{"task_kill", files_kill_args, NULL, .n_args = 4, .is = ASKED},
 };
 
 static const struct function *find(const struct function *all, size_t n_all, const char *name)
@@ -338,6 +341,11 @@ const struct function *function_find(const char *name, bool lsm)
 bool function_is_asked(const struct function *f)
 {
 	return f->is & ASKED;
+}
+
+bool function_looks_up(const struct function *f)
+{
+	return f->args == create_file_args || f->args == unlink_args || f->args == to_create_args;
 }
 
 bool function_begins_only(const struct function *f)

@@ -25,6 +25,9 @@ bool function_is_asked(const struct function *f);
 /* function_begins_only - what the function returned cannot be known: no program may be put at its return. */
 bool function_begins_only(const struct function *f);
 
+/* function_looks_up - it works on a name, which is looked up in the task's root. */
+bool function_looks_up(const struct function *f);
+
 /*
  * function_args - the arguments of the function in this call. Inside view_enter() and view_leave().
  * @args: room for FUNCTION_ARGS words; @n: how many the function has

@@ -2,7 +2,7 @@
 /*
  * Calls that the guard makes (hook/tree/guard.h), and their ends.
  *
- * Before it makes a call on files that programs decide on, it asks (TASK_ASKED), with the files open: the thread that hears of ends hears that, too.
+ * Before it makes a call on files that programs decide on, or sends a datagram, it asks (TASK_ASKED), with the files open: the thread that hears of ends hears that, too.
  *
  * A call that is handed over stands in the list of pending ones while its end is wanted. The guard says how it went before it answers the task, and waits: so
  * the end is told while the task stands still, and what is decided then holds. A task that was interrupted or killed meanwhile is told
@@ -73,8 +73,8 @@ int handed_to_guard(struct engine *e, const struct task_event *ev)
 			atomic_fetch_add(&e->unheard, 1);
 		return notify_answer(e, ev->id, true, 0) ? 0 : -ESRCH;
 	}
-	if (call.decide && confined_is(e, ev->thread))
-		return -EACCES;
+	if (call.decide && !guard_send_is(ev->native) && confined_is(e, ev->thread))
+		return guard_kill_is(ev->native) ? -EPERM : -EACCES;
 	if (call.has_address) {
 		call.address_len = MIN(ev->handed->len, (uint32_t)sizeof(call.address));
 		memcpy(&call.address, ev->handed->address.bytes, call.address_len);
@@ -142,7 +142,7 @@ int64_t handed_tell_end(struct engine *e, uint32_t on, struct task_event *ev, in
 	return ev->verdict == TASK_DENY ? ev->answer : result;
 }
 
-/* What becomes of a call on files. Return: 0: the guard makes it; the negative errno that it ends with. */
+/* What becomes of a call on files, or of a datagram. Return: 0: the guard makes it; the negative errno that it ends with. */
 static int32_t decide(struct engine *e, uint32_t on, const struct guard_question *q, const int fds[GUARD_FDS])
 {
 	struct task_event ev = {.kind = TASK_ASKED,
@@ -154,6 +154,7 @@ static int32_t decide(struct engine *e, uint32_t on, const struct guard_question
 				.id = q->call.id,
 				.asked = &q->asked,
 				.asked_fds = fds};
+	struct guard_way way = q->asked.op == GUARD_SEND ? q->asked.way : (struct guard_way){0};
 	int32_t answer = 0;
 
 	memcpy(ev.args, q->call.args, sizeof(ev.args));
@@ -162,7 +163,11 @@ static int32_t decide(struct engine *e, uint32_t on, const struct guard_question
 		atomic_fetch_add(engine_stands(&ev) ? &e->unknown : &e->late, 1);
 		return -ENOMEM;
 	}
+	if (q->asked.op == GUARD_SEND)
+		ev.way = &way;
 	engine_tell(e, on, &ev);
+	if (ev.way)
+		guard_way_answer(e->notes, q->end.slot, &way);
 	if (ev.verdict != TASK_GO_ON)
 		answer = ev.verdict == TASK_DENY && ev.answer < 0 ? (int32_t)ev.answer : -EPERM;
 	if (ev.verdict == TASK_KILL)

@@ -45,7 +45,7 @@ struct engine {
 	atomic_ullong told;
 
 	/* confined.c: processes that get no files by the guard. */
-	bool files; /* the plan has calls on files that it makes */
+	bool files; /* the plan has calls on files, or signals, that the guard makes with rights of its own */
 	struct confined *confined;
 	uint32_t room_confined;
 	_Atomic uint32_t n_confined;

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "hook/task/natives.h"
+#include "hook/tree/guard.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -117,8 +118,8 @@ static void take(struct engine *e, uint32_t on, const struct seccomp_notif *req)
 				.listener = e->listener,
 				.id = req->id};
 
-	/* (It makes none of the guard's calls, and those are never let through.) */
-	if (engine_own(e, (pid_t)req->pid, ev.compat, ev.nr) && !handed_is(e, &ev)) {
+	/* (It makes none of the guard's calls but sends, to skep, and the others are never let through.) */
+	if (engine_own(e, (pid_t)req->pid, ev.compat, ev.nr) && (!handed_is(e, &ev) || guard_send_is(ev.native))) {
 		notify_answer(e, req->id, true, 0);
 		return;
 	}

@@ -143,12 +143,14 @@ fill_fn fill_FILE_SELF, fill_FILE_PATH, fill_FILE_STAT, fill_FILE_INFO; /* objec
 
 /*
  * task_slot - the bundle of a task of the tree. @start: of its process, 0: whoever has the number now. NULL: without memory.
+ * task_start - see that it is known when the process began (slot.start). Return: 0: it is gone.
  * task_text - read one of its files into @to, ended. Return: its length, 0 when it cannot be read.
  * task_close - the files of a task that are open are closed.
  * task_proc - the name of a file of a task in the tree's /proc.
  * proc_text - read such a file, as task_text() does.
  */
 struct slot *task_slot(struct objects *o, uint32_t tid, uint32_t tgid, uint64_t start);
+uint64_t task_start(struct objects *o, struct slot *s);
 size_t task_text(struct objects *o, struct slot *s, enum task_file file, char *to, size_t size);
 void task_close(struct objects *o, struct slot *s);
 enum { PROC_NAME = 64 };

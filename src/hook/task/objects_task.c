@@ -193,6 +193,17 @@ static void put_mm(struct objects *o, struct slot *s, const uint64_t f[STAT_FIEL
 	put(o, s, M_MM_TOTAL_VM, f[23] / (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
+uint64_t task_start(struct objects *o, struct slot *s)
+{
+	struct slot *process = s->start ? NULL : process_slot(o, s);
+	uint64_t f[STAT_FIELDS + 1] = {0};
+	char text[2048], comm[16], state;
+
+	if (process && task_text(o, process, TASK_FILE_STAT, text, sizeof(text)) && parse_stat(text, comm, &state, f))
+		s->start = f[22];
+	return s->start;
+}
+
 /* When its process began: what the engine has told stays known when the task is gone. */
 void fill_TASK_BORN(struct view *v, struct slot *s)
 {

@@ -11,7 +11,7 @@
 enum plan_call {
 	PLAN_CALL = 1, /* that it begins */
 	PLAN_RETURN = 2, /* that it ends, too */
-	PLAN_MADE = 4, /* a call on files: the guard makes it, and asks before (TASK_ASKED); with PLAN_CALL */
+	PLAN_MADE = 4, /* a call on files, or one that sends: the guard makes it, and asks before (TASK_ASKED) */
 	PLAN_SOCKET =
 		8, /* a socket call: skep makes it (engine_maker), where its arguments are such that it matters (hook/tree/filter.c) */
 };

@@ -4,6 +4,7 @@
 #include "base/util.h"
 #include "hook/links.h"
 #include "hook/task/engine.h"
+#include "hook/tree/guard.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -27,6 +28,8 @@ enum point {
 	NAME4,
 	NAME6,
 	CREATE,
+	SEND4,
+	SEND6,
 	POINTS,
 };
 
@@ -43,7 +46,12 @@ static const struct {
 	[NAME4] = {BPF_CGROUP_INET4_GETSOCKNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, SYS_getsockname},
 	[NAME6] = {BPF_CGROUP_INET6_GETSOCKNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, SYS_getsockname},
 	[CREATE] = {BPF_CGROUP_INET_SOCK_CREATE, BPF_PROG_TYPE_CGROUP_SOCK, SYS_socket},
+	[SEND4] = {BPF_CGROUP_UDP4_SENDMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, SYS_sendto},
+	[SEND6] = {BPF_CGROUP_UDP6_SENDMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, SYS_sendto},
 };
+
+/* The calls that bring datagrams. The guard makes them, and asks (hook/tree/guard_send.c). */
+static const int16_t senders[] = {SYS_sendto, SYS_sendmsg, SYS_sendmmsg};
 
 struct sockets {
 	struct skep_hive *hive;
@@ -76,6 +84,13 @@ static int attach(struct hive_hook *hook, struct hive_link *link, uint32_t targe
 
 	if (prog->type != points[p].prog_type || prog->expected_attach_type != points[p].attach_type || link->flags)
 		return -EINVAL;
+	if (s->closed && (p == SEND4 || p == SEND6) && !(s->plan.calls[points[p].nr] & PLAN_MADE)) {
+		hive_log(s->hive, SKEP_LOG_WARN,
+			 "program '%s': this run makes no such calls for its tasks: start it with a program that "
+			 "decides on them",
+			 prog->name);
+		return -EOPNOTSUPP;
+	}
 	/* connect and bind are the guard's, and come to skep only where the run began with somebody who wants them. */
 	if (s->closed && !s->plan.calls[points[p].nr]) {
 		hive_log(s->hive, SKEP_LOG_WARN,
@@ -126,9 +141,12 @@ void sockets_free(struct sockets *s)
 
 void sockets_plan(struct sockets *s, struct task_plan *plan)
 {
-	for (int p = 0; p < POINTS; p++)
+	for (int p = 0; p < SEND4; p++)
 		if (links_at(&s->lists[p]))
 			plan->calls[points[p].nr] |= PLAN_CALL;
+	for (size_t i = 0; i < ARRAY_SIZE(senders); i++)
+		if (links_at(&s->lists[SEND4]) || links_at(&s->lists[SEND6]))
+			plan->calls[senders[i]] |= PLAN_MADE;
 	s->plan = *plan;
 	s->closed = true;
 }
@@ -348,6 +366,41 @@ static void at_creation(struct sockets *s, struct skep_env *env, struct task_eve
 	err = run_all(s, CREATE, env, &sock, 0, ran);
 	if (err)
 		deny(e, err);
+}
+
+/* A datagram. What is set of its source the guard puts in. */
+static void before_send(struct sockets *s, struct skep_env *env, struct task_event *e, uint32_t *ran)
+{
+	struct guard_way *w = e->way;
+	struct asked a;
+	int32_t err;
+
+	if (!look_at(e->asked_fds[__builtin_ctz(GUARD_FILE)], &a)) {
+		deny(e, -EPERM);
+		return;
+	}
+	put_address(&a.addr, &w->to);
+	a.addr.msg_src_ip4 = w->from[0];
+	memcpy(a.addr.msg_src_ip6, w->from, sizeof(a.addr.msg_src_ip6));
+	err = run_all(s, w->six ? SEND6 : SEND4, env, &a.addr, a.cookie, ran);
+	if (err) {
+		deny(e, err);
+		return;
+	}
+	take_address(&a.addr, w->six, &w->to);
+	if (w->six)
+		memcpy(w->from, a.addr.msg_src_ip6, sizeof(w->from));
+	else
+		w->from[0] = a.addr.msg_src_ip4;
+}
+
+uint32_t sockets_asked(struct sockets *s, struct skep_env *env, struct task_event *e)
+{
+	uint32_t ran = 0;
+
+	if (e->verdict == TASK_GO_ON && e->way)
+		before_send(s, env, e, &ran);
+	return ran;
 }
 
 uint32_t sockets_event(struct sockets *s, struct skep_env *env, struct task_event *e, int nr)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hooks that control groups have at socket calls: cgroup/connect4 and 6, bind4 and 6, getpeername, getsockname (struct bpf_sock_addr), and
+ * The hooks that control groups have at socket calls: cgroup/connect4 and 6, bind4 and 6, sendmsg4 and 6, getpeername, getsockname (struct bpf_sock_addr), and
  * sock_create (struct bpf_sock). A program that says 0 denies the call (EPERM, or what bpf_set_retval() said); programs of struct
  * bpf_sock_addr may rewrite the address.
  *
  * Decided on what cannot change. connect and bind: the address is copied once, and the socket duplicated; programs see those, and the guard uses
- * the very same (hook/tree/guard.h). getpeername and getsockname are made here, on the duplicate, and their result written to the task. sock_create
+ * the very same (hook/tree/guard.h). A datagram the guard copies itself, and asks before it sends that (hook/tree/guard_send.c). getpeername and getsockname are made here, on the duplicate, and their result written to the task. sock_create
  * looks at numbers alone; it is asked before the socket is there, so what a program writes into struct bpf_sock (mark, priority) is
  * refused when it is attached.
  *
@@ -34,6 +34,9 @@ void sockets_plan(struct sockets *s, struct task_plan *plan);
  * Return: how many programs ran.
  */
 uint32_t sockets_event(struct sockets *s, struct skep_env *env, struct task_event *e, int nr);
+
+/* sockets_asked - run the programs of a datagram that the guard is about to send (TASK_ASKED with e->way). Return: how many programs ran. */
+uint32_t sockets_asked(struct sockets *s, struct skep_env *env, struct task_event *e);
 
 /*
  * sockets_take - take what a connect(2) or bind(2) is about, once: the task's socket, duplicated, and its address. The guard uses these; what cannot be

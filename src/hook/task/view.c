@@ -4,7 +4,7 @@
  * program wants to know.
  *
  * System calls: process_vm_readv, process_vm_writev, openat, read, readlinkat, newfstatat, close, pidfd_getfd, getsockopt, getsockname, getpeername, pread64,
- * pidfd_send_signal, kill, ioctl on a pidfd, tgkill.
+ * pidfd_send_signal, kill, ioctl on a pidfd, tgkill, ptrace (registers).
  */
 #include "base/clock.h"
 #include "base/util.h"
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -134,14 +135,60 @@ static int read_task(struct skep_env *env, uint64_t task, void *to, uint64_t fro
 	return mem >= 0 && from <= INT64_MAX && pread(mem, to, len, (off_t)from) == (ssize_t)len ? 0 : -EFAULT;
 }
 
+static int host_identify(struct skep_env *env, uint64_t task, uint64_t *start, uint32_t *tid)
+{
+	struct objects *o = view_of(env)->o;
+	struct slot *s;
+	uint32_t offset;
+	int err = -ESRCH;
+
+	pthread_mutex_lock(&o->lock);
+	s = objects_at(o, task, &offset);
+	if (s && !s->gone && s->bundle == BUNDLE_TASK && task == objects_address(o, s, PART_TASK, 0) &&
+	    task_start(o, s)) {
+		*start = s->start;
+		*tid = s->tid;
+		err = 0;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}
+
+/*
+ * The kernel's own walk (arch/x86/events/core.c): the instruction, then by frame pointers. Those are known at stops of ptrace, on the thread that has them; of a
+ * notification the kernel tells the instruction alone.
+ */
+static uint32_t host_stack(struct skep_env *env, uint64_t *ips, uint32_t room)
+{
+	enum { CODE_32 = 0x23 };
+	const struct task_event *e = view_of(env)->event;
+	struct user_regs_struct regs;
+	uint64_t at, frame[2];
+	uint32_t n = 0, small[2];
+	bool known = !ptrace(PTRACE_GETREGS, e->thread->tid, NULL, &regs), is_32;
+
+	if (room && (known || e->ip))
+		ips[n++] = known ? regs.rip : e->ip;
+	is_32 = known && regs.cs == CODE_32;
+	for (at = known ? regs.rbp : 0; at && n < room; at = frame[0]) {
+		if (read_user(env, is_32 ? (void *)small : frame, at, is_32 ? sizeof(small) : sizeof(frame)))
+			break;
+		if (is_32) {
+			frame[0] = small[0];
+			frame[1] = small[1];
+		}
+		ips[n++] = frame[1];
+	}
+	return MIN(n, room);
+}
+
 static uint64_t host_task(struct skep_env *env)
 {
 	return view_task(view_of(env), thread_of(env));
 }
 
-static uint64_t host_find(struct skep_env *env, uint32_t tid)
+uint64_t view_find(struct view *v, uint32_t tid)
 {
-	struct view *v = view_of(env);
 	char name[PROC_NAME], text[4096], *at;
 	uint64_t address = 0;
 
@@ -155,6 +202,11 @@ static uint64_t host_find(struct skep_env *env, uint32_t tid)
 	address = objects_address(v->o, task_slot(v->o, tid, (uint32_t)strtoul(at + 6, NULL, 10), 0), PART_TASK, 0);
 	pthread_mutex_unlock(&v->o->lock);
 	return address;
+}
+
+static uint64_t host_find(struct skep_env *env, uint32_t tid)
+{
+	return view_find(view_of(env), tid);
 }
 
 static uint64_t host_regs(struct skep_env *env, uint64_t task)
@@ -389,6 +441,8 @@ static const struct task_host host = {
 	.pid_ns = host_pid_ns,
 	.signal = host_signal,
 	.override = host_override,
+	.identify = host_identify,
+	.stack = host_stack,
 	.d_path = host_d_path,
 };
 

@@ -44,6 +44,7 @@ void view_forget(struct objects *o, const struct thread *t);
  * Addresses, between view_enter() and view_leave(); 0: without memory. What they name stays readable until LIVING newer ones have been asked for.
  *
  * view_task - the task_struct of a thread of the tree; the same for as long as it lives.
+ * view_find - the same by its number in the tree; 0 also when there is none.
  * view_regs - the pt_regs of the current task's call: what __x64_sys_*() has as its argument and bpf_task_pt_regs() returns.
  * view_sock, view_socket - struct sock and struct socket behind an fd of the current task; 0 also when it is none. A socket has one address in all events.
  * view_file - struct file of an fd of the current task; 0 also when it has none such.
@@ -56,6 +57,7 @@ void view_forget(struct objects *o, const struct thread *t);
  */
 enum { VIEW_BYTES = 4096 };
 uint64_t view_task(struct view *v, const struct thread *t);
+uint64_t view_find(struct view *v, uint32_t tid);
 uint64_t view_regs(struct view *v);
 uint64_t view_sock(struct view *v, int fd);
 uint64_t view_socket(struct view *v, int fd);

@@ -28,6 +28,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#ifndef IP_UNICAST_IF
+#define IP_UNICAST_IF 50
+#endif
+#ifndef IPV6_UNICAST_IF
+#define IPV6_UNICAST_IF 76
+#endif
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
 #endif
@@ -102,14 +108,31 @@ static int load_rules(scmp_filter_ctx ctx)
 	return load(insns, (size_t)size / sizeof(*insns), 0, NULL);
 }
 
-/* With a tracer: what is made with CLONE_UNTRACED would escape it. clone3(2) has its flags in memory; the C libraries do without it. */
-static int refuse_untraced(scmp_filter_ctx ctx)
+/* Does skep want to see every socket that comes to be, and listens? */
+static bool parks(const struct task_plan *plan)
 {
-	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return plan->calls[SYS_listen] & PLAN_SOCKET;
+}
 
-	return err ? err
-		   : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-				      SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_UNTRACED, CLONE_UNTRACED));
+/*
+ * Children that are not to be. clone3(2) has its flags in memory; the C libraries do without it.
+ *
+ *   with a tracer            what is made with CLONE_UNTRACED would escape it
+ *   where sockets are parked only threads may share open files (hook/calls/calls_parked.c): so who has no other thread has nobody who could put another
+ *                            file under a number
+ */
+static int refuse_children(scmp_filter_ctx ctx, const struct tree_watch *w)
+{
+	bool alone = w->bare && parks(&w->plan);
+	int err = w->traced || alone ? seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) : 0;
+
+	if (!err && w->traced)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_UNTRACED, CLONE_UNTRACED));
+	if (!err && alone)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_FILES | CLONE_THREAD, CLONE_FILES));
+	return err;
 }
 
 /*
@@ -140,6 +163,14 @@ static int refuse_bare(scmp_filter_ctx ctx)
 		int level, option, err;
 	} options[] = {{SOL_SOCKET, SO_BINDTODEVICE, EPERM},
 		       {SOL_SOCKET, 62 /* SO_BINDTOIFINDEX */, EPERM},
+		       {SOL_SOCKET, SO_ZEROCOPY, EOPNOTSUPP}, /* skep's copy of the bytes does not last */
+		       {IPPROTO_IP, IP_OPTIONS, EPERM},
+		       {IPPROTO_IP, IP_TRANSPARENT, EPERM},
+		       {IPPROTO_IP, IP_UNICAST_IF, EPERM},
+		       {IPPROTO_IPV6, IPV6_RTHDR, EPERM},
+		       {IPPROTO_IPV6, IPV6_2292PKTOPTIONS, EPERM},
+		       {IPPROTO_IPV6, IPV6_TRANSPARENT, EPERM},
+		       {IPPROTO_IPV6, IPV6_UNICAST_IF, EPERM},
 		       {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, EOPNOTSUPP},
 		       {IPPROTO_TCP, TCP_MAXSEG, 0}, /* it is the mark, and stays: nobody is told (hook/net/relay.h) */
 		       {IPPROTO_IP, IP_ADD_MEMBERSHIP, EPERM},
@@ -151,24 +182,32 @@ static int refuse_bare(scmp_filter_ctx ctx)
 		       {IPPROTO_IPV6, MCAST_JOIN_GROUP, EPERM},
 		       {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, EPERM}};
 	/* A connect of TCP's, with an address in the message. */
-	static const struct {
-		int call;
-		unsigned int flags; /* which argument */
-	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
 	int err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, LOW32(0, AF_PACKET));
 
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2, LOW32(0, AF_NETLINK),
 				       LOW32(2, NETLINK_USERSOCK));
-	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
-				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
 	for (size_t i = 0; i < ARRAY_SIZE(options) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)options[i].err), SCMP_SYS(setsockopt), 2,
 				       LOW32(1, options[i].level), LOW32(2, options[i].option));
 	return err ? err
 		   : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), SCMP_SYS(prctl), 2, LOW32(0, PR_SET_DUMPABLE),
 				      LOW32(1, 0));
+}
+
+/* A connection that is made by a message (man 7 tcp): those who decide on connect(2) would not hear of it. */
+static int refuse_fast_open(scmp_filter_ctx ctx)
+{
+	static const struct {
+		int call;
+		unsigned int flags; /* which argument */
+	} senders[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(senders) && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), senders[i].call, 1,
+				       SCMP_CMP(senders[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+	return err;
 }
 
 static int refuse(const struct tree_watch *w)
@@ -201,12 +240,14 @@ static int refuse(const struct tree_watch *w)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), gone[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(typing) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, LOW32(1, typing[i]));
-	if (!err && w->traced)
-		err = refuse_untraced(ctx);
+	if (!err)
+		err = refuse_children(ctx, w);
 	if (!err && w->by_trace)
 		err = refuse_listeners(ctx);
 	if (!err && w->plan.calls[SYS_openat] & PLAN_MADE)
 		err = refuse_handles(ctx);
+	if (!err && (w->bare || w->plan.calls[SYS_connect]))
+		err = refuse_fast_open(ctx);
 	if (!err && w->bare)
 		err = refuse_bare(ctx);
 	err = err ? err : load_rules(ctx);
@@ -264,23 +305,23 @@ static int number_32(int nr)
 #endif
 
 /*
- * Calls that skep makes (PLAN_SOCKET), but only where an argument says so: of the others what it says is a number.
+ * Calls that skep makes (PLAN_SOCKET), or the guard (PLAN_MADE), but only where an argument says so: of the others what it says is a number.
  *
- *   socket(2)              of IP; Unix's too, where skep wants to see listen(2) (hook/calls/calls_parked.c)
+ *   socket(2)              of IP; all of them, where sockets are parked (hook/calls/calls_parked.c)
  *   sendto(2), recvfrom(2) with an address: it is not 0, of which 64-bit programs have two halves
  *   getsockopt(2)          for SO_ERROR
  */
-enum if_kind { IF_ALWAYS, IF_IP, IF_IP_OR_UNIX, IF_ADDRESS, IF_ERROR };
+enum if_kind { IF_ALWAYS, IF_IP, IF_ADDRESS, IF_ERROR };
 
 static enum if_kind seen_if(const struct task_plan *plan, int nr)
 {
-	if (plan->calls[nr] != PLAN_SOCKET)
+	if (plan->calls[nr] != PLAN_SOCKET && plan->calls[nr] != PLAN_MADE)
 		return IF_ALWAYS;
-	return nr == SYS_socket && plan->calls[SYS_listen] & PLAN_SOCKET ? IF_IP_OR_UNIX
-	       : nr == SYS_socket                                        ? IF_IP
-	       : nr == SYS_sendto || nr == SYS_recvfrom                  ? IF_ADDRESS
-	       : nr == SYS_getsockopt                                    ? IF_ERROR
-									 : IF_ALWAYS;
+	return nr == SYS_socket && parks(plan)          ? IF_ALWAYS
+	       : nr == SYS_socket                       ? IF_IP
+	       : nr == SYS_sendto || nr == SYS_recvfrom ? IF_ADDRESS
+	       : nr == SYS_getsockopt                   ? IF_ERROR
+							: IF_ALWAYS;
 }
 
 enum { LOAD_ARG = BPF_LD | BPF_W | BPF_ABS, IS = BPF_JMP | BPF_JEQ | BPF_K, END = BPF_RET | BPF_K };
@@ -290,9 +331,6 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 {
 	const uint32_t args = offsetof(struct seccomp_data, args), size = sizeof(uint64_t);
 	const struct sock_filter always[] = {BPF_STMT(END, then)},
-				 unix_too[] = {BPF_STMT(LOAD_ARG, args),         BPF_JUMP(IS, AF_INET, 3, 0),
-					       BPF_JUMP(IS, AF_INET6, 2, 0),     BPF_JUMP(IS, AF_UNIX, 1, 0),
-					       BPF_STMT(END, SECCOMP_RET_ALLOW), BPF_STMT(END, then)},
 				 ip[] = {BPF_STMT(LOAD_ARG, args), BPF_JUMP(IS, AF_INET, 2, 0),
 					 BPF_JUMP(IS, AF_INET6, 1, 0), BPF_STMT(END, SECCOMP_RET_ALLOW),
 					 BPF_STMT(END, then)},
@@ -307,14 +345,10 @@ static struct sock_filter *seen_one(struct sock_filter *at, uint32_t nr, enum if
 					    BPF_STMT(END, SECCOMP_RET_ALLOW),    BPF_STMT(END, then)};
 	static const size_t sizes[] = {[IF_ALWAYS] = ARRAY_SIZE(always),
 				       [IF_IP] = ARRAY_SIZE(ip),
-				       [IF_IP_OR_UNIX] = ARRAY_SIZE(unix_too),
 				       [IF_ADDRESS] = ARRAY_SIZE(address),
 				       [IF_ERROR] = ARRAY_SIZE(error)};
-	const struct sock_filter *const bodies[] = {[IF_ALWAYS] = always,
-						    [IF_IP] = ip,
-						    [IF_IP_OR_UNIX] = unix_too,
-						    [IF_ADDRESS] = address,
-						    [IF_ERROR] = error};
+	const struct sock_filter *const bodies[] = {
+		[IF_ALWAYS] = always, [IF_IP] = ip, [IF_ADDRESS] = address, [IF_ERROR] = error};
 
 	*at++ = (struct sock_filter)BPF_JUMP(IS, nr, 0, (uint8_t)sizes[kind]);
 	memcpy(at, bodies[kind], sizes[kind] * sizeof(*at));

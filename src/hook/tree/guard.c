@@ -45,7 +45,7 @@ enum {
 	STACK = 128 << 10,
 	LATE = 512, /* results that may be asked for again */
 	LATE_NS = 1000000000,
-	AGAIN_NS = 50000000,
+	AGAIN_NS = 500000000,
 	I386_BIND = 361,
 	I386_CONNECT = 362,
 };
@@ -542,16 +542,19 @@ static int give(const struct job *j, int fd, bool cloexec, bool send)
 	return got < 0 ? -errno : got;
 }
 
-/* A call on files. Return: whether it has been answered. */
-static bool make_files(const struct job *j, struct seccomp_notif_resp *resp)
+/* A call that programs decide on. Return: whether it has been answered. */
+static bool make_decided(const struct job *j, struct seccomp_notif_resp *resp)
 {
-	bool cloexec = false;
+	bool cloexec = false, go_on = false;
 	struct caller c;
 	int fd = -1, result = caller_open(guard_self.proc, (pid_t)j->req.pid, &c);
 
 	if (!result)
-		result = files_make(&c, &j->call, &fd, &cloexec);
+		result = guard_send_is(j->call.native)   ? sends_make(&c, &j->call)
+			 : guard_kill_is(j->call.native) ? kills_make(&c, &j->call, &go_on)
+							 : files_make(&c, &j->call, &fd, &cloexec);
 	caller_close(&c);
+	resp->flags = go_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
 	if (fd >= 0) {
 		result = j->call.report ? -EINVAL : give(j, fd, cloexec, true);
 		if (result >= 0 || result == -ENOENT) {
@@ -591,7 +594,7 @@ static void serve_one(void)
 	out.resp.id = j.req.id;
 	if (!j.call.decide)
 		out.resp.error = carry_out(&j, &out.resp.flags, &key, &hash);
-	else if (make_files(&j, &out.resp))
+	else if (make_decided(&j, &out.resp))
 		return;
 	if (j.call.report) {
 		int result = guard_ask(guard_self.notes, guard_self.from, j.req.id,
@@ -631,8 +634,9 @@ static void *work(void *arg)
  */
 static void drop_powers(void)
 {
-	static const int gone[] = {CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,   CAP_CHOWN,
-				   CAP_NET_RAW,          CAP_FSETID,       CAP_MKNOD,           CAP_IPC_OWNER};
+	static const int gone[] = {
+		CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_CHOWN,
+		CAP_NET_RAW,          CAP_FSETID,       CAP_MKNOD,           CAP_IPC_OWNER, CAP_KILL};
 	const size_t n = guard_self.root ? 1 : ARRAY_SIZE(gone);
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];

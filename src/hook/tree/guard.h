@@ -51,6 +51,8 @@ enum guard_op {
 	GUARD_LINK,
 	GUARD_RENAME,
 	GUARD_TRUNCATE,
+	GUARD_SEND, /* a datagram to an address (guard_send.c); its socket comes as GUARD_FILE */
+	GUARD_KILL, /* a signal (guard_kill.c); a pidfd of its receiver comes as GUARD_FILE */
 };
 
 /*
@@ -67,7 +69,7 @@ struct guard_call {
 	int32_t native; /* the number of the call of its name that 64-bit programs make */
 	uint32_t outer; /* the thread's number in skep's namespace */
 	uint64_t ip; /* for skep, when it is asked */
-	bool decide; /* a call on files (guard_files_op()) that programs decide on */
+	bool decide; /* a call on files (guard_files_op()), or one that sends datagrams or signals (guard_send_is(), guard_kill_is()), that programs decide on */
 	bool report; /* skep wants the end */
 	bool has_address; /* this one, in place of what the task's memory says */
 	uint32_t address_len;
@@ -92,13 +94,32 @@ enum {
 	GUARD_FDS = 4,
 };
 
-/* What a call on files is about. */
+/* Where a datagram goes, and from where: as the task says it, and in the answer as programs want it. */
+struct guard_way {
+	bool six; /* it goes by IPv6, also where the socket could do both */
+	uint32_t to_len; /* of @to, as the kernel is told it */
+	struct sockaddr_storage to;
+	uint32_t from[4]; /* its source, network byte order; of IPv4 the first one. 0: none is chosen yet */
+};
+
+/* A signal. */
+struct guard_signal {
+	int32_t sig;
+	uint32_t tid; /* who gets it, in the tree's namespace */
+	uint8_t info[48]; /* the beginning of its siginfo_t, which is all that the kernel keeps of it */
+};
+
+/* What a call on files, a datagram, or a signal is about. */
 struct guard_asked {
 	uint32_t op; /* enum guard_op */
 	uint32_t fds;
 	uint32_t flags, mode; /* of open, rename; of what is to be made */
 	uint32_t dev; /* GUARD_MKNOD */
-	char name[2][256]; /* in the folders; "": what was opened says its path itself */
+	union {
+		char name[2][256]; /* in the folders; "": what was opened says its path itself */
+		struct guard_way way; /* GUARD_SEND */
+		struct guard_signal signal; /* GUARD_KILL */
+	};
 	char link[4096]; /* GUARD_SYMLINK: what it is to say. The message ends behind it. */
 };
 struct guard_question {
@@ -131,6 +152,12 @@ uint32_t guard_noted(const struct guard_notes *n, uint32_t inode, int *fd);
 void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep, const struct tree_files *files,
 		struct guard_notes *notes) __attribute__((noreturn));
 
+/* guard_send_is - a call that sends datagrams, by its native number. */
+bool guard_send_is(int nr);
+
+/* guard_kill_is - a call that sends signals, by its native number. */
+bool guard_kill_is(int nr);
+
 /* guard_files_op - what a call on files does, by its native number; 0: it is none. RMDIR comes by unlinkat, too: the question says which it is. */
 uint32_t guard_files_op(int nr);
 
@@ -142,6 +169,8 @@ int guard_call_send(int to, const struct guard_call *call, int sock);
  * Return: 1; 0 when the guard is gone; a negative errno.
  */
 int guard_end_receive(int from, struct guard_question *q, int fds[GUARD_FDS]);
+/* guard_way_answer - before guard_end_answer(): where a datagram is to go. */
+void guard_way_answer(struct guard_notes *n, uint32_t slot, const struct guard_way *way);
 /* guard_end_answer - what the task is to hear of a call with @report; of a question: 0: go on, or the negative errno that the call ends with. */
 void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result);
 

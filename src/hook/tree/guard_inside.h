@@ -68,8 +68,11 @@ void guard_answer(int to, const struct guard_call *call, bool go_on, int result)
 /* guard_ask - skep tells that a call ends, and may change how. Return: its result then. */
 int guard_ask(struct guard_notes *n, int to, uint64_t id, int result);
 
-/* guard_question_ask - ask skep about a call on files. @fds: as @asked says. Return: 0 or the negative errno that the call ends with. */
-int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *call, const struct guard_asked *asked,
+/*
+ * guard_question_ask - ask skep about a call on files, or a datagram, whose way the programs may change.
+ * @fds: as @asked says. Return: 0 or the negative errno that the call ends with.
+ */
+int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *call, struct guard_asked *asked,
 		       const int fds[GUARD_FDS]);
 
 /*
@@ -112,6 +115,10 @@ int twin_run(struct caller *c, int (*deed)(void *arg), void *arg, _Atomic int32_
  * Return: 0 or a negative errno.
  */
 int files_make(struct caller *c, const struct guard_call *call, int *fd, bool *cloexec);
+/* sends_make - sendto(2), sendmsg(2), sendmmsg(2), decided and made (guard_send.c). Return: the call's result, or a negative errno. */
+int sends_make(struct caller *c, const struct guard_call *call);
+/* kills_make - kill(2) and its kin, decided and made (guard_kill.c). Return: 0 or a negative errno; *go_on: the caller is to make it. */
+int kills_make(struct caller *c, const struct guard_call *call, bool *go_on);
 /* files_end - this thread makes no more. */
 void files_end(void);
 

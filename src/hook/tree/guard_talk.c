@@ -26,6 +26,7 @@ struct guard_notes {
 	struct end {
 		_Atomic uint32_t state;
 		_Atomic int32_t result;
+		struct guard_way way; /* written before the answer, read after it */
 	} ends[GUARD_THREADS]; /* a thread has one at most */
 };
 
@@ -86,6 +87,11 @@ static long futex(_Atomic uint32_t *at, int op, uint32_t value)
 	return syscall(SYS_futex, at, op, value, NULL, NULL, 0);
 }
 
+void guard_way_answer(struct guard_notes *n, uint32_t slot, const struct guard_way *way)
+{
+	n->ends[slot % GUARD_THREADS].way = *way;
+}
+
 void guard_end_answer(struct guard_notes *n, uint32_t slot, int32_t result)
 {
 	struct end *x = &n->ends[slot % GUARD_THREADS];
@@ -136,7 +142,7 @@ static uint32_t take_slot(struct guard_notes *n)
 	}
 }
 
-static int wait_for(struct guard_notes *n, uint32_t slot)
+static int wait_for(struct guard_notes *n, uint32_t slot, struct guard_way *way)
 {
 	struct end *x = &n->ends[slot];
 	uint32_t state;
@@ -145,6 +151,8 @@ static int wait_for(struct guard_notes *n, uint32_t slot)
 	while ((state = atomic_load(&x->state)) != END_ANSWERED)
 		futex(&x->state, FUTEX_WAIT, state);
 	result = atomic_load(&x->result);
+	if (way)
+		*way = x->way;
 	atomic_store(&x->state, END_FREE);
 	return result;
 }
@@ -155,7 +163,7 @@ int guard_ask(struct guard_notes *n, int to, uint64_t id, int result)
 
 	if (send_with_fd(to, &end, sizeof(end), -1))
 		_exit(0); /* skep is gone */
-	return wait_for(n, end.slot);
+	return wait_for(n, end.slot, NULL);
 }
 
 void guard_answer(int to, const struct guard_call *call, bool go_on, int result)
@@ -167,7 +175,7 @@ void guard_answer(int to, const struct guard_call *call, bool go_on, int result)
 		_exit(0);
 }
 
-int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *call, const struct guard_asked *asked,
+int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *call, struct guard_asked *asked,
 		       const int fds[GUARD_FDS])
 {
 	struct guard_question q = {.end = {.id = call->id, .slot = take_slot(n), .decide = true}, .call = *call};
@@ -182,7 +190,7 @@ int guard_question_ask(struct guard_notes *n, int to, const struct guard_call *c
 			passed[n_fds++] = fds[i];
 	if (send_with_fds(to, &q, head + size, passed, n_fds))
 		_exit(0);
-	return wait_for(n, q.end.slot);
+	return wait_for(n, q.end.slot, asked->op == GUARD_SEND ? &asked->way : NULL);
 }
 
 int guard_end_receive(int from, struct guard_question *q, int fds[GUARD_FDS])

@@ -15,6 +15,8 @@
 #include <linux/close_range.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -184,14 +186,30 @@ static bool sends_anywhere(int fd)
 	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_DGRAM;
 }
 
+/* Without namespaces: could it be connected to anybody, or listen at any address? One that is connected, or listens, is the caller's choice. */
+static bool leads_anywhere(int fd)
+{
+	int domain = 0, type = 0;
+	struct tcp_info info;
+	socklen_t len = sizeof(int), info_len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || (domain != AF_INET && domain != AF_INET6) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
+		return false;
+	return type != SOCK_STREAM || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) ||
+	       info.tcpi_state == TCP_CLOSE;
+}
+
 static int check_fds(const struct tree_opts *opts)
 {
-	for (int fd = 0; fd < 3; fd++)
+	for (uint32_t i = 0; i < 3 + opts->n_keep_fds; i++) {
+		int fd = i < 3 ? (int)i : opts->keep_fds[i - 3];
+
 		if (sends_anywhere(fd))
 			return -EPROTOTYPE;
-	for (uint32_t i = 0; i < opts->n_keep_fds; i++)
-		if (sends_anywhere(opts->keep_fds[i]))
-			return -EPROTOTYPE;
+		if (opts->bare && leads_anywhere(fd))
+			return -ENOTCONN;
+	}
 	return 0;
 }
 
@@ -269,7 +287,12 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	pid_t sender = 0;
 
 	f->step = STEP_FILTER;
-	f->err = ways_out_refuse(w);
+	/* Before the filters: they may refuse such a child. */
+	if (w->bare && w->to_skep) {
+		sender = start_sender(w, hello.listener);
+		f->err = sender < 0 ? sender : 0;
+	}
+	f->err = f->err ? f->err : ways_out_refuse(w);
 	if (!f->err && w->hello >= 0) {
 		f->step = STEP_WATCH;
 		f->err = send(w->hello, &hello, sizeof(hello), MSG_NOSIGNAL) == sizeof(hello) ? hear_skep(w, f->why)
@@ -278,11 +301,7 @@ static void load_filter(const struct tree_watch *w, int guard, struct failure *f
 	if (f->err)
 		return;
 	f->step = STEP_SEE;
-	if (w->bare && w->to_skep) {
-		sender = start_sender(w, hello.listener);
-		f->err = sender < 0 ? sender : 0;
-	}
-	f->err = f->err ? f->err : ways_out_see(w, &listener);
+	f->err = ways_out_see(w, &listener);
 	if (!f->err && w->by_trace) {
 		f->step = STEP_UNSEEN;
 		f->err = try_calls(w);
@@ -424,9 +443,9 @@ static void report_failure(const struct tree_opts *opts, const char *cwd, int ct
 			 text);
 		break;
 	case STEP_FD:
-		snprintf(n.why, sizeof(n.why),
-			 "stdin, stdout, stderr or a file of --keep-fd is a Unix datagram socket, which could send to "
-			 "any other one");
+		snprintf(n.why, sizeof(n.why), "stdin, stdout, stderr or a file of --keep-fd is a %s",
+			 f->err == -ENOTCONN ? "socket of IP that is not connected, which could be led anywhere"
+					     : "Unix datagram socket, which could send to any other one");
 		break;
 	case STEP_FILES:
 		snprintf(n.why, sizeof(n.why), "files cannot be closed to the command (Landlock): %s", text);
@@ -527,12 +546,54 @@ static pid_t start(const struct tree_opts *opts, const struct tree_watch *w, int
 	return pid;
 }
 
-/* Waits for the command, and for orphans that come to PID 1 meanwhile. Return: the command's wait status. */
-static int reap(pid_t command)
+/* Is skep gone? Its end of the socket is closed then. */
+static bool is_alone(int ctl)
+{
+	struct pollfd p = {.fd = ctl};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
+/*
+ * Without namespaces there is no PID namespace whose processes the kernel would kill with this one. So when skep is gone (which this process hears by a signal), it ends
+ * them first, and then itself.
+ */
+static pid_t await_child(int ctl, int *status)
+{
+	const struct timespec moment = {.tv_sec = 10};
+	sigset_t heard;
+	pid_t pid;
+
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGCHLD);
+	sigaddset(&heard, SIGUSR1);
+	while (!(pid = waitpid(-1, status, WNOHANG))) {
+		if (is_alone(ctl)) {
+			bare_sweep(true);
+			_exit(1);
+		}
+		sigtimedwait(&heard, NULL, &moment);
+	}
+	return pid;
+}
+
+static void hear_of_the_end(void)
+{
+	sigset_t heard;
+
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGCHLD);
+	sigaddset(&heard, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &heard, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
+}
+
+/* Waits for the command, and for orphans that come to PID 1 meanwhile. @ctl: -1: with namespaces. Return: the command's wait status. */
+static int reap(pid_t command, int ctl)
 {
 	for (;;) {
 		int status;
-		pid_t pid = waitpid(-1, &status, 0);
+		pid_t pid = ctl < 0 ? waitpid(-1, &status, 0) : await_child(ctl, &status);
 
 		if (pid == command)
 			return status;
@@ -546,6 +607,7 @@ void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ct
 	struct note ended = {.kind = NOTE_ENDED}, word;
 	int fds[2] = {-1, -1};
 	sigset_t none;
+	pid_t command;
 
 	/* The kernel ends the tree when skep's thread ends that made it. Should it have ended before this line, the first word does not come. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -560,7 +622,10 @@ void init_main(const struct tree_opts *opts, const struct ways_out *ways, int ct
 	await(ctl, NOTE_GO, &word, fds, ARRAY_SIZE(fds));
 	word.watch.hello = fds[0];
 	word.watch.guard = fds[1];
-	ended.value = reap(start(opts, &word.watch, ctl, notes));
+	command = start(opts, &word.watch, ctl, notes);
+	if (opts->bare)
+		hear_of_the_end();
+	ended.value = reap(command, opts->bare ? ctl : -1);
 	/* With a PID namespace the kernel kills who is left. */
 	if (opts->bare)
 		bare_sweep(true);
