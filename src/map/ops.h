@@ -159,6 +159,7 @@ extern const struct map_ops prog_array_ops, perf_event_array_ops, cgroup_array_o
 extern const struct map_ops devmap_ops, cpumap_ops, xskmap_ops;
 extern const struct map_ops hash_ops, percpu_hash_ops, lru_hash_ops, lru_percpu_hash_ops;
 extern const struct map_ops hash_of_maps_ops, devmap_hash_ops;
-extern const struct map_ops lpm_trie_ops, ringbuf_ops, queue_stack_ops, bloom_filter_ops, stack_trace_ops, task_storage_ops;
+extern const struct map_ops lpm_trie_ops, ringbuf_ops, queue_stack_ops, bloom_filter_ops, stack_trace_ops,
+	task_storage_ops;
 
 #endif

@@ -9,7 +9,10 @@ __attribute__((noinline)) static void *inner(void)
 {
 	long ret;
 
-	__asm__ volatile("syscall\n.globl after\nafter:" : "=a"(ret) : "a"(SYS_getpgid), "D"(0) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall\n.globl after\nafter:"
+			 : "=a"(ret)
+			 : "a"(SYS_getpgid), "D"(0)
+			 : "rcx", "r11", "memory");
 	return __builtin_return_address(0);
 }
 
