@@ -144,10 +144,12 @@ int run_calls_start(struct run_calls *c, struct tree *tree, struct calls *made)
 		return EXIT_OK;
 	dispatch_engine(c->dispatch, &opts);
 	for (int nr = 0; nr < CALLS_MAX; nr++)
-		if (opts.plan.calls[nr] & PLAN_MADE && (made || c->by_trace))
-			return fail("a program decides on %s: such calls are made by the tree's guard, which %s does "
-				    "without",
-				    calls_at(nr)->name, made ? "--net=calls" : "--by=ptrace");
+		if (opts.plan.calls[nr] & PLAN_MADE && (made || (c->by_trace && engine_hands_over(nr))))
+			return fail("a program decides on %s: such calls are made by the tree's guard%s",
+				    calls_at(nr)->name,
+				    made ? ", which --net=calls does without"
+					 : ", and files handed over by seccomp's notifications, which --by=ptrace does "
+					   "without");
 	if (made) {
 		calls_plan(made, &opts.plan);
 		opts.maker = calls_maker(made);

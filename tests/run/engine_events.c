@@ -10,6 +10,8 @@
  *   --sleep, --hold    each event takes that many us; that of a path with this in it a second
  *   --connect-to       connects over IP go to this port of 127.0.0.1
  *
+ * SKEP_BY=ptrace in the environment: all by ptrace.
+ *
  * A line: KIND TID/TGID NAME ... , numbers as the tree has them. Exit code: the command's; 125 when it cannot be watched.
  */
 #include "base/util.h"
@@ -262,6 +264,7 @@ int main(int argc, char **argv)
 	int code = 125;
 
 	t.engine.n_threads = 2;
+	t.engine.by_trace = getenv("SKEP_BY") && !strcmp(getenv("SKEP_BY"), "ptrace");
 	t.engine.event = on_event;
 	t.engine.forget = on_forget;
 	if (argc < 3)

@@ -81,7 +81,10 @@ frames() {
 	cc -O1 -fno-omit-frame-pointer -fno-optimize-sibling-calls -no-pie -o "$tmp/frames" "$source/tests/run/frames.c" || return 1
 	exits 0 -q "$objects/run-frames.bpf.o" -- "$tmp/frames" || return 1
 	read -r at in out <"$tmp/out"
-	complains 'begin: 8 8$' && complains "id 1 other -95" && complains "frame 0 $at$" && complains 'frame 1 0$' || return 1
+	# By ptrace the registers are known at the begin, too.
+	if [ "${SKEP_BY:-}" = ptrace ]; then complains 'begin: (24|32|40|48|56|64) ' && complains "frame 1 $in$" || return 1
+	else complains 'begin: 8 8$' && complains 'frame 1 0$' || return 1; fi
+	complains "id 1 other -95" && complains "frame 0 $at$" || return 1
 	exits 0 -q "$objects/run-frames-ends.bpf.o" -- "$tmp/frames" || return 1
 	complains 'end: (24|32|40|48|56|64) ' && complains "id 1 other -95" && complains "frame 0 $at$" && complains "frame 1 $in$" && complains "frame 2 $out$"
 }

@@ -8,7 +8,7 @@ if [ "$(id -u)" = 0 ]; then
 	cp "$1/tests/tap.sh" "$new/tests/" && cp "$0" "$1/tests/run/terminal.py" "$new/tests/run/" && cp "$2" "$3" "$new/bin/" || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
 	cd / || exit 1
-	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" LIMIT="${LIMIT:-60}" \
+	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" LIMIT="${LIMIT:-60}" SKEP_BY="${SKEP_BY:-}" \
 		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
 		bash "$new/tests/run/$(basename "$0")" "$new" "$new/bin/$(basename "$2")" "$new/bin/$(basename "$3")"
 	exit
@@ -250,7 +250,8 @@ ok "... else as others come" forgets --call openat
 
 held_up() { fine --threads 2 --call openat --hold hold-me -- sh -c "(cat $tmp/hold-me; echo held) 2>/dev/null & sleep 0.2; cat /etc/hostname >/dev/null; echo quick; wait" && prints "quick
 held"; }
-ok "an event that takes long holds nobody else up" held_up
+# By ptrace one thread hears of all (docs/run.md).
+if [ "${SKEP_BY:-}" != ptrace ]; then ok "an event that takes long holds nobody else up" held_up; fi
 few_files() { prlimit --nofile=60:60 "$events" "$tmp/ev" --call openat -- bash -c 'for i in $(seq 200); do (: </etc/hostname) || exit; done; echo all' >"$tmp/out" 2>"$tmp/err" && prints all && nothing_lost; }
 ok "with few open files everything is told all the same" few_files
 

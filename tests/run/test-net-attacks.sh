@@ -105,7 +105,7 @@ ok "skep itself, and the tree's init" supervisor
 inherited() {
 	python3 -c 'import os, socket, sys
 family, kind = getattr(socket, sys.argv[1]), getattr(socket, sys.argv[2])
-s = socket.socket(family, kind); os.dup2(s.fileno(), 0, inheritable=True); os.execvp(sys.argv[3], sys.argv[3:])' "$1" "$2" timeout 60 $under "$skep" run --net=calls -q -- true 2>"$tmp/err"
+s = socket.socket(family, kind); os.dup2(s.fileno(), 0, inheritable=True); os.execvp(sys.argv[3], sys.argv[3:])' "$1" "$2" timeout 60 $under "$skep" run $other_ways -q -- true 2>"$tmp/err"
 	[ $? = 126 ] && complains 'could be led anywhere|Unix datagram socket'
 }
 ok "a UDP socket as stdin is refused at start" inherited AF_INET SOCK_DGRAM
@@ -114,7 +114,7 @@ connected() {
 	python3 -c 'import os, socket, sys
 l = socket.socket(); l.bind(("127.0.0.1", 0)); l.listen()
 s = socket.create_connection(l.getsockname()); c, _ = l.accept(); os.dup2(s.fileno(), 0, inheritable=True); os.set_inheritable(c.fileno(), True); os.execvp(sys.argv[1], sys.argv[1:])' \
-		timeout 60 $under "$skep" run --net=calls -q -- ./net-attacks 203.0.113.2 "$index" "$port" foreign >"$tmp/out" 2>"$tmp/err" || return 1
+		timeout 60 $under "$skep" run $other_ways -q -- ./net-attacks 203.0.113.2 "$index" "$port" foreign >"$tmp/out" 2>"$tmp/err" || return 1
 	# Where its copy cannot be taken it cannot be disconnected.
 	{ on_loopback foreign || grep -q '^listen EINVAL' "$tmp/out"; } && ! heard
 }

@@ -13,7 +13,7 @@
  *   TASK_FORK, TASK_EXEC, TASK_EXIT   stops of ptrace
  *
  * All by ptrace: "notification" above is a stop, and a call that somebody makes for the task leaves it in that stop (answer.c). No files can be handed over but sockets that
- * skep makes (give.c), so PLAN_MADE is refused.
+ * skep makes (give.c), so calls on files with PLAN_MADE are not for it.
  *
  * Denied or overridden calls are never begun. TASK_KILL at TASK_CALL: the call has not taken effect, and never does.
  */
@@ -93,6 +93,9 @@ struct engine_opts {
 	void *arg;
 	const struct engine_maker *maker; /* NULL: there are no such calls. It must be there until the tasks are gone */
 };
+
+/* engine_hands_over - a call, by its native number, that may end with a file of the guard's (PLAN_MADE): only notifications can hand it over. */
+bool engine_hands_over(int nr);
 
 /*
  * engine_new - before the tree's command starts.

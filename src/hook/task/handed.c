@@ -50,6 +50,11 @@ static void copy_args(const struct task_event *ev, uint64_t args[6])
 					    : (uint64_t)(int64_t)(int32_t)ev->args[1];
 }
 
+bool engine_hands_over(int nr)
+{
+	return guard_files_op(nr) != 0;
+}
+
 int handed_to_guard(struct engine *e, const struct task_event *ev)
 {
 	uint8_t plan = e->opts.plan.calls[ev->native];

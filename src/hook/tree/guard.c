@@ -606,7 +606,7 @@ static void serve_one(void)
 	got = 0;
 	if (guard_self.listener < 0)
 		guard_answer(guard_self.from, &j.call, out.resp.flags & SECCOMP_USER_NOTIF_FLAG_CONTINUE,
-			     out.resp.error);
+			     out.resp.error ? out.resp.error : (int)out.resp.val);
 	else
 		got = ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 	if (key)
