@@ -8,6 +8,7 @@
  *   by-ptrace storm SECONDS    threads that make sockets under signals, stops and continuations
  *   by-ptrace thieves SECONDS  a thread makes sockets, others take what they find under all numbers, from every socket and queue, and put it elsewhere
  *   by-ptrace compat           a socket by int 0x80
+ *   by-ptrace many             a thousand processes that connect
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BINDTOIFINDEX = 62, LOOPBACK = 1, PATIENCE_MS = 5000 };
+enum { BINDTOIFINDEX = 62, LOOPBACK = 1, PATIENCE_MS = 30000, MANY = 1000 };
 
 static struct sockaddr_un at = {.sun_family = AF_UNIX};
 static atomic_bool stop;
@@ -56,16 +57,27 @@ static int connect_to(const struct sockaddr_un *to)
 	return connect(s, (const struct sockaddr *)to, sizeof(*to)) ? -errno : 0;
 }
 
-/* A child that waits in connect(2). @flags: of its handler for SIGUSR1 */
+/* A child that waits in connect(2), or is about to. @flags: of its handler for SIGUSR1, which is there */
 static pid_t waits(int flags)
 {
 	const struct sigaction a = {.sa_handler = heard, .sa_flags = flags};
-	pid_t pid = fork();
-	int err;
+	int ready[2], err;
+	char byte;
+	pid_t pid;
 
-	if (pid)
+	if (pipe(ready))
+		exit(1);
+	pid = fork();
+	if (pid) {
+		close(ready[1]);
+		if (read(ready[0], &byte, 1) != 1)
+			exit(1);
+		close(ready[0]);
 		return pid;
+	}
 	sigaction(SIGUSR1, &a, NULL);
+	if (write(ready[1], "", 1) != 1)
+		_exit(1);
 	err = connect_to(&at);
 	_exit(err == -EINTR ? 4 : err ? 1 : 0);
 }
@@ -78,6 +90,20 @@ static int ends(pid_t pid, int ms)
 	for (; ms >= 0; ms -= 10, usleep(10000))
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return status;
+	return -1;
+}
+
+/* ... under signals meanwhile. */
+static int ends_by_signals(pid_t pid, int ms)
+{
+	int status;
+
+	for (; ms >= 0; ms -= 20) {
+		kill(pid, SIGUSR1);
+		status = ends(pid, 10);
+		if (status >= 0)
+			return status;
+	}
 	return -1;
 }
 
@@ -97,9 +123,7 @@ static int full(const char *path)
 	if (bind(l, (struct sockaddr *)&at, sizeof(at)) || listen(l, 0) || connect_to(&at))
 		return 1;
 	pid = waits(0);
-	usleep(200000);
-	kill(pid, SIGUSR1);
-	status = ends(pid, PATIENCE_MS);
+	status = ends_by_signals(pid, PATIENCE_MS);
 	printf("interrupted %d\n", status >= 0 ? WEXITSTATUS(status) : -1);
 
 	pid = waits(0);
@@ -121,10 +145,7 @@ static int full(const char *path)
 	printf("executed %d\n", status >= 0 ? WEXITSTATUS(status) : -1);
 
 	again = waits(SA_RESTART);
-	usleep(200000);
-	kill(again, SIGUSR1);
-	usleep(200000);
-	status = ends(again, 0);
+	status = ends_by_signals(again, 400);
 	close(accept(l, NULL, NULL)); /* there is room now */
 	printf("begun again %d %d\n", status, ends(again, PATIENCE_MS));
 	return 0;
@@ -289,6 +310,42 @@ static int thieves(int seconds)
 	return 0;
 }
 
+/* One process each: all connect at once, and hear a byte. */
+static int many(void)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int l = socket(AF_INET, SOCK_STREAM, 0), go[2], fine = 0, status;
+	socklen_t len = sizeof(to);
+	char byte;
+
+	if (bind(l, (struct sockaddr *)&to, len) || listen(l, MANY) || getsockname(l, (struct sockaddr *)&to, &len) ||
+	    pipe(go))
+		return 1;
+	for (int i = 0; i < MANY; i++)
+		if (!fork()) {
+			int s;
+
+			close(go[1]);
+			if (read(go[0], &byte, 1))
+				_exit(1);
+			s = socket(AF_INET, SOCK_STREAM, 0);
+			_exit(connect(s, (struct sockaddr *)&to, len) || read(s, &byte, 1) != 1);
+		}
+	close(go[0]);
+	close(go[1]);
+	for (int i = 0; i < MANY; i++) {
+		int s = accept(l, NULL, NULL);
+
+		if (s < 0 || write(s, "x", 1) != 1)
+			return 1;
+		close(s);
+	}
+	while (wait(&status) > 0)
+		fine += !status;
+	printf("%d\n", fine);
+	return 0;
+}
+
 static int compat(void)
 {
 #ifdef __x86_64__
@@ -315,5 +372,6 @@ int main(int argc, char **argv)
 	       : !strcmp(what, "storm")   ? storm(n)
 	       : !strcmp(what, "thieves") ? thieves(n)
 	       : !strcmp(what, "compat")  ? compat()
+	       : !strcmp(what, "many")    ? many()
 					  : 2;
 }

@@ -164,6 +164,11 @@ static int32_t decide(struct engine *e, uint32_t on, const struct guard_question
 
 	memcpy(ev.args, q->call.args, sizeof(ev.args));
 	ev.thread = engine_stands(&ev) ? threads_get(e->threads, (pid_t)q->call.outer) : NULL;
+	if (ev.thread && e->by_trace && atomic_load(&ev.thread->stands) != q->call.id) {
+		threads_put(e->threads, ev.thread);
+		atomic_fetch_add(&e->late, 1);
+		return -ESRCH;
+	}
 	if (!ev.thread) {
 		atomic_fetch_add(engine_stands(&ev) ? &e->unknown : &e->late, 1);
 		return -ENOMEM;
