@@ -22,6 +22,12 @@ struct guard_value {
 	__u32 allow;
 };
 
+/* places: paths of which the programs decide; of the rules about reading and about writing the longest path's each. */
+enum guard_place_state { GUARD_PLACE_NONE, GUARD_PLACE_OPEN, GUARD_PLACE_SHUT };
+struct guard_place {
+	__u32 read, write; /* enum guard_place_state */
+};
+
 /* config: key 0. */
 struct guard_config {
 	__u32 everything; /* tell of all files and executables, whether they were refused or not */

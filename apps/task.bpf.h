@@ -22,12 +22,23 @@ struct task_struct {
 	char comm[16];
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
 struct path {
 	void *mnt; /* struct vfsmount */
+	struct dentry *dentry;
 };
 
 struct file {
 	struct path f_path;
+	unsigned int f_flags;
 };
 
 struct linux_binprm {

@@ -57,7 +57,29 @@ static uint8_t access_bits(enum guard_access access)
 	return access == GUARD_READ ? TREE_READ : access == GUARD_WRITE ? TREE_WRITE : TREE_RUN;
 }
 
-/* Folders as they really are: Landlock and what is told of executables know no links. */
+/* Where a path leads, as far as it leads to something. */
+static bool real_path(const char *path, char to[PATH_MAX])
+{
+	char head[PATH_MAX];
+	const char *rest = path + strlen(path);
+	size_t n;
+
+	if (realpath(path, to))
+		return true;
+	do {
+		do
+			rest--;
+		while (rest > path && *rest != '/');
+		snprintf(head, sizeof(head), "%.*s", rest > path ? (int)(rest - path) : 1, path);
+	} while (rest > path && !realpath(head, to));
+	if (rest == path && !realpath("/", to))
+		return false;
+	n = strlen(to);
+	n = n == 1 ? 0 : n;
+	return snprintf(to + n, PATH_MAX - n, "%s", rest) < (int)(PATH_MAX - n);
+}
+
+/* Folders as they really are: Landlock and what programs are told of files know no links. */
 static int follow_links(struct guard_policy *p)
 {
 	char real[PATH_MAX];
@@ -65,7 +87,7 @@ static int follow_links(struct guard_policy *p)
 	for (uint32_t i = 0; i < p->n_paths; i++) {
 		char *copy;
 
-		if (!realpath(p->paths[i].path, real) || !strcmp(real, p->paths[i].path))
+		if (!real_path(p->paths[i].path, real) || !strcmp(real, p->paths[i].path))
 			continue;
 		if (strlen(real) > GUARD_PATH_MAX)
 			return fail("the policy: %.200s leads to a path that is longer than a rule's may be",
@@ -114,10 +136,59 @@ int guard_args_files(struct guard_args *a, bool audit, struct tree_files *out)
 		a->paths[p->n_paths + i] = (struct tree_path){.path = guard_device(i), .open = TREE_READ | TREE_WRITE};
 	out->paths = a->paths;
 	out->n_paths = p->n_paths + n_devices;
+	for (uint32_t i = 0; i < out->n_paths; i++) {
+		a->paths[i].asked = files_asked(out, &a->paths[i]);
+		a->asked |= a->paths[i].asked;
+	}
 	return files_check(out, why, sizeof(why)) ? fail("the policy: %s", why) : EXIT_OK;
 }
 
 /* The program. */
+
+/* The folders that a place is in. */
+static int keep_names(int above, const char *place)
+{
+	struct guard_key key = {""};
+	const uint8_t one = 1;
+	int err = 0;
+
+	for (size_t i = 1; place[i] && !err; i++) {
+		if (place[i] != '/')
+			continue;
+		memcpy(key.path, place, i);
+		err = bpf_map_update_elem(above, &key, &one, BPF_ANY);
+	}
+	return err;
+}
+
+/* What programs decide on: all rules about reading and writing, for the longest path counts. What may be written may be read. */
+static int fill_places(const struct run_guard *g, const struct bpf_object *obj)
+{
+	const struct guard_policy *p = &g->args->policy;
+	int places = bpf_object__find_map_fd_by_name(obj, "places"),
+	    above = bpf_object__find_map_fd_by_name(obj, "above"), err = 0;
+
+	for (uint32_t i = 0; i < p->n_paths && !err; i++) {
+		const struct guard_path *x = &p->paths[i];
+		uint32_t state = x->allow ? GUARD_PLACE_OPEN : GUARD_PLACE_SHUT;
+		struct guard_place place = {0};
+		struct guard_key key = {""};
+
+		memcpy(key.path, x->path, strlen(x->path));
+		if (!x->allow)
+			err = keep_names(above, x->path);
+		if (x->access == GUARD_RUN || err)
+			continue;
+		bpf_map_lookup_elem(places, &key, &place);
+		/* Of two with the same path the one that denies counts. */
+		if (x->access == GUARD_WRITE)
+			place.write = MAX(place.write, state);
+		if (x->access == GUARD_READ || x->allow)
+			place.read = MAX(place.read, state);
+		err = bpf_map_update_elem(places, &key, &place, BPF_ANY);
+	}
+	return err;
+}
 
 static int fill(struct run_guard *g)
 {
@@ -143,6 +214,8 @@ static int fill(struct run_guard *g)
 		if (err == -EEXIST)
 			err = 0;
 	}
+	if (!err && g->args->asked)
+		err = fill_places(g, obj);
 	for (uint32_t i = 0; i < p->n_calls && !err; i++) {
 		const struct guard_call_value value = {.action = p->calls[i].action, .err = -p->calls[i].err};
 		uint32_t nr = (uint32_t)p->calls[i].nr;
@@ -193,6 +266,8 @@ static bool is_needed(const struct run_guard *g, const char *section)
 		return false;
 	if (!strncmp(section, "raw_tp/", 7))
 		return true;
+	if (!strcmp(section, "lsm/file_open") || !strncmp(section, "lsm/path_", 9))
+		return g->args->asked;
 	if (strncmp(section, "tracepoint/", 11) != 0)
 		return g->advise || has_rules(p, true);
 	return g->advise || (exec ? has_rules(p, true) : has_rules(p, false));

@@ -14,6 +14,7 @@ struct guard_args {
 	struct guard_policy policy;
 	struct policy_part part;
 	struct tree_path *paths; /* what struct tree_opts.files points at */
+	uint8_t asked; /* enum tree_access: what of it programs decide on */
 };
 
 struct run_calls;

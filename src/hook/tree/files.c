@@ -91,37 +91,50 @@ static const struct tree_path *opened_inside(const struct tree_files *f, const s
 	return NULL;
 }
 
-/* The folder that a path is in. */
-static void parent_of(const char *path, char to[PATH_MAX])
+/* A path becomes that of the folder that it is in. */
+static void go_up(char *path)
 {
-	snprintf(to, PATH_MAX, "%s", path);
-	*strrchr(to, '/') = 0;
-	if (!*to)
-		strcpy(to, "/");
+	*strrchr(path, '/') = 0;
+	if (!*path)
+		strcpy(path, "/");
 }
 
-static int check_shut(const struct tree_files *f, const struct tree_path *p, uint8_t what, char *why, size_t size)
+/* Could the tree make something there, where nothing is? */
+static bool may_be_made(const struct tree_files *f, const char *path)
 {
-	const struct tree_path *inside = opened_inside(f, p, what);
-	char parent[PATH_MAX];
+	char folder[PATH_MAX];
 
-	if (inside) {
-		snprintf(
-			why, size,
-			"%s %.100s inside no%s %.100s cannot be held to: open the folders beside it one by one instead",
-			doing(what), inside->path, doing(what), p->path);
-		return -EOPNOTSUPP;
-	}
+	if (!access(path, F_OK))
+		return false;
+	snprintf(folder, sizeof(folder), "%s", path);
+	do
+		go_up(folder);
+	while (strcmp(folder, "/") != 0 && access(folder, F_OK));
+	return files_is_open(f, folder, TREE_WRITE);
+}
+
+uint8_t files_asked(const struct tree_files *f, const struct tree_path *p)
+{
+	uint8_t asked = 0;
+
+	for (unsigned int what = TREE_READ; what <= TREE_RUN; what <<= 1)
+		if (p->shut & what &&
+		    (opened_inside(f, p, (uint8_t)what) || (what != TREE_READ && may_be_made(f, p->path))))
+			asked |= what;
+	return asked;
+}
+
+static int check_shut(const struct tree_path *p, uint8_t what, char *why, size_t size)
+{
 	if (!strcmp(p->path, "/")) {
 		snprintf(why, size, "no%s / closes everything: leave it out, and open what shall be open", doing(what));
 		return -EOPNOTSUPP;
 	}
-	parent_of(p->path, parent);
-	/* Something that the tree makes itself it may read; but what it shall not write or execute must not come into being. */
-	if (what != TREE_READ && access(p->path, F_OK) && files_is_open(f, parent, TREE_WRITE)) {
+	if (p->asked & what && files_landlock() < ABI_REFER) {
 		snprintf(why, size,
-			 "no%s %.200s: there is no such file, and the command could make it; make it first, or leave "
-			 "it out",
+			 "no%s %.200s: something in it is open, or it is not there yet; that can be held to only where "
+			 "the "
+			 "kernel has Landlock, in its second version at least (Linux 5.19)",
 			 doing(what), p->path);
 		return -EOPNOTSUPP;
 	}
@@ -146,7 +159,7 @@ int files_check(const struct tree_files *f, char *why, size_t size)
 		for (uint8_t access = TREE_READ; access <= TREE_RUN && !err; access = (uint8_t)(access << 1))
 			/* What is closed anyway needs no mount. */
 			if ((f->paths[i].shut & access))
-				err = check_shut(f, &f->paths[i], access, why, size);
+				err = check_shut(&f->paths[i], access, why, size);
 	return err;
 }
 
@@ -190,12 +203,12 @@ int files_cover(const struct tree_files *f, char *why, size_t size)
 
 	for (uint32_t i = 0; i < f->n_paths && !err; i++) {
 		const struct tree_path *p = &f->paths[i];
-		uint64_t set =
-			(p->shut & TREE_WRITE ? MOUNT_ATTR_RDONLY : 0) | (p->shut & TREE_RUN ? MOUNT_ATTR_NOEXEC : 0);
+		uint8_t shut = p->shut & (uint8_t)~p->asked;
+		uint64_t set = (shut & TREE_WRITE ? MOUNT_ATTR_RDONLY : 0) | (shut & TREE_RUN ? MOUNT_ATTR_NOEXEC : 0);
 
-		if (!p->shut || lstat(p->path, &st))
+		if (!shut || lstat(p->path, &st))
 			continue;
-		if (p->shut & TREE_READ)
+		if (shut & TREE_READ)
 			err = cover_with_nothing(p->path, S_ISDIR(st.st_mode));
 		else
 			err = cover_with_itself(p->path, set);
@@ -226,14 +239,24 @@ int files_restrict(const struct tree_files *f, bool own_work)
 	int abi = files_landlock(), err = 0;
 	uint64_t handled = rights_of(f->closed) & ~(abi < ABI_REFER ? LANDLOCK_ACCESS_FS_REFER : 0) &
 			   ~(abi < ABI_TRUNCATE ? LANDLOCK_ACCESS_FS_TRUNCATE : 0);
+	uint64_t beside = 0;
 	AUTO_CLOSE int set = -1;
 
+	/* A domain that forbids nothing forbids mounting. What is not handled is free, but for moves from folder to folder. */
+	for (uint32_t i = 0; i < f->n_paths; i++)
+		beside |= f->paths[i].asked ? LANDLOCK_ACCESS_FS_REFER : 0;
+	if (handled && abi >= ABI_REFER)
+		beside |= LANDLOCK_ACCESS_FS_REFER;
+	beside &= ~handled;
+	handled |= beside;
 	if (!handled)
 		return 0;
 	set = (int)syscall(SYS_landlock_create_ruleset, &(struct landlock_ruleset_attr){.handled_access_fs = handled},
 			   sizeof(uint64_t), 0);
 	if (set < 0)
 		return -errno;
+	if (beside)
+		err = add_rule(set, "/", beside);
 	for (uint32_t i = 0; i < f->n_paths && !err; i++)
 		err = add_rule(set, f->paths[i].path, rights_of(f->paths[i].open) & handled);
 	if (!err && own_work)

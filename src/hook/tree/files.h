@@ -7,8 +7,8 @@
  *   what is closed inside what is open  mounts of the tree's, which it cannot take away (tree.h): over what is not to be read lies something empty, what is
  *                                       not to be written is mounted read-only, what is not to be executed noexec
  *
- * Both are about the file that a path leads to when the tree begins. A path that leads nowhere then cannot be closed (files_check() says so where that
- * matters), and needs not be opened.
+ * Both are about the file that a path leads to when the tree begins. What neither can say is asked about (files_asked()): programs decide then on calls that the guard
+ * makes (guard_files.c), by the names on the way, which nothing in the tree can change by mounting: it is under Landlock, which forbids that.
  */
 #ifndef SKEP_HOOK_TREE_FILES_H
 #define SKEP_HOOK_TREE_FILES_H
@@ -23,6 +23,7 @@ struct tree_path {
 	const char *path; /* absolute; a folder stands for all that is below it */
 	uint8_t open; /* enum tree_access: what may be done there; TREE_WRITE goes with TREE_READ */
 	uint8_t shut; /* what may not be */
+	uint8_t asked; /* what of @shut programs decide on: it is left to them */
 };
 
 struct tree_files {
@@ -37,6 +38,10 @@ struct tree_files {
  * Return: 0; -EOPNOTSUPP.
  */
 int files_check(const struct tree_files *f, char *why, size_t size);
+
+/* files_asked - what of a path's @shut neither Landlock nor a mount can say: something inside is open, or it is not to be written or
+ * executed, nothing is there yet, and the tree might make it. (What the tree makes itself it may read: that alone is not worth asking about every open.) */
+uint8_t files_asked(const struct tree_files *f, const struct tree_path *p);
 
 /* files_cover - the mounts, in a mount namespace of the tree's. @why: on failure the reason. Return: 0 or a negative errno. */
 int files_cover(const struct tree_files *f, char *why, size_t size);
