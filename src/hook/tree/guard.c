@@ -10,13 +10,13 @@
 #include "hook/tree/guard_inside.h"
 
 #include "base/clock.h"
+#include "base/fds.h"
 #include "base/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
@@ -673,8 +673,8 @@ void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep,
 	if (dup3(from, 3, O_CLOEXEC) < 0 && errno != EINVAL)
 		_exit(1);
 	/* The standard three too: whoever waits for a pipe's end waits for the command's, not for the guard's. */
-	close_range(4, UINT32_MAX, 0);
-	close_range(0, 2, 0);
+	fds_close(4, UINT32_MAX, false);
+	fds_close(0, 2, false);
 	for (int i = 0; i < 3; i++)
 		if (open("/dev/null", O_RDWR) < 0)
 			_exit(1);

@@ -5,6 +5,7 @@
  */
 #include "hook/tree/init.h"
 
+#include "base/fds.h"
 #include "base/util.h"
 #include "hook/tree/bare.h"
 #include "hook/tree/guard.h"
@@ -12,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -151,10 +151,10 @@ static void close_others(const struct tree_opts *opts)
 		if (keep[i] < (int)from)
 			continue;
 		if (keep[i] > (int)from)
-			close_range(from, (unsigned int)keep[i] - 1, CLOSE_RANGE_CLOEXEC);
+			fds_close(from, (unsigned int)keep[i] - 1, true);
 		from = (unsigned int)keep[i] + 1;
 	}
-	close_range(from, UINT32_MAX, CLOSE_RANGE_CLOEXEC);
+	fds_close(from, UINT32_MAX, true);
 }
 
 /* The command's own process, up to its execution. @said: what goes wrong, as two words: a negative errno and which step. */

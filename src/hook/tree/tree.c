@@ -10,6 +10,7 @@
  */
 #include "hook/tree/tree.h"
 
+#include "base/fds.h"
 #include "base/util.h"
 #include "hook/tree/bare.h"
 #include "hook/tree/guard.h"
@@ -296,8 +297,8 @@ static void close_port(struct tree *t)
 	pid = fork();
 	if (!pid) {
 		if (t->port.fd)
-			close_range(0, (unsigned int)t->port.fd - 1, 0);
-		close_range((unsigned int)t->port.fd + 1, UINT32_MAX, 0);
+			fds_close(0, (unsigned int)t->port.fd - 1, false);
+		fds_close((unsigned int)t->port.fd + 1, UINT32_MAX, false);
 		_exit(0);
 	}
 	/* With a child this one is not the last; without one it takes its time. */
