@@ -12,7 +12,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 	find "$3" \( -name '*.o' -o -name docker-profile \) -exec cp {} "$new/objects/" \; || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
 	cd / || exit 1
-	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" SOAK="${SOAK:-60}" SOAK_TASKS="${SOAK_TASKS:-20}" SKEP_NET="${SKEP_NET:-}" SKEP_UNDER="${SKEP_UNDER:-}" SKEP_BY="${SKEP_BY:-}" \
+	setpriv --reuid=12345 --regid=12345 --clear-groups --no-new-privs env -i PATH="/usr/sbin:/usr/bin:/bin" HOME="$new/home" SOAK="${SOAK:-60}" SOAK_TASKS="${SOAK_TASKS:-20}" FLIP="${FLIP:-}" SKEP_NET="${SKEP_NET:-}" SKEP_UNDER="${SKEP_UNDER:-}" SKEP_BY="${SKEP_BY:-}" \
 		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
 		bash "$new/tests/run/$(basename "$0")" "$new" "$new/bin/skep" "$new/objects"
 	exit
