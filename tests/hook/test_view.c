@@ -520,7 +520,7 @@ static void sockets_are_followed(void **state)
 static void walk(uint64_t dentry, const char *const *names)
 {
 	char name[64];
-	uint64_t parent;
+	uint64_t parent = 0;
 
 	for (; *names; names++, dentry = parent) {
 		assert_true(CALL(probe_read_kernel_str, PTR(name), sizeof(name),
