@@ -53,7 +53,7 @@ done
 other_ways="${SKEP_NET:+--net=$SKEP_NET} ${SKEP_BY:+--by=$SKEP_BY}"
 under=${SKEP_UNDER:+$objects/$SKEP_UNDER}
 # run ARGS...: skep run; stdout in $tmp/out, stderr in $tmp/err, the exit code is its own.
-run() { timeout 60 $under "$skep" run $other_ways "$@" >"$tmp/out" 2>"$tmp/err"; }
+run() { timeout $((60 + ${FLIP:-0})) $under "$skep" run $other_ways "$@" >"$tmp/out" 2>"$tmp/err"; }
 # exits CODE ARGS...
 exits() {
 	local want=$1 got
