@@ -235,12 +235,17 @@ static void a_map_must_say_what_is_in_it(void **state)
 /* The kernel's goes with the task; here its hook says when that is gone. */
 static void a_value_goes_with_its_task(void **state)
 {
-	struct bpf_object *obj = load_object("storage");
-	int map = map_fd_of(obj, "values"), others = map_fd_of(obj, "others"), self = pidfd_of(getpid());
+	int map, others, self = pidfd_of(getpid());
 	struct value v = {1, 2};
+	struct bpf_object *obj;
 
-	if (on_kernel)
+	if (on_kernel) {
+		close(self);
 		skip();
+	}
+	obj = load_object("storage");
+	map = map_fd_of(obj, "values");
+	others = map_fd_of(obj, "others");
 	assert_int_equal(PUT(map, &self, &v, BPF_ANY), 0);
 	assert_int_equal(PUT(others, &self, &v, BPF_ANY), 0);
 	storage_forget(test.hive, &(struct map_task){.start = thread.start + 1, .tid = (uint32_t)thread.own_tid});
@@ -254,11 +259,12 @@ static void a_value_goes_with_its_task(void **state)
 
 static void without_a_task_there_is_none(void **state)
 {
-	struct bpf_object *obj = load_object("storage");
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct bpf_object *obj;
 
 	if (on_kernel)
 		skip();
+	obj = load_object("storage");
 	run_here(obj, "of_nothing");
 	EXPECT(obj, 0);
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program_of(obj, "stores")), &opts), 0);
