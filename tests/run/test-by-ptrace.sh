@@ -50,8 +50,9 @@ if cc -O2 -w -D_GNU_SOURCE -pthread -o "$tmp/acts" "$source/tests/run/by_ptrace.
 		thieves() { exits 0 -q -- "$tmp/acts" thieves 5 && prints "some made, 0 bad"; }
 		ok "threads that take whatever they find meanwhile find no socket that could leave the machine" thieves
 		if [ "$(uname -m)" = x86_64 ]; then
-			compat() { exits 0 -q -- "$tmp/acts" compat && { says '^made 1' || says '^Function not implemented'; }; }
-			ok "a socket by a 32-bit call" compat
+			compat() { exits 0 -q -- "$tmp/acts" compat && prints 'made 1'; }
+			# Outside it is made, and stays nowhere.
+			if [ "$("$tmp/acts" compat)" = 'made 0' ]; then ok "a socket by a 32-bit call" compat; else skip "a socket by a 32-bit call" "this kernel has none: $("$tmp/acts" compat)"; fi
 		fi
 	else
 		guard() {
