@@ -16,13 +16,11 @@
 #include "base/util.h"
 #include "hook/tree/files.h"
 #include "hook/tree/recall.h"
+#include "hook/unix_diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <linux/openat2.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -66,65 +64,7 @@ void unix_free(struct calls *c)
 	free(c->bound);
 }
 
-/* What the kernel says of a Unix socket. */
-struct facts {
-	bool there, has_file;
-	struct unix_diag_vfs file;
-	size_t name_len;
-	char name[sizeof(((struct sockaddr_un *)0)->sun_path)];
-};
-
-static void read_facts(const struct nlmsghdr *h, size_t size, struct facts *f)
-{
-	size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct unix_diag_msg));
-
-	while (at + sizeof(struct nlattr) <= MIN((size_t)h->nlmsg_len, size)) {
-		const struct nlattr *a = (const struct nlattr *)((const char *)h + at);
-		const char *data = (const char *)a + NLA_HDRLEN;
-		size_t len = a->nla_len - NLA_HDRLEN;
-
-		if (a->nla_len < NLA_HDRLEN || at + a->nla_len > size)
-			return;
-		if (a->nla_type == UNIX_DIAG_NAME && len <= sizeof(f->name)) {
-			memcpy(f->name, data, len);
-			f->name_len = len;
-		} else if (a->nla_type == UNIX_DIAG_VFS && len >= sizeof(f->file)) {
-			memcpy(&f->file, data, sizeof(f->file));
-			f->has_file = true;
-		}
-		at += NLA_ALIGN(a->nla_len);
-	}
-}
-
-/* @sock: the socket's inode. With the lock held. */
-static void ask(const struct calls *c, uint32_t sock, struct facts *f)
-{
-	struct {
-		struct nlmsghdr h;
-		struct unix_diag_req r;
-	} q = {.h = {.nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-	       .r = {.sdiag_family = AF_UNIX,
-		     .udiag_states = UINT32_MAX,
-		     .udiag_ino = sock,
-		     .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS,
-		     .udiag_cookie = {UINT32_MAX, UINT32_MAX}}};
-	union {
-		struct nlmsghdr h;
-		char bytes[4096];
-	} a;
-	ssize_t n;
-
-	*f = (struct facts){0};
-	if (send(c->diag, &q, sizeof(q), 0) != sizeof(q))
-		return;
-	n = recv(c->diag, &a, sizeof(a), 0);
-	f->there = n >= (ssize_t)NLMSG_HDRLEN && a.h.nlmsg_type == SOCK_DIAG_BY_FAMILY;
-	if (f->there)
-		read_facts(&a.h, (size_t)n, f);
-}
-
-/* The kernel has a device's number as major << 20 | minor, and the lower half of the inode's. */
-static bool is_file(const struct facts *f, const struct stat *st)
+static bool is_file(const struct unix_facts *f, const struct stat *st)
 {
 	return f->has_file && f->file.udiag_vfs_ino == (uint32_t)st->st_ino &&
 	       f->file.udiag_vfs_dev == (major(st->st_dev) << KERNEL_MINOR_BITS | minor(st->st_dev));
@@ -133,7 +73,7 @@ static bool is_file(const struct facts *f, const struct stat *st)
 /* Sockets whose name is gone are let go. With the lock held. */
 static void sweep(struct calls *c)
 {
-	struct facts f;
+	struct unix_facts f;
 	struct stat st;
 	size_t to = 0;
 
@@ -144,7 +84,7 @@ static void sweep(struct calls *c)
 		if (b->fd >= 0) {
 			there = !fstat(b->fd, &st) && st.st_nlink;
 		} else {
-			ask(c, b->sock, &f);
+			unix_diag_ask(c->diag, b->sock, &f);
 			there = f.there;
 		}
 		if (there)
@@ -199,7 +139,7 @@ static bool is_bound(struct calls *c, const struct stat *st)
 static bool is_own_name(struct calls *c, const char *name, size_t len)
 {
 	bool found = false;
-	struct facts f;
+	struct unix_facts f;
 
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < c->n_bound && !found; i++) {
@@ -207,7 +147,7 @@ static bool is_own_name(struct calls *c, const char *name, size_t len)
 
 		if (b->fd >= 0 || b->len != len || memcmp(b->name, name, len))
 			continue;
-		ask(c, b->sock, &f);
+		unix_diag_ask(c->diag, b->sock, &f);
 		found = f.there && f.name_len == len && !memcmp(f.name, name, len);
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -367,7 +307,7 @@ static unsigned int umask_of(struct job *j)
 static int bind_path(struct job *j, const struct sockaddr_storage *at, socklen_t len, const char *path)
 {
 	struct bound b = {.fd = -1};
-	struct facts f;
+	struct unix_facts f;
 	struct stat st, sock;
 	int err;
 
@@ -388,7 +328,7 @@ static int bind_path(struct job *j, const struct sockaddr_storage *at, socklen_t
 	b.dev = st.st_dev;
 	b.ino = st.st_ino;
 	pthread_mutex_lock(&j->c->lock);
-	ask(j->c, (uint32_t)sock.st_ino, &f);
+	unix_diag_ask(j->c->diag, (uint32_t)sock.st_ino, &f);
 	if (!is_file(&f, &st) || !note(j->c, &b))
 		close(b.fd);
 	pthread_mutex_unlock(&j->c->lock);

@@ -19,14 +19,13 @@
 #include "hook/task/trace_inside.h"
 
 #include "base/util.h"
+#include "hook/unix_diag.h"
 
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -194,39 +193,19 @@ static int read_number(const struct tracee *x, const struct give *g)
 	return len && fd >= 0 ? fd : -EMFILE; /* there was no number for it */
 }
 
-/* What a Unix socket is called, as the kernel says. Return: the address's length, or a negative errno. */
+/* What a Unix socket is called, as the kernel says: a name that it has chosen. Return: the address's length, or a negative errno. */
 static int name_of(uint32_t inode, struct sockaddr_un *at)
 {
-	struct {
-		struct nlmsghdr h;
-		struct unix_diag_req r;
-	} q = {.h = {.nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-	       .r = {.sdiag_family = AF_UNIX,
-		     .udiag_states = UINT32_MAX,
-		     .udiag_ino = inode,
-		     .udiag_show = UDIAG_SHOW_NAME,
-		     .udiag_cookie = {UINT32_MAX, UINT32_MAX}}};
-	union {
-		struct nlmsghdr h;
-		char bytes[1024];
-	} a;
 	AUTO_CLOSE int diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	size_t where = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct unix_diag_msg)), len;
-	const struct nlattr *name = (const struct nlattr *)(a.bytes + where);
-	ssize_t n;
+	struct unix_facts f;
 
-	if (diag < 0 || send(diag, &q, sizeof(q), 0) != sizeof(q))
+	if (diag < 0)
 		return -errno;
-	n = recv(diag, &a, sizeof(a), 0);
-	if (n < (ssize_t)(where + NLA_HDRLEN) || a.h.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-	    name->nla_type != UNIX_DIAG_NAME || name->nla_len < NLA_HDRLEN)
-		return -ENOENT;
-	len = name->nla_len - NLA_HDRLEN;
-	if (where + name->nla_len > (size_t)n || len < 2 || len > sizeof(at->sun_path))
+	if (!unix_diag_ask(diag, inode, &f) || f.name_len < 2 || *f.name)
 		return -ENOENT;
 	*at = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(at->sun_path, (const char *)name + NLA_HDRLEN, len);
-	return *at->sun_path ? -ENOENT : (int)(offsetof(struct sockaddr_un, sun_path) + len);
+	memcpy(at->sun_path, f.name, f.name_len);
+	return (int)(offsetof(struct sockaddr_un, sun_path) + f.name_len);
 }
 
 static int send_file(int to, int fd)
