@@ -504,6 +504,25 @@ static int confine_all(void)
 	return err ? fail("skep cannot confine itself: %s", strerror(-err)) : EXIT_OK;
 }
 
+/* Rules that programs decide on: said, as it costs, and refused where nobody could make the calls. */
+static int check_guard(const struct run_args *args)
+{
+	const char *path = guard_args_asked(&args->guard);
+
+	if (path && args->by_trace)
+		return fail(
+			"the policy: %s is not there yet, or something in it is open: programs decide then in calls "
+			"that "
+			"the tree's guard makes, which --by=ptrace does without; make it first, or leave the rule out",
+			path);
+	if (path && !args->quiet)
+		note("the policy: %s is not there yet, or something in it is open: files are opened by the tree's "
+		     "guard, "
+		     "which takes longer (docs/guard.md)",
+		     path);
+	return EXIT_OK;
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	static struct run r = {.signals = -1, .tty = -1};
@@ -524,6 +543,8 @@ static int run(const struct verb *verb, int argc, char **argv)
 		err = guard_args_files(&r.args.guard, r.args.policy.policy.audit, &r.args.tree.files);
 	if (!err)
 		err = run_bare_check(&r.args);
+	if (!err)
+		err = check_guard(&r.args);
 	if (!err && tree_new(&r.args.tree, &r.tree, why)) {
 		fail("%s", why);
 		err = EXIT_FAILED;

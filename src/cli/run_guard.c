@@ -143,6 +143,14 @@ int guard_args_files(struct guard_args *a, bool audit, struct tree_files *out)
 	return files_check(out, why, sizeof(why)) ? fail("the policy: %s", why) : EXIT_OK;
 }
 
+const char *guard_args_asked(const struct guard_args *a)
+{
+	for (uint32_t i = 0; a->asked && i < a->policy.n_paths; i++)
+		if (a->paths[i].asked)
+			return a->paths[i].path;
+	return NULL;
+}
+
 /* The program. */
 
 /* The folders that a place is in. */

@@ -31,6 +31,9 @@ void guard_args_free(struct guard_args *a);
  */
 int guard_args_files(struct guard_args *a, bool audit, struct tree_files *out);
 
+/* guard_args_asked - the first path of which programs decide (hook/tree/files.h, files_asked()); NULL: none. */
+const char *guard_args_asked(const struct guard_args *a);
+
 /*
  * run_guard_new - fill the maps of a loaded guard.
  * @live: refusals are told as they happen

@@ -99,8 +99,8 @@ static void go_up(char *path)
 		strcpy(path, "/");
 }
 
-/* Could the tree make something there, where nothing is? */
-static bool may_be_made(const struct tree_files *f, const char *path)
+/* Is nothing there, in a folder of which that may be done? */
+static bool is_to_come(const struct tree_files *f, const char *path, uint8_t access_there)
 {
 	char folder[PATH_MAX];
 
@@ -110,7 +110,7 @@ static bool may_be_made(const struct tree_files *f, const char *path)
 	do
 		go_up(folder);
 	while (strcmp(folder, "/") != 0 && access(folder, F_OK));
-	return files_is_open(f, folder, TREE_WRITE);
+	return files_is_open(f, folder, access_there);
 }
 
 uint8_t files_asked(const struct tree_files *f, const struct tree_path *p)
@@ -118,8 +118,9 @@ uint8_t files_asked(const struct tree_files *f, const struct tree_path *p)
 	uint8_t asked = 0;
 
 	for (unsigned int what = TREE_READ; what <= TREE_RUN; what <<= 1)
-		if (p->shut & what &&
-		    (opened_inside(f, p, (uint8_t)what) || (what != TREE_READ && may_be_made(f, p->path))))
+		/* What is to be read may be made by somebody outside, too. (So may what is executed, but that is looked at in any case.) */
+		if (p->shut & what && (opened_inside(f, p, (uint8_t)what) ||
+				       is_to_come(f, p->path, what == TREE_READ ? TREE_READ : TREE_WRITE)))
 			asked |= what;
 	return asked;
 }

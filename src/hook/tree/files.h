@@ -39,8 +39,10 @@ struct tree_files {
  */
 int files_check(const struct tree_files *f, char *why, size_t size);
 
-/* files_asked - what of a path's @shut neither Landlock nor a mount can say: something inside is open, or it is not to be written or
- * executed, nothing is there yet, and the tree might make it. (What the tree makes itself it may read: that alone is not worth asking about every open.) */
+/*
+ * files_asked - what of a path's @shut neither Landlock nor a mount can say: something inside is open; or nothing is there yet, and what comes to be there
+ * could be read; or written or executed, as the tree might make it.
+ */
 uint8_t files_asked(const struct tree_files *f, const struct tree_path *p);
 
 /* files_cover - the mounts, in a mount namespace of the tree's. @why: on failure the reason. Return: 0 or a negative errno. */
