@@ -10,6 +10,8 @@
  *   by-ptrace compat           a socket by int 0x80
  *   by-ptrace many             a thousand processes that connect
  */
+#include "i386.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -349,12 +351,8 @@ static int many(void)
 static int compat(void)
 {
 #ifdef __x86_64__
-	long s;
+	long s = i386_call(359, AF_INET, SOCK_STREAM, 0, 0);
 
-	__asm__ volatile("int $0x80"
-			 : "=a"(s)
-			 : "a"(359L), "b"((long)AF_INET), "c"((long)SOCK_STREAM), "d"(0L)
-			 : "memory", "r8", "r9", "r10", "r11");
 	printf("%s %d\n", s >= 0 ? "made" : strerror((int)-s), s >= 0 && stays((int)s));
 	return 0;
 #else

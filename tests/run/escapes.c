@@ -6,6 +6,8 @@
  * arguments: WAY [SECRET OUT]
  */
 #define _GNU_SOURCE
+#include "i386.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -84,20 +86,6 @@ static void processes(void)
 				    : openat(open(path, O_PATH | O_DIRECTORY), ".", O_RDONLY));
 	}
 }
-
-#ifdef __x86_64__
-static long i386(long nr, long a, long b, long c)
-{
-	int ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "a"((int)nr), "b"((int)a), "c"((int)b), "d"((int)c)
-			 : "memory", "r8", "r9", "r10", "r11");
-	errno = -ret;
-	return ret < 0 && ret > -4096 ? -1 : ret;
-}
-#endif
 
 static void other_calls(void)
 {

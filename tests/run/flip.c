@@ -7,6 +7,8 @@
  * arguments: address|socket|send-address|send-pointer|send-socket SECONDS. Prints how many connections or datagrams came to the allowed port and to the denied one. Or: i386-socket: makes a datagram
  * socket by a 32-bit system call, and prints what that returned; i386-send: sends two datagrams so, to the denied port and to the allowed one.
  */
+#include "i386.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -150,20 +152,9 @@ static int sends(const char *what, int seconds)
 }
 
 #ifdef __x86_64__
-static int i386(int nr, uint32_t a, uint32_t b, uint32_t c)
-{
-	int ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "a"(nr), "b"(a), "c"(b), "d"(c)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return ret;
-}
-
 static int i386_socket(void)
 {
-	printf("%d\n", i386(359, AF_INET, SOCK_DGRAM, 0));
+	printf("%d\n", i386_call(359, AF_INET, SOCK_DGRAM, 0, 0));
 	return 0;
 }
 
@@ -186,9 +177,9 @@ static int i386_send(void)
 			    .to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
 			    .byte = 'x'};
 	low->to.sin_port = htons(DENIED);
-	printf("%d ", i386(370, (uint32_t)fd, at, 0));
+	printf("%d ", i386_call(370, (uint32_t)fd, at, 0, 0));
 	low->to.sin_port = htons(ALLOWED);
-	printf("%d ", i386(370, (uint32_t)fd, at, 0));
+	printf("%d ", i386_call(370, (uint32_t)fd, at, 0, 0));
 	printf("%zd ", recv(good, &byte, 1, 0));
 	printf("%c\n", byte);
 	return 0;

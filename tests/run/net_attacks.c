@@ -6,6 +6,8 @@
  * arguments: OUTSIDE (an address of IPv4) INTERFACE (its number) CLOSED (a port of 127.0.0.1) WAY...
  */
 #define _GNU_SOURCE
+#include "i386.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -367,20 +369,6 @@ static void addrform(void)
 	sendto(fd, "evil", 4, 0, (void *)&again, sizeof(again));
 	send_by(fd, interface, &outside);
 }
-
-#ifdef __x86_64__
-static long i386(long nr, long a, long b, long c)
-{
-	int ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "a"((int)nr), "b"((int)a), "c"((int)b), "d"((int)c)
-			 : "memory", "r8", "r9", "r10", "r11");
-	errno = -ret;
-	return ret < 0 && ret > -4096 ? -1 : ret;
-}
-#endif
 
 static void other_calls(void)
 {

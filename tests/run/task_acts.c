@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* task-acts WHAT: things that a process can do, for test-events.sh; it says on stdout what became of it. */
+#include "i386.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -170,10 +172,7 @@ static int compat(void)
 
 	snprintf(low, 4096, "%s/compat", folder);
 #ifdef __x86_64__
-	__asm__ volatile("int $0x80"
-			 : "=a"(fd)
-			 : "a"(295), "b"(AT_FDCWD), "c"((int)(intptr_t)low), "d"(O_CREAT | O_RDWR), "S"(0600)
-			 : "memory", "r8", "r9", "r10", "r11");
+	fd = i386_call(295, (uint32_t)AT_FDCWD, (uint32_t)(uintptr_t)low, O_CREAT | O_RDWR, 0600);
 #endif
 	printf("%d\n", fd);
 	return 0;

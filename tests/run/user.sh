@@ -7,7 +7,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 	new=$(mktemp -d) || exit 1
 	trap 'rm -rf "$new"' EXIT
 	mkdir -p "$new/tests/run" "$new/bin" "$new/objects" "$new/home"
-	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$1"/tests/run/*.c "$1"/tests/run/*.expected "$1/tests/run/client.go" "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
+	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$1"/tests/run/*.[ch] "$1"/tests/run/*.expected "$1/tests/run/client.go" "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
 	[ ! -e "$(dirname "$2")/libskep-preload.so" ] || cp "$(dirname "$2")/libskep-preload.so" "$new/bin/" || exit 1
 	find "$3" \( -name '*.o' -o -name docker-profile \) -exec cp {} "$new/objects/" \; || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
