@@ -106,6 +106,25 @@ if not pid:
 time.sleep(0.3); os.kill(pid, signal.SIGKILL); print(os.waitpid(pid, 0)[1])' && prints "$(printf 'interrupted 1 True\nopened [1, 2]\n9')"
 }
 ok "a FIFO that nobody writes: a signal interrupts, a handler runs and the open goes on, a kill kills" fifo
+closed() {
+	# The guard's copy of a file, which would keep a FIFO open that its opener has closed, is gone before its opener goes on.
+	rm -f cf && mkfifo cf
+	exits 0 -q "$yes" -- python3 -c '
+import os, signal
+busy = []
+for _ in range(os.cpu_count() - 1):
+    pid = os.fork()
+    while not pid: pass
+    busy.append(pid)
+kept = 0
+for _ in range(20000):
+    os.close(os.open("cf", os.O_RDONLY | os.O_NONBLOCK))
+    try: os.close(os.open("cf", os.O_WRONLY | os.O_NONBLOCK)); kept += 1
+    except OSError: pass
+[os.kill(p, signal.SIGKILL) for p in busy]
+print(kept)' && prints 0
+}
+ok "a FIFO whose reader has closed it has none, on a busy machine too" closed
 many_fifos() {
 	exits 0 -q "$yes" -- python3 -c '
 import os, threading, time

@@ -101,6 +101,8 @@ call(c.getpeername, t.fileno(), name, None)" </dev/null &&
 		prints "$(printf 'EBADF\nENOTSOCK\nEFAULT\nEINVAL\nEINVAL\nEINVAL\nEFAULT\nENOTCONN\n0\n16 True True\nEFAULT')"
 }
 ok "calls that make no sense end as the kernel ends them" bad_calls
+rebinds() { exits 0 -q "$(object bind)" -- python3 "$source/tests/run/rebind.py" && prints 0; }
+ok "a port is free again as soon as its socket is closed" rebinds
 
 if cc -O2 -pthread -o "$tmp/flip" "$source/tests/run/flip.c" 2>"$tmp/why"; then
 	flip() { exits 0 -q "$(object connect)" -- "$tmp/flip" "$1" "${FLIP:-10}" && prints "$2 0"; }

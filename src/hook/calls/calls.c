@@ -77,6 +77,10 @@ static void run_job(struct job *j)
 		return;
 	}
 	result = make(j);
+	/* Before the answer: once it has it, the task may close its own and expect the port to be free. */
+	if (j->call.sock >= 0)
+		close(j->call.sock);
+	j->call.sock = -1;
 	/* The kernel would make it with what it finds then: only where that decides nothing. */
 	heard = engine_call_answer(&j->call, result == CALLS_GO_ON, result);
 

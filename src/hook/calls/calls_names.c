@@ -47,7 +47,9 @@ int64_t make_socket(struct job *j, bool *answered)
 	const uint64_t *a = j->call.args;
 	int domain = (int)a[0], type = (int)a[1];
 	bool ip = domain == AF_INET || domain == AF_INET6;
+	uint32_t inode;
 	int64_t result;
+	int fd;
 
 	*answered = false;
 	/* Others come where programs want to see them, and where sockets are parked. */
@@ -55,18 +57,19 @@ int64_t make_socket(struct job *j, bool *answered)
 		return CALLS_GO_ON;
 	if (type & ~(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
-	AUTO_CLOSE int fd =
-		ip ? new_socket(j->c, domain, type, (int)a[2]) : socket(domain, type | SOCK_CLOEXEC, (int)a[2]);
-
+	fd = ip ? new_socket(j->c, domain, type, (int)a[2]) : socket(domain, type | SOCK_CLOEXEC, (int)a[2]);
 	if (fd < 0)
 		return ip ? fd : -errno;
+	inode = sock_inode(fd);
 	result = parked_add(j->c, fd);
-	if (result)
+	if (result) {
+		close(fd);
 		return result;
+	}
 	result = engine_call_give(&j->call, fd, type & SOCK_CLOEXEC);
 	*answered = result >= 0;
 	if (result < 0)
-		parked_drop(j->c, sock_inode(fd));
+		parked_drop(j->c, inode);
 	return result;
 }
 

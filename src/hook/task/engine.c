@@ -20,6 +20,7 @@
 #include "hook/tree/init.h"
 #include "hook/tree/tree.h"
 #include "hook/tree/watch.h"
+#include "hook/tree/ways_out.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -462,6 +463,7 @@ int engine_take(struct engine *e)
 		return err;
 	}
 	e->listener = fd;
+	e->deaf = ways_out_deaf();
 	ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags); /* where there is none, it is slower */
 	if (!e->opts.maker && guard_hand_over(e->guard, fd)) {
 		set_ready(e, NEVER);

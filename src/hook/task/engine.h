@@ -63,7 +63,7 @@ bool engine_call_stands(const struct engine_call *call);
 /* engine_call_answer - @value: what the call returns, a negative errno for an error. Return: false when nobody waits for it any more. */
 bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t value);
 /*
- * engine_call_give - answer with a new file of the task's. @fd: stays the caller's. Return: its number there, 0 where it is not known yet (by ptrace); a negative errno:
+ * engine_call_give - answer with a new file of the task's. @fd: closed, before the task goes on where the kernel allows it. Return: its number there, 0 where it is not known yet (by ptrace); a negative errno:
  * it is not answered.
  */
 int engine_call_give(const struct engine_call *call, int fd, bool cloexec);

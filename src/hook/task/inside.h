@@ -25,6 +25,7 @@ struct engine {
 	int hello, guard; /* skep's ends: to the command until it is executed, to the guard */
 	int command_fd, coming; /* a pidfd of the command, and the number that its listener will have there */
 	int listener;
+	bool deaf; /* ways_out_deaf() */
 	struct guard_notes *notes; /* the tree's: where the guard is answered */
 	atomic_int
 		command; /* the tree's, while it is still ours: what it does before its first exec is not told; else 0 */

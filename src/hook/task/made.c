@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 /* An end that is to be told. */
 struct made {
@@ -111,21 +112,17 @@ bool engine_call_answer(const struct engine_call *call, bool go_on, int64_t valu
 
 int engine_call_give(const struct engine_call *call, int fd, bool cloexec)
 {
+	bool at_once = !engine_call_wanted(call) && !call->engine->deaf;
 	struct seccomp_notif_addfd give = {.id = call->id,
-					   .flags = engine_call_wanted(call) ? 0 : SECCOMP_ADDFD_FLAG_SEND,
+					   .flags = at_once ? SECCOMP_ADDFD_FLAG_SEND : 0,
 					   .srcfd = (uint32_t)fd,
 					   .newfd_flags = cloexec ? O_CLOEXEC : 0};
 	int n;
 
-	if (call->engine->by_trace) {
-		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-		return copy < 0 ? -errno
-				: answer_put(call->engine, &(struct answer){.tid = call->thread->tid,
-									    .id = call->id,
-									    .fd = copy,
-									    .cloexec = cloexec});
-	}
+	if (call->engine->by_trace)
+		return answer_put(
+			call->engine,
+			&(struct answer){.tid = call->thread->tid, .id = call->id, .fd = fd, .cloexec = cloexec});
 	n = ioctl(call->engine->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
 
 	/* Before Linux 5.14 it takes two steps. */
@@ -134,8 +131,9 @@ int engine_call_give(const struct engine_call *call, int fd, bool cloexec)
 		n = ioctl(call->engine->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
 	}
 	if (n < 0)
-		return -errno;
-	if (!give.flags)
+		n = -errno;
+	close(fd);
+	if (n >= 0 && !give.flags)
 		engine_call_answer(call, false, n);
 	return n;
 }

@@ -401,6 +401,14 @@ int ways_out_refuse(const struct tree_watch *w)
 	return refuse(w);
 }
 
+bool ways_out_deaf(void)
+{
+	/* The flags are judged before the filter, which is none. */
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		       SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, NULL) < 0 &&
+	       errno == EFAULT;
+}
+
 int ways_out_see(const struct tree_watch *w, int *listener)
 {
 	AUTO_FREE struct sock_filter *seen = calloc(SEEN_MAX, sizeof(*seen));

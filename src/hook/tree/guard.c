@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fds.h"
 #include "base/util.h"
+#include "hook/tree/ways_out.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -556,12 +557,15 @@ static bool make_decided(const struct job *j, struct seccomp_notif_resp *resp)
 	caller_close(&c);
 	resp->flags = go_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
 	if (fd >= 0) {
-		result = j->call.report ? -EINVAL : give(j, fd, cloexec, true);
+		/*
+		 * In two steps where that can be: a copy that were closed after the answer would be felt (a FIFO that still has a reader, a program that cannot be
+		 * executed yet because it is open for writing).
+		 */
+		result = j->call.report || guard_self.deaf ? -EINVAL : give(j, fd, cloexec, true);
 		if (result >= 0 || result == -ENOENT) {
 			close(fd);
 			return true;
 		}
-		/* Before Linux 5.14, and where skep hears of the end first: two steps. */
 		if (result == -EINVAL)
 			result = give(j, fd, cloexec, false);
 		close(fd);
@@ -604,6 +608,9 @@ static void serve_one(void)
 		out.resp.val = MAX(result, 0);
 	}
 	got = 0;
+	/* Before the answer: once it has it, the caller may close its own and expect the port to be free. */
+	if (j.sock >= 0)
+		close(j.sock);
 	if (guard_self.listener < 0)
 		guard_answer(guard_self.from, &j.call, out.resp.flags & SECCOMP_USER_NOTIF_FLAG_CONTINUE,
 			     out.resp.error ? out.resp.error : (int)out.resp.val);
@@ -611,8 +618,6 @@ static void serve_one(void)
 		got = ioctl(guard_self.listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 	if (key)
 		finish(key, hash, got && errno == ENOENT, out.resp.error);
-	if (j.sock >= 0)
-		close(j.sock);
 }
 
 static void *work(void *arg)
@@ -682,6 +687,7 @@ void guard_main(int from, bool handed, const char *const *keep, uint32_t n_keep,
 	guard_self.files = files && files->closed ? files : NULL;
 	pin_kept(keep, n_keep);
 	guard_self.root = !geteuid();
+	guard_self.deaf = ways_out_deaf();
 	guard_self.home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	guard_self.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (guard_receive(3, &byte, 1, &guard_self.listener) < 1)

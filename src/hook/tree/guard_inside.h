@@ -36,7 +36,7 @@ struct guard_self {
 	int listener, home, proc; /* listener: -1: calls come by ptrace; home: the root that the guard has itself */
 	int from; /* where calls come from in place of the listener, or -1 */
 	dev_t proc_dev; /* of the tree's /proc */
-	bool root;
+	bool root, deaf; /* deaf: ways_out_deaf() */
 	char protected_links, protected_regular,
 		protected_fifos; /* fs.protected_*, as they were when the tree began: '0', '1', '2' */
 };

@@ -546,46 +546,41 @@ static pid_t start(const struct tree_opts *opts, const struct tree_watch *w, int
 	return pid;
 }
 
-/* Is skep gone? Its end of the socket is closed then. */
-static bool is_alone(int ctl)
-{
-	struct pollfd p = {.fd = ctl};
-
-	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
-}
-
 /*
- * Without namespaces there is no PID namespace whose processes the kernel would kill with this one. So when skep is gone (which this process hears by a signal), it ends
- * them first, and then itself.
+ * Without namespaces there is no PID namespace whose processes the kernel would kill with this one. So when skep is gone, whose end of the socket is closed then, it ends
+ * them first, and then itself. (A signal at the parent's death comes too early: when one of skep's threads has ended, and the others still hold the socket.)
  */
 static pid_t await_child(int ctl, int *status)
 {
-	const struct timespec moment = {.tv_sec = 10};
-	sigset_t heard;
+	struct pollfd skep = {.fd = ctl};
+	sigset_t all_heard;
 	pid_t pid;
 
-	sigemptyset(&heard);
-	sigaddset(&heard, SIGCHLD);
-	sigaddset(&heard, SIGUSR1);
-	while (!(pid = waitpid(-1, status, WNOHANG))) {
-		if (is_alone(ctl)) {
+	sigemptyset(&all_heard);
+	while (!(pid = waitpid(-1, status, WNOHANG)))
+		if (ppoll(&skep, 1, NULL, &all_heard) == 1) {
 			bare_sweep(true);
 			_exit(1);
 		}
-		sigtimedwait(&heard, NULL, &moment);
-	}
 	return pid;
 }
 
+static void child_ended(int sig)
+{
+	(void)sig;
+}
+
+/* The end of a child interrupts ppoll(2) in await_child(), and nothing else. */
 static void hear_of_the_end(void)
 {
-	sigset_t heard;
+	const struct sigaction interrupts = {.sa_handler = child_ended};
+	sigset_t child;
 
-	sigemptyset(&heard);
-	sigaddset(&heard, SIGCHLD);
-	sigaddset(&heard, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &heard, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	sigaction(SIGCHLD, &interrupts, NULL);
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }
 
 /* Waits for the command, and for orphans that come to PID 1 meanwhile. @ctl: -1: with namespaces. Return: the command's wait status. */

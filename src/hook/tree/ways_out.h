@@ -67,4 +67,10 @@ int ways_out_refuse(const struct tree_watch *w);
  */
 int ways_out_see(const struct tree_watch *w, int *listener);
 
+/*
+ * ways_out_deaf - does a task whose notification skep has received hear fatal signals only (Linux 5.19)? Then a file may be put into its table before its call is
+ * answered: it cannot miss the answer and keep the file.
+ */
+bool ways_out_deaf(void);
+
 #endif
