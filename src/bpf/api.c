@@ -37,7 +37,7 @@ static _Thread_local struct said *listening;
 /* What libbpf's words do not say: the next step, by a piece of the complaint. */
 static const struct hint {
 	const char *piece, *next;
-	const char *checking; /* where programs are judged for a kernel; NULL: the same */
+	const char *checking; /* where programs are for a kernel; NULL: the same */
 } hints[] = {
 	{"BTF is required", "compile with clang -g", NULL},
 	{"legacy map definitions", "define maps in SEC(\".maps\")", NULL},
@@ -67,13 +67,14 @@ static const char *why_no_point(const char *complaint)
 /* The next step for a complaint, NULL where there is none. */
 static const char *hint(const struct skep_hive *hive, const char *complaint)
 {
-	const char *why = hive->flags & SKEP_CHECK_ONLY ? NULL : why_no_point(complaint);
+	bool kernel = hive->of_kernel || hive->flags & SKEP_CHECK_ONLY;
+	const char *why = kernel ? NULL : why_no_point(complaint);
 
 	if (why)
 		return why;
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
 		if (strstr(complaint, hints[i].piece))
-			return (hive->flags & SKEP_CHECK_ONLY) && hints[i].checking ? hints[i].checking : hints[i].next;
+			return kernel && hints[i].checking ? hints[i].checking : hints[i].next;
 	return NULL;
 }
 
@@ -128,7 +129,7 @@ static struct skep_hive *begin(struct said *s, struct skep_hive *hive)
 	*s = (struct said){.hive = hive};
 	libbpf_set_print(print);
 	listening = s;
-	return seam_enter(hive);
+	return seam_enter(hive->of_kernel ? NULL : hive);
 }
 
 static void end(struct skep_hive *before)
@@ -146,7 +147,7 @@ static const char *map_fault(const struct skep_hive *hive, const struct bpf_map 
 		snprintf(room, len, "there is no map type %d", (int)bpf_map__type(map));
 		return room;
 	}
-	if (!type->ops && !(hive->flags & SKEP_CHECK_ONLY)) {
+	if (!type->ops && !hive->of_kernel && !(hive->flags & SKEP_CHECK_ONLY)) {
 		snprintf(room, len, "type %s exists in Linux since %s, but skep does not have it", type->name,
 			 type->kernel);
 		return room;
@@ -210,7 +211,7 @@ static const struct section {
 };
 
 /* Gives types to programs whose section libbpf did not know. A section that nobody knows is said, with those there are. */
-static int set_missing_types(struct skep_object *o, const char *name)
+int object_set_types(struct skep_object *o, const char *name)
 {
 	struct bpf_program *prog;
 
@@ -347,16 +348,32 @@ int object_load(struct skep_object *o, const char *name)
 {
 	struct said said;
 	struct skep_hive *before = begin(&said, o->hive);
-	int err = set_missing_types(o, name);
+	int err = object_set_types(o, name);
 
 	if (!err) {
 		err = bpf_object__load(o->obj);
 		if (err)
 			complain(&said, o->obj, name, "load", err);
-		else
+		else if (!o->hive->of_kernel)
 			err = find_loaded(o);
 	}
 	end(before);
+	return err;
+}
+
+int object_do(struct skep_object *o, int (*fn)(void *arg), void *arg, char *why, size_t size)
+{
+	struct said said;
+	struct skep_hive *before = begin(&said, o->hive);
+	int err = fn(arg);
+
+	end(before);
+	if (err && said.verdict[0])
+		snprintf(why, size, "%s", said.verdict);
+	else if (err && said.first[0])
+		snprintf(why, size, "%s", said.first);
+	else if (err)
+		libbpf_strerror(err, why, size);
 	return err;
 }
 
@@ -395,7 +412,7 @@ void skep_object_close(struct skep_object *obj)
 
 	if (!obj)
 		return;
-	before = seam_enter(obj->hive);
+	before = seam_enter(obj->hive->of_kernel ? NULL : obj->hive);
 	bpf_object__close(obj->obj);
 	seam_enter(before);
 	free(obj->progs);

@@ -183,6 +183,7 @@ struct hive_far {
 
 struct skep_hive {
 	const struct hive_far *far; /* this one is the way there, and holds nothing itself; NULL: it is here */
+	bool of_kernel; /* objects that are opened for it go to the kernel; it only tells what goes wrong */
 	pthread_mutex_t lock;
 	uint32_t flags; /* enum skep_hive_flags */
 	uint32_t caps; /* enum verify_caps: whose rights programs are judged by */

@@ -26,6 +26,17 @@ struct hive_prog *program_loaded(const struct skep_program *prog);
 int object_open(struct skep_hive *hive, const void *data, size_t len, const char *name, struct skep_object **out);
 int object_load(struct skep_object *obj, const char *name);
 
+/* object_set_types - of programs whose section libbpf does not know; object_load() does it, too. Return: 0, or -EINVAL: one is nobody's, which is logged */
+int object_set_types(struct skep_object *obj, const char *name);
+
+/*
+ * object_do - something else that libbpf does with an object: attaching its programs, say.
+ * @fn:  does it; 0 or a negative errno
+ * @why: when it fails: what libbpf said first, else what the error means
+ * Return: what @fn returned.
+ */
+int object_do(struct skep_object *obj, int (*fn)(void *arg), void *arg, char *why, size_t size);
+
 /*
  * object_read - a whole file, for opening as an object.
  * @data: allocated, the caller's

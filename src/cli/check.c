@@ -155,7 +155,8 @@ static void check_item(const struct objects *all, struct item *item)
 		item->ret = make_hive(o, &item->hive, &item->fd);
 	if (item->ret != EXIT_OK)
 		return;
-	item->ret = source_read(&item->src, item->name);
+	if (!item->src.data)
+		item->ret = source_read(&item->src, item->name);
 	if (item->ret != EXIT_OK)
 		return;
 	item->read = true;
@@ -186,19 +187,8 @@ static void *check_items(void *arg)
 	return NULL;
 }
 
-static void show_item(const struct options *o, struct item *item)
+static void item_free(struct item *item)
 {
-	const struct check_show show = {
-		.object = item->name, .json = o->json, .verbose = o->verbose, .versions = o->versions};
-
-	if (item->checked && item->ret == EXIT_OK) {
-		check_print(&item->c, &show);
-		if (item->c.cause)
-			item->ret = EXIT_FAILED;
-		for (uint32_t i = 0; i < item->c.n_progs; i++)
-			if (item->c.progs[i].verdict != CHECK_ACCEPT)
-				item->ret = EXIT_FAILED;
-	}
 	if (item->checked)
 		check_free(&item->c);
 	if (item->read)
@@ -207,6 +197,44 @@ static void show_item(const struct options *o, struct item *item)
 		skep_hive_free(item->hive);
 	if (item->fd >= 0)
 		close(item->fd);
+}
+
+static bool refused(const struct check *c)
+{
+	for (uint32_t i = 0; i < c->n_progs; i++)
+		if (c->progs[i].verdict != CHECK_ACCEPT)
+			return true;
+	return c->cause != NULL;
+}
+
+int check_before(const struct source *src, const char *prog, bool json)
+{
+	const struct options o = {.prog = prog, .json = json};
+	const struct objects all = {.o = &o, .opts = {.prog = prog, .explain = true}};
+	struct item item = {
+		.name = src->name, .fd = -1, .src = {.name = src->name, .data = src->data, .len = src->len}};
+	const struct check_show show = {.object = src->name, .json = json};
+
+	check_item(&all, &item);
+	if (item.checked && item.ret == EXIT_OK && refused(&item.c)) {
+		check_print(&item.c, &show);
+		item.ret = EXIT_FAILED;
+	}
+	item_free(&item);
+	return item.ret;
+}
+
+static void show_item(const struct options *o, struct item *item)
+{
+	const struct check_show show = {
+		.object = item->name, .json = o->json, .verbose = o->verbose, .versions = o->versions};
+
+	if (item->checked && item->ret == EXIT_OK) {
+		check_print(&item->c, &show);
+		if (refused(&item->c))
+			item->ret = EXIT_FAILED;
+	}
+	item_free(item);
 }
 
 static int check_all(const struct options *o, char **objects, int n)

@@ -24,7 +24,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_replay, verb_prog, verb_map, verb_list, verb_bench, verb_check, verb_hive,
-	verb_doctor, verb_version;
+	verb_doctor, verb_version, verb_deploy, verb_undeploy;
 
 /* main_ignored_pipe - was SIGPIPE ignored when skep was started? It is while skep runs; a command that it starts gets it as it was. */
 bool main_ignored_pipe(void);

@@ -25,7 +25,8 @@ struct stream {
 };
 
 struct events {
-	struct source *src;
+	struct skep_hive *hive; /* NULL: the kernel */
+	const struct btf *btf;
 	struct events_opts opts;
 	struct stream *streams;
 	uint32_t n;
@@ -42,7 +43,7 @@ static uint32_t struct_of(const struct btf *btf, const char *name, size_t size)
 
 static struct json_object *decode(const struct stream *s, const void *data, size_t size)
 {
-	const struct btf *btf = bpf_object__btf(object_libbpf(s->all->src->obj));
+	const struct btf *btf = s->all->btf;
 	char name[128];
 	uint32_t id = 0;
 
@@ -96,9 +97,9 @@ static void lose_perf(void *arg, int cpu, __u64 n)
 	((struct stream *)arg)->lost += n;
 }
 
-static int open_stream(struct stream *s, const struct bpf_map *map)
+static int open_stream(struct stream *s, uint32_t type)
 {
-	if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF)
+	if (type == BPF_MAP_TYPE_RINGBUF)
 		s->ring = ring_buffer__new(s->fd, take_ring, s, NULL);
 	else
 		s->perf = perf_buffer__new(s->fd, PERF_PAGES, take_perf, lose_perf, s, NULL);
@@ -107,34 +108,47 @@ static int open_stream(struct stream *s, const struct bpf_map *map)
 	return fail("map '%s': cannot be read: %s", s->map, strerror(errno));
 }
 
-int events_open(struct events **out, struct source *src, const struct events_opts *opts)
+int events_open_maps(struct events **out, const struct map_view *maps, uint32_t n, const struct btf *btf,
+		     struct skep_hive *hive, const struct events_opts *opts)
 {
 	struct events *e = calloc(1, sizeof(*e));
-	struct bpf_map *map;
-	uint32_t n = 0;
 	int ret = EXIT_OK;
 
 	*out = e;
 	if (!e)
 		return fail("out of memory");
-	*e = (struct events){.src = src, .opts = *opts};
-	bpf_object__for_each_map(map, object_libbpf(src->obj)) n++;
-	e->streams = calloc(MAX(n, 1u), sizeof(*e->streams));
+	*e = (struct events){
+		.hive = hive, .btf = btf, .opts = *opts, .streams = calloc(MAX(n, 1u), sizeof(*e->streams))};
 	if (!e->streams)
 		return fail("out of memory");
-	bpf_object__for_each_map(map, object_libbpf(src->obj))
-	{
+	for (uint32_t i = 0; i < n && ret == EXIT_OK; i++) {
 		struct stream *s = &e->streams[e->n];
 
-		if (bpf_map__type(map) != BPF_MAP_TYPE_RINGBUF && bpf_map__type(map) != BPF_MAP_TYPE_PERF_EVENT_ARRAY)
+		if (maps[i].type != BPF_MAP_TYPE_RINGBUF && maps[i].type != BPF_MAP_TYPE_PERF_EVENT_ARRAY)
 			continue;
-		*s = (struct stream){.all = e, .map = bpf_map__name(map), .fd = bpf_map__fd(map)};
-		ret = open_stream(s, map);
-		if (ret != EXIT_OK)
-			break;
-		e->n++;
+		*s = (struct stream){.all = e, .map = maps[i].name, .fd = maps[i].fd};
+		ret = open_stream(s, maps[i].type);
+		if (ret == EXIT_OK)
+			e->n++;
 	}
 	return ret;
+}
+
+int events_open(struct events **out, struct source *src, const struct events_opts *opts)
+{
+	const struct bpf_object *obj = object_libbpf(src->obj);
+	AUTO_FREE struct map_view *views = NULL;
+	struct bpf_map *map;
+	uint32_t n = 0;
+
+	*out = NULL;
+	bpf_object__for_each_map(map, obj) n++;
+	views = calloc(MAX(n, 1u), sizeof(*views));
+	if (!views)
+		return fail("out of memory");
+	n = 0;
+	bpf_object__for_each_map(map, obj) map_view(obj, map, &views[n++]);
+	return events_open_maps(out, views, n, bpf_object__btf(obj), src->hive, opts);
 }
 
 void events_drain(struct events *e)
@@ -171,12 +185,12 @@ void events_woken(struct events *e)
 /* What a ring buffer refused for want of room. */
 static uint64_t lost(const struct stream *s)
 {
-	struct skep_hive *hive = s->all->src->hive;
+	struct skep_hive *hive = s->all->hive;
 	struct hive_map *m;
 	uint64_t n = s->lost;
 	int why;
 
-	if (!s->ring)
+	if (!s->ring || !hive)
 		return n;
 	pthread_mutex_lock(&hive->lock);
 	m = hive_map_get(hive, s->fd, &why);

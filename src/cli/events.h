@@ -8,6 +8,7 @@
 #define SKEP_CLI_EVENTS_H
 
 #include "cli/cli.h"
+#include "cli/mapio.h"
 
 #include <poll.h>
 
@@ -24,6 +25,12 @@ struct events_opts {
 
 /* events_open - begin to read all of an object's buffers. */
 int events_open(struct events **out, struct source *s, const struct events_opts *opts);
+/*
+ * events_open_maps - the same for maps that are there. @maps: @n; what is no buffer among them is passed over; the names are the caller's, until events_close()
+ * @btf: types to decode by; NULL: bytes. @hive: whose the maps are, NULL: the kernel's, which does not tell what a ring buffer lost
+ */
+int events_open_maps(struct events **out, const struct map_view *maps, uint32_t n, const struct btf *btf,
+		     struct skep_hive *hive, const struct events_opts *opts);
 /* events_drain - read what there is. */
 void events_drain(struct events *e);
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skep list: the tables of helpers, map types, program types, and places on tasks that programs attach to. */
 #include "cli/cli.h"
+#include "cli/deploy.h"
 #include "helper/helper.h"
 #include "map/map.h"
 #include "prog/calls.h"
@@ -12,10 +13,15 @@
 
 static const char help[] =
 	"usage: skep list helpers|maps|types|hooks [--json]\n"
+	"       skep list --kernel [NAME] [--json]\n"
 	"\n"
 	"Lists what Linux 6.18 has, since which version, and what of it skep has. Of hooks: where programs on\n"
 	"tasks attach (tracepoints, raw tracepoints, functions for kprobe, fentry and the like, LSM hooks), which\n"
 	"event of a task brings each, what a program decides there, and whether it is exactly the kernel's.\n"
+	"\n"
+	"--kernel: what 'skep deploy' has put into the kernel, as root: where each program is attached, and how often "
+	"it\n"
+	"has run where the kernel counts (sysctl kernel.bpf_stats_enabled=1).\n"
 	"\n"
 	"examples:\n"
 	"  skep list helpers | grep xdp\n"
@@ -169,18 +175,23 @@ static void list_hooks(bool json)
 
 static int run(const struct verb *verb, int argc, char **argv)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
-	bool json = false;
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"kernel", no_argument, NULL, 'k'}, {0}};
+	bool json = false, kernel = false;
 	int c;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+		if (c != 'j' && c != 'k')
 			return option_error(verb, argv);
-		json = true;
+		*(c == 'j' ? &json : &kernel) = true;
 	}
+	if (kernel && argc - optind > 1)
+		return misuse(verb, "list --kernel wants one name, or none");
+	if (kernel)
+		return deploy_show(argv[optind], json);
 	if (argc - optind != 1)
-		return misuse(verb, "list wants one of: helpers, maps, types, hooks");
+		return misuse(verb, "list wants one of: helpers, maps, types, hooks, --kernel");
 	if (!strcmp(argv[optind], "helpers"))
 		list_helpers(json);
 	else if (!strcmp(argv[optind], "maps"))

@@ -7,7 +7,6 @@
 #include "bpf/seam.h"
 #include "cli/run.h"
 #include "hook/net/chain.h"
-#include "map/map.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -93,39 +92,16 @@ void live_close(struct live *l)
 	client_close(&l->client);
 }
 
-/* A view of one map. Return: 0 or a negative errno. */
 static int look_at(uint32_t id, struct map_view *v)
 {
-	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
-	const struct map_type_desc *type;
-	int fd = bpf_map_get_fd_by_id(id);
+	int fd = bpf_map_get_fd_by_id(id), err;
 
 	if (fd < 0)
 		return -errno;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len)) {
+	err = map_view_of(fd, NULL, v);
+	if (err)
 		close(fd);
-		return -errno;
-	}
-	type = map_type_find(info.type);
-	*v = (struct map_view){.name = strdup(info.name),
-			       .fd = fd,
-			       .type = info.type,
-			       .key_size = info.key_size,
-			       .value_size = info.value_size,
-			       .max_entries = info.max_entries,
-			       .flags = info.map_flags,
-			       .user_size = info.value_size,
-			       .n_cpus = 1,
-			       .objects = type && type->objects,
-			       .btf = info.btf_id ? btf__load_from_kernel_by_id(info.btf_id) : NULL,
-			       .key_type = info.btf_key_type_id,
-			       .value_type = info.btf_value_type_id};
-	if (type && type->percpu) {
-		v->n_cpus = cpus_of_maps();
-		v->user_size = ALIGN_UP(v->value_size, 8u) * v->n_cpus;
-	}
-	return v->name ? 0 : -ENOMEM;
+	return err;
 }
 
 int live_maps(struct live *l, struct map_view **out, uint32_t *n)
@@ -152,16 +128,6 @@ int live_maps(struct live *l, struct map_view **out, uint32_t *n)
 			return fail("run '%s': map %u: %s", l->name, id, strerror(-err));
 	}
 	return errno == ENOENT ? EXIT_OK : fail("run '%s': its maps: %s", l->name, strerror(errno));
-}
-
-void live_maps_free(struct map_view *views, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		close(views[i].fd);
-		btf__free((struct btf *)views[i].btf);
-		free((char *)views[i].name);
-	}
-	free(views);
 }
 
 /* A link, and the program in it. */

@@ -26,9 +26,8 @@ struct live {
 int live_open(struct live *l, const char *name);
 void live_close(struct live *l);
 
-/* live_maps - a view of each map. @out: *n of them, given back with live_maps_free(). Return: EXIT_OK or EXIT_FAILED, said. */
+/* live_maps - a view of each map. @out: *n of them, given back with map_views_free(). Return: EXIT_OK or EXIT_FAILED, said. */
 int live_maps(struct live *l, struct map_view **out, uint32_t *n);
-void live_maps_free(struct map_view *views, uint32_t n);
 
 /*
  * live_task_point - where a program on tasks is attached: "tracepoint/syscalls/sys_enter_openat", "fentry/vfs_unlink".

@@ -9,7 +9,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_run,  &verb_check, &verb_replay, &verb_prog,   &verb_map,
-	&verb_hive, &verb_list,  &verb_bench,  &verb_doctor, &verb_version,
+	&verb_hive, &verb_deploy, &verb_undeploy, &verb_list,  &verb_bench,  &verb_doctor, &verb_version,
 };
 
 static bool ignored_pipe;

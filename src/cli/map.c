@@ -7,6 +7,7 @@
 #include "bpf/object.h"
 #include "bpf/seam.h"
 #include "cli/cli.h"
+#include "cli/deployed.h"
 #include "cli/live.h"
 #include "cli/mapio.h"
 #include "cli/state.h"
@@ -27,7 +28,8 @@ static const char help[] =
 	"       skep map lookup OBJ|NAME MAP KEY [--state FILE] [--json]\n"
 	"       skep map update OBJ|NAME MAP KEY VALUE --state FILE\n"
 	"       skep map delete OBJ|NAME MAP KEY --state FILE\n"
-	"       skep map show|dump|lookup|update|delete [MAP [KEY [VALUE]]] --run NAME\n"
+	"       skep map show|dump|lookup|update|delete [MAP [KEY [VALUE]]] --run NAME|--kernel NAME\n"
+	"       skep map events [MAP] --kernel NAME [--json]\n"
 	"\n"
 	"Maps of an object, their keys and values through its BTF. The object is loaded for the length of the command; "
 	"a\n"
@@ -38,6 +40,10 @@ static const char help[] =
 	"run-PID,\n"
 	"PID, or what --name gave it ('skep hive list' shows them).\n"
 	"\n"
+	"--kernel NAME: the maps of what 'skep deploy' has put into the kernel, as root ('skep list --kernel' shows "
+	"them).\n"
+	"events prints what its programs send through ring buffers and perf buffers, until it is interrupted.\n"
+	"\n"
 	"KEY and VALUE are JSON, addresses and enumerators as words, or bytes as \"hex 0a 0b\"; docs/json.md has the "
 	"rules.\n"
 	"\n"
@@ -47,17 +53,25 @@ static const char help[] =
 	"\"DROP\"}' \\\n"
 	"      --state fw.state\n"
 	"  skep map dump xdp-firewall --state fw.state\n"
-	"  skep map dump flows --run 4711\n";
+	"  skep map dump flows --run 4711\n"
+	"  skep map events --kernel xdp-flows --json\n";
 
 struct map_verb {
 	struct source src;
 	struct live live;
-	const char *name; /* of the object or the run, for messages */
-	const char *state, *run;
+	struct deployed deployed;
+	const char *name; /* of the object, the run or the deployment, for messages */
+	const char *state, *run, *kernel;
 	bool json;
 	struct map_view *views;
 	uint32_t n;
 };
+
+/* Are they maps of what runs? */
+static bool runs(const struct map_verb *m)
+{
+	return m->run || m->kernel;
+}
 
 static int show(struct map_verb *m)
 {
@@ -89,7 +103,7 @@ static int show(struct map_verb *m)
 static const struct map_view *find(const struct map_verb *m, const char *name)
 {
 	for (uint32_t i = 0; i < m->n; i++)
-		if (!strcmp(m->views[i].name, name))
+		if (m->views[i].name && !strcmp(m->views[i].name, name))
 			return &m->views[i];
 	fail("%s: it has no map '%s'; it has:", m->name, name);
 	for (uint32_t i = 0; i < m->n; i++)
@@ -186,7 +200,7 @@ static int one(struct map_verb *m, const char *what, char **args)
 		if (err)
 			return fail("%s: map '%s': value %s: %s", m->name, v->name, args[2], why);
 		/* Of what runs every CPU gets it, as bpftool has it: a program asks its own. */
-		for (uint32_t cpu = 1; m->run && cpu < v->n_cpus; cpu++)
+		for (uint32_t cpu = 1; runs(m) && cpu < v->n_cpus; cpu++)
 			memcpy(value + (size_t)cpu * ALIGN_UP(v->value_size, 8u), value, v->value_size);
 		err = bpf_map_update_elem(v->fd, key, value, BPF_ANY);
 	} else {
@@ -200,7 +214,7 @@ static int one(struct map_verb *m, const char *what, char **args)
 			    : errno == EINVAL && v->type == BPF_MAP_TYPE_LPM_TRIE
 				    ? "prefixlen is more than the address has bits"
 				    : strerror(errno));
-	return m->run ? EXIT_OK : state_save(&m->src, m->state);
+	return runs(m) ? EXIT_OK : state_save(&m->src, m->state);
 }
 
 /* A view of each map of an object. */
@@ -230,6 +244,11 @@ static int work(const struct verb *verb, struct map_verb *m, int argc, char **ar
 		ret = live_open(&m->live, m->run);
 		if (ret == EXIT_OK)
 			ret = live_maps(&m->live, &m->views, &m->n);
+	} else if (m->kernel) {
+		m->name = m->kernel;
+		ret = deployed_open(&m->deployed, m->kernel);
+		if (ret == EXIT_OK)
+			ret = deployed_maps(&m->deployed, &m->views, &m->n);
 	} else {
 		m->name = argv[1];
 		ret = source_open(&m->src, argv[1], 0);
@@ -250,6 +269,8 @@ static int work(const struct verb *verb, struct map_verb *m, int argc, char **ar
 		return show(m);
 	if (!strcmp(what, "dump"))
 		return dump(m, argc > 1 ? argv[1] : NULL);
+	if (!strcmp(what, "events"))
+		return deployed_events(&m->deployed, m->views, m->n, argc > 1 ? argv[1] : NULL, m->json);
 	return one(m, what, argv + 1);
 }
 
@@ -258,10 +279,12 @@ static int run(const struct verb *verb, int argc, char **argv)
 	static const struct {
 		const char *name;
 		int min, max; /* arguments with the verb's own */
-	} subs[] = {{"show", 2, 2}, {"dump", 2, 3}, {"lookup", 4, 4}, {"update", 5, 5}, {"delete", 4, 4}};
+	} subs[] = {{"show", 2, 2},   {"dump", 2, 3},   {"lookup", 4, 4},
+		    {"update", 5, 5}, {"delete", 4, 4}, {"events", 2, 3}};
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"state", required_argument, NULL, 's'},
 						{"run", required_argument, NULL, 'r'},
+						{"kernel", required_argument, NULL, 'k'},
 						{0}};
 	static struct map_verb m;
 	size_t i;
@@ -275,28 +298,41 @@ static int run(const struct verb *verb, int argc, char **argv)
 			m.state = optarg;
 		else if (c == 'r')
 			m.run = optarg;
+		else if (c == 'k')
+			m.kernel = optarg;
 		else
 			return option_error(verb, argv);
 	}
 	n = argc - optind;
 	if (!n)
-		return misuse(verb, "map wants one of: show, dump, lookup, update, delete");
+		return misuse(verb, "map wants one of: show, dump, lookup, update, delete, events");
 	for (i = 0; i < ARRAY_SIZE(subs) && strcmp(subs[i].name, argv[optind]); i++)
 		;
 	if (i == ARRAY_SIZE(subs))
-		return misuse(verb, "map cannot '%s'; it can: show, dump, lookup, update, delete", argv[optind]);
-	/* A run stands in place of the object. */
-	if (n + !!m.run < subs[i].min || n + !!m.run > subs[i].max)
+		return misuse(verb, "map cannot '%s'; it can: show, dump, lookup, update, delete, events",
+			      argv[optind]);
+	if (m.run && m.kernel)
+		return misuse(verb, "map %s: --run or --kernel, not both", subs[i].name);
+	/* What runs stands in place of the object. */
+	if (n + runs(&m) < subs[i].min || n + runs(&m) > subs[i].max)
 		return misuse(verb, "map %s: too %s arguments", subs[i].name,
-			      n + !!m.run < subs[i].min ? "few" : "many");
-	if (m.run && m.state)
-		return misuse(verb, "map %s: --state is for objects, --run for what runs", subs[i].name);
-	if (i >= 3 && !m.state && !m.run)
-		return misuse(verb, "map %s wants --state FILE, where the change lasts, or --run NAME", subs[i].name);
+			      n + runs(&m) < subs[i].min ? "few" : "many");
+	if (runs(&m) && m.state)
+		return misuse(verb, "map %s: --state is for objects, --run and --kernel for what runs", subs[i].name);
+	if (!strcmp(subs[i].name, "events") && !m.kernel)
+		return misuse(verb, "map events is for what is deployed: --kernel NAME; 'skep run --events FILE' has "
+				    "those of a run");
+	if (i >= 3 && !m.state && !runs(&m))
+		return misuse(verb,
+			      "map %s wants --state FILE, where the change lasts, or --run NAME, or --kernel NAME",
+			      subs[i].name);
 	ret = work(verb, &m, n, argv + optind);
-	if (m.run) {
-		live_maps_free(m.views, m.n);
-		live_close(&m.live);
+	if (runs(&m)) {
+		map_views_free(m.views, m.n);
+		if (m.run)
+			live_close(&m.live);
+		else
+			deployed_close(&m.deployed);
 		return ret;
 	}
 	seam_enter(NULL);

@@ -7,9 +7,12 @@
 #include "map/map.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void map_view(const struct bpf_object *obj, const struct bpf_map *map, struct map_view *v)
 {
@@ -35,6 +38,45 @@ void map_view(const struct bpf_object *obj, const struct bpf_map *map, struct ma
 		v->n_cpus = cpus_of_maps();
 		v->user_size = ALIGN_UP(v->value_size, 8u) * v->n_cpus;
 	}
+}
+
+int map_view_of(int fd, const char *name, struct map_view *v)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+	const struct map_type_desc *type;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	type = map_type_find(info.type);
+	*v = (struct map_view){.name = strdup(name ? name : info.name),
+			       .fd = fd,
+			       .type = info.type,
+			       .key_size = info.key_size,
+			       .value_size = info.value_size,
+			       .max_entries = info.max_entries,
+			       .flags = info.map_flags,
+			       .user_size = info.value_size,
+			       .n_cpus = 1,
+			       .objects = type && type->objects,
+			       .btf = info.btf_id ? btf__load_from_kernel_by_id(info.btf_id) : NULL,
+			       .key_type = info.btf_key_type_id,
+			       .value_type = info.btf_value_type_id};
+	if (type && type->percpu) {
+		v->n_cpus = cpus_of_maps();
+		v->user_size = ALIGN_UP(v->value_size, 8u) * v->n_cpus;
+	}
+	return v->name ? 0 : -ENOMEM;
+}
+
+void map_views_free(struct map_view *views, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		close(views[i].fd);
+		btf__free((struct btf *)views[i].btf);
+		free((char *)views[i].name);
+	}
+	free(views);
 }
 
 bool map_view_find(const struct bpf_object *obj, const char *object_name, const char *name, struct map_view *v)

@@ -25,6 +25,13 @@ struct map_view {
 
 void map_view(const struct bpf_object *obj, const struct bpf_map *map, struct map_view *v);
 
+/*
+ * map_view_of - of a map behind an fd, which the view has from then on. @name: NULL: as the kernel, or the hive, calls it
+ * Return: 0 or a negative errno. map_views_free() gives back those views.
+ */
+int map_view_of(int fd, const char *name, struct map_view *v);
+void map_views_free(struct map_view *views, uint32_t n);
+
 /* map_view_find - by name; says which maps there are when there is none. */
 bool map_view_find(const struct bpf_object *obj, const char *object_name, const char *name, struct map_view *v);
 

@@ -1,0 +1,275 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# skep deploy, in the kernel that runs: programs on interfaces of the test's own namespaces, in its own cgroup, on its own processes; its pins lie in a bpffs of its own.
+. "$1/tests/tap.sh"
+source=$1
+skep=$2
+objects=$3
+if [ "$(id -u)" != 0 ]; then
+	skip "skep deploy" "not root"
+	tap_end
+	exit
+fi
+# A mount namespace of its own: the pins go with it.
+if [ -z "${SKEP_DEPLOY_TEST:-}" ]; then
+	SKEP_DEPLOY_TEST=1 exec unshare -m bash "$0" "$@"
+fi
+tmp=$(mktemp -d)
+if ! mount -t bpf bpf /sys/fs/bpf 2>"$tmp/why" || ! mkdir -p /run/netns || ! mount -t tmpfs none /run/netns 2>"$tmp/why"; then
+	skip "skep deploy" "mounting is not allowed: $(cat "$tmp/why")"
+	tap_end
+	rm -rf "$tmp"
+	exit
+fi
+if ! ip netns add outer 2>"$tmp/why" || ! ip netns add inner || ! ip link add vo netns outer type veth peer name vi netns inner 2>"$tmp/why"; then
+	skip "skep deploy" "no network namespaces: $(cat "$tmp/why")"
+	tap_end
+	rm -rf "$tmp"
+	exit
+fi
+group=$(findmnt -t cgroup2 -n -o TARGET | head -1)/skep-deploy-$$
+cleanup() {
+	"$skep" undeploy --all >/dev/null 2>&1
+	kill $children 2>/dev/null
+	wait $children 2>/dev/null
+	ip netns del outer
+	ip netns del inner
+	rmdir "$group" 2>/dev/null
+	rm -rf "$tmp"
+}
+children=
+trap cleanup EXIT
+outer() { ip netns exec outer "$@"; }
+inner() { ip netns exec inner "$@"; }
+ip -n outer addr add 10.94.0.1/24 dev vo && ip -n inner addr add 10.94.0.2/24 dev vi
+ip -n outer link set lo up && ip -n inner link set lo up
+ip -n outer link set vo up && ip -n inner link set vi up
+# No frames but the test's own.
+for ns in outer inner; do ip netns exec $ns sysctl -qw net.ipv6.conf.all.disable_ipv6=1 2>/dev/null; done
+
+if ! "$skep" deploy --no-check "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name probe >"$tmp/why" 2>&1; then
+	if grep -q 'Operation not permitted' "$tmp/why"; then
+		skip "skep deploy" "bpf(2) is not allowed: $(cat "$tmp/why")"
+		tap_end
+		exit
+	fi
+fi
+"$skep" undeploy probe >/dev/null 2>&1
+
+# run ARGS...: skep; stdout in $tmp/out, stderr in $tmp/err, the exit code is its own.
+run() { timeout 60 "$skep" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; }
+exits() {
+	local want=$1 got
+	shift
+	run "$@"
+	got=$?
+	[ $got = "$want" ] || { echo "skep $*: exit code $got, not $want"; cat "$tmp/out" "$tmp/err"; return 1; }
+}
+says() { grep -qE -- "$1" "$tmp/out" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
+complains() { grep -qE -- "$1" "$tmp/err" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
+pings() { outer ping -c 3 -i 0.05 -W 0.3 10.94.0.2 >/dev/null; }
+# A UDP frame to vi.
+frame() { outer bash -c 'echo x >/dev/udp/10.94.0.2/9'; }
+xdp_of() { ip -n inner link show vi | grep -oE 'xdp(generic)? |prog/xdp id [0-9]+' | tr -d '\n'; }
+hits() { "$skep" map lookup hits "${2:-0}" --kernel "$1" --json | sed 's/.*"value":\([0-9]*\).*/\1/'; }
+nothing_left() {
+	[ -z "$(find /sys/fs/bpf -mindepth 2)" ] || { find /sys/fs/bpf; return 1; }
+	[ -z "$(xdp_of)" ] || { xdp_of; return 1; }
+}
+
+outlives() {
+	exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw && says 'fw is deployed in inner' && says 'count +xdp +vi' &&
+		! pings && frame && [ "$(hits fw)" -gt 2 ] && exits 0 list --kernel && says '^fw  deploy-xdp.bpf.o, since 20' && says 'count +xdp +vi'
+}
+ok "an XDP program is attached, outlives the command, and is listed" outlives
+maps() {
+	exits 0 map show --kernel fw && says '^hits +array' && exits 0 map update hits 3 77 --kernel fw && exits 0 map dump hits --kernel fw && says '^  3  77' &&
+		exits 0 map delete hits 3 --kernel fw || exits 1 map delete hits 3 --kernel fw
+}
+ok "its maps can be read and changed" maps
+events() {
+	timeout -s INT 3 "$skep" map events --kernel fw --json >"$tmp/out" 2>"$tmp/err" &
+	local pid=$!
+	sleep 0.5
+	frame
+	wait $pid
+	says '"event":"events","value":\{"len":4[0-9],"generation":1\}'
+}
+ok "its events are printed, decoded" events
+second() { exits 1 deploy xdp-flows --netns inner --iface vi && complains "vi has an XDP program already: program 'count' \(id [0-9]+\), deployed as 'fw'" && ! run list --kernel xdp-flows; }
+ok "a second XDP program is refused, with who is there" second
+taken() { exits 1 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw && complains "'fw' is deployed already: --replace"; }
+ok "a name that is taken is refused" taken
+replaces() {
+	local before link
+	before=$(hits fw)
+	link=$("$skep" list --kernel fw --json | sed 's/.*"link_id":\([0-9]*\).*/\1/')
+	exits 0 deploy "$objects/deploy-xdp-two.bpf.o" --name fw --replace || return 1
+	[ "$(hits fw)" -ge "$before" ] && frame && [ "$(hits fw 2)" -gt 0 ] || { echo "hits: $before, then $(hits fw), second $(hits fw 2)"; return 1; }
+	exits 0 list --kernel fw --json && says "\"link_id\":$link," && says '"object":"deploy-xdp-two.bpf.o"'
+}
+ok "--replace: the maps go on with their contents, the link stays" replaces
+unfiltered() {
+	# Replies would be frames that no program dropped.
+	outer ping -f -q -w 4 10.94.0.2 >"$tmp/flood" 2>&1 &
+	local pid=$! i
+	for i in 1 2 3 4 5 6; do
+		exits 0 deploy "$objects/deploy-xdp.bpf.o" --name fw --replace && exits 0 deploy "$objects/deploy-xdp-two.bpf.o" --name fw --replace || { kill $pid; return 1; }
+	done
+	wait $pid
+	grep -qE '[0-9]{3,} packets transmitted, 0 received' "$tmp/flood" || { cat "$tmp/flood"; return 1; }
+}
+ok "... and while it is replaced no frame passes without a program" unfiltered
+shapes() {
+	exits 1 deploy "$objects/deploy-xdp-wide.bpf.o" --name fw --replace && complains "map 'hits' is another than the one that is deployed .*--reset-maps" && frame && [ "$(hits fw 2)" -gt 0 ] &&
+		exits 0 deploy "$objects/deploy-xdp-wide.bpf.o" --name fw --replace --reset-maps && frame && exits 0 map show --kernel fw && says '^hits +array +4 +4 '
+}
+ok "--replace refuses to lose what stands in a map whose shape has changed; --reset-maps does it" shapes
+ends() { exits 0 undeploy fw && nothing_left && exits 0 list --kernel && says 'nothing is deployed' && exits 1 undeploy fw && complains "nothing is deployed as 'fw'"; }
+ok "undeploy leaves nothing" ends
+modes() {
+	exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw --xdp-mode generic && [[ $(xdp_of) == xdpgeneric* ]] && exits 0 undeploy fw &&
+		exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw --xdp-mode native && [[ $(xdp_of) == "xdp "* ]] && exits 0 undeploy fw
+}
+ok "native and generic mode" modes
+state() {
+	printf '%s\n' '{"map": "hits", "key": 3, "value": 55}' >"$tmp/state"
+	exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw --state "$tmp/state" && [ "$(hits fw 3)" = 55 ] && exits 0 undeploy fw &&
+		printf '%s\n' '{"map": "nope", "key": 3, "value": 55}' >"$tmp/state" && exits 1 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw --state "$tmp/state" && nothing_left
+}
+ok "--state fills maps before anything is attached; what is wrong with it leaves nothing behind" state
+order() {
+	local trail
+	exits 0 deploy "$objects/deploy-tc-1.bpf.o@60" --netns inner --iface vi --name one && exits 0 deploy "$objects/deploy-tc-2.bpf.o@10" --netns inner --iface vi --name two &&
+		exits 0 deploy "$objects/deploy-tc-3.bpf.o" --netns inner --iface vi --name three && frame && inner bash -c 'echo x >/dev/udp/10.94.0.1/9' || return 1
+	exits 0 map dump trail --kernel one && says '^  0  231' && says '^  1  231' && exits 0 undeploy three && frame && exits 0 map dump trail --kernel one && says '^  0  21$'
+}
+ok "TC programs run in the order of their numbers, ingress and egress, whatever came first" order
+tc_replace() {
+	exits 0 deploy "$objects/deploy-tc-3.bpf.o@10" --name two --replace && frame && exits 0 map dump trail --kernel one && says '^  0  31' && exits 0 undeploy one two && nothing_left &&
+		exits 1 deploy "$objects/deploy-tc-1.bpf.o@201" --netns inner --iface vi 2>/dev/null || exits 2 deploy "$objects/deploy-tc-1.bpf.o@201" --netns inner --iface vi && complains 'an order is 0 to 200'
+}
+ok "a TC program is replaced in its place" tc_replace
+rollback() {
+	# Native XDP on veth does not take so large frames; the TC program has been attached by then.
+	ip -n inner link set vi mtu 9000 && ip -n outer link set vo mtu 9000
+	run deploy "$objects/deploy-two.bpf.o" --netns inner --iface vi --xdp-mode native --name both
+	local got=$?
+	ip -n inner link set vi mtu 1500 && ip -n outer link set vo mtu 1500
+	[ $got = 1 ] && complains "program 'second': attach: vi: the driver does not take it .*--xdp-mode generic" && nothing_left && [ -z "$(inner tc filter show dev vi ingress 2>/dev/null)" ] &&
+		exits 0 deploy "$objects/deploy-tc-1.bpf.o" --netns inner --iface vi --name one && frame && exits 0 map dump trail --kernel one && says '^  0  1$' && exits 0 undeploy one
+}
+ok "an attach that fails takes back what was attached before it" rollback
+rollback_replaced() {
+	exits 0 deploy "$objects/deploy-two.bpf.o" --netns inner --iface vi --prog first --name both || return 1
+	ip -n inner link set vi mtu 9000 && ip -n outer link set vo mtu 9000
+	run deploy "$objects/deploy-two.bpf.o" --xdp-mode native --name both --replace
+	local got=$? id
+	ip -n inner link set vi mtu 1500 && ip -n outer link set vo mtu 1500
+	id=$("$skep" list --kernel both --json | sed 's/.*"prog_id":\([0-9]*\).*/\1/')
+	[ $got = 1 ] && exits 0 list --kernel both && says 'first +tc +vi ingress' && ! says second >/dev/null && [ -n "$id" ] && exits 0 undeploy both && nothing_left
+}
+ok "a replacement that fails half way leaves the old one as it was" rollback_replaced
+killed() {
+	local i
+	for i in $(seq 40); do
+		"$skep" deploy --no-check "$objects/deploy-two.bpf.o" --netns inner --iface vi --name both >/dev/null 2>&1 &
+		local pid=$!
+		sleep "0.0$((i % 5))$((i % 7))"
+		kill -KILL $pid 2>/dev/null
+		wait $pid 2>/dev/null
+		if [ -e /sys/fs/bpf/skep/both ]; then
+			exits 0 list --kernel both && says first && says second && ! grep -q 'no more' "$tmp/out" && exits 0 undeploy both || return 1
+		fi
+		exits 0 deploy --no-check "$objects/deploy-two.bpf.o" --netns inner --iface vi --name other && exits 0 undeploy other && nothing_left || { echo "after kill $i"; return 1; }
+	done
+}
+ok "killed at any moment: the next command finds it whole, or takes it down" killed
+gone() {
+	ip link add vx netns outer type veth peer name vy netns inner && exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vy --name fw && ip -n outer link del vx &&
+		exits 0 list --kernel fw && says 'attached no more' && exits 0 undeploy fw && nothing_left
+}
+ok "an interface that goes away: the list says so, undeploy works" gone
+checked() {
+	exits 1 deploy "$objects/deploy-bad.bpf.o" --netns inner --iface vi && says 'outside' && [ ! -s "$tmp/err" ] || complains 'refused|packet' && nothing_left
+}
+ok "what skep check refuses is refused before anything is touched" checked
+nowhere() {
+	exits 1 deploy "$objects/deploy-nowhere.bpf.o" --netns inner --iface vi && complains "program 'nowhere' .*attaches nowhere by itself" && exits 1 deploy "$objects/deploy-xdp.bpf.o" && complains '--iface' &&
+		exits 1 deploy "$objects/deploy-xdp.bpf.o" --netns nope && complains "nope" && exits 1 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface nope && complains 'vi' &&
+		exits 1 deploy "$objects/deploy-cgroup.bpf.o" && complains '--cgroup' && exits 1 deploy "$objects/deploy-xdp.bpf.o" --name a.b --netns inner --iface vi && complains 'no name for a deployment' &&
+		exits 1 deploy "$objects/deploy-xdp.bpf.o" --prog nope --netns inner --iface vi && complains "no program 'nope'" && nothing_left
+}
+ok "what is missing or wrong is said, with the option" nowhere
+socket_filter() {
+	exits 0 deploy "$objects/deploy-socket.bpf.o" --netns inner --iface vi --name look && frame && frame && exits 0 map dump .bss --kernel look && says '"seen": [1-9]' || return 1
+	local pid
+	pid=$(pgrep -x -r S skep-hold)
+	[ -n "$pid" ] && exits 0 list --kernel look && says 'socket +a packet socket on vi' && ! grep -q 'no more' "$tmp/out" && exits 0 undeploy look && [ -z "$(pgrep -x -r S skep-hold)" ] && nothing_left
+}
+ok "a socket filter: a process holds its socket, and ends with it" socket_filter
+waits() { [ "$( ("$skep" deploy "$objects/deploy-socket.bpf.o" --netns inner --iface vi --name look) 2>&1 | tail -1 | grep -c 'packet socket')" = 1 ] && exits 0 undeploy look; }
+ok "... and does not keep the pipes of whoever started it" waits
+
+if mkdir "$group" 2>/dev/null; then
+	cgroups() {
+		exits 0 deploy "$objects/deploy-cgroup.bpf.o" --cgroup "$group" --name cg || return 1
+		bash -c "echo \$\$ >$group/cgroup.procs; ip netns exec inner bash -c 'echo x >/dev/udp/10.94.0.1/9; (echo >/dev/tcp/10.94.0.1/7) 2>&1'" >"$tmp/said" 2>&1
+		exits 0 map dump .bss --kernel cg && says '"refused": 1' && says '"sent": [1-9]' && grep -q 'not permitted' "$tmp/said" && exits 0 undeploy cg && nothing_left
+	}
+	ok "cgroup programs: calls are refused, packets counted" cgroups
+else
+	skip "cgroup programs" "no cgroup can be made"
+fi
+
+if cc -O1 -o "$tmp/target" "$source/tests/deploy/target.c" 2>"$tmp/why" && clang -O2 -g -target bpf -I/usr/include/x86_64-linux-gnu -D__TARGET_ARCH_x86 -DFILE="\"$tmp/target\"" -c -o "$tmp/tasks.bpf.o" "$source/tests/deploy/tasks.bpf.c" 2>>"$tmp/why"; then
+	"$tmp/target" 100000 >/dev/null &
+	children="$children $!"
+	probed=$!
+	"$tmp/target" 100000 >/dev/null &
+	children="$children $!"
+	probes() {
+		exits 0 deploy "$tmp/tasks.bpf.o" --pid $probed --name tasks || return 1
+		sleep 0.3
+		exits 0 map dump .bss --kernel tasks || return 1
+		python3 - "$tmp/out" <<'PY'
+import json, re, sys
+text = open(sys.argv[1]).read()
+v = json.loads(text[text.index("{"):])
+assert v["calls"] > 20 and abs(v["calls"] - v["returns"]) < 3 and abs(v["calls"] - v["probes"]) < 3, v
+# The values are this process's: both count up from 1, at about the same pace, but each call of the other would count twice.
+assert abs(v["result"] - 2 * v["argument"]) <= 4 and abs(v["probed"] - v["argument"]) <= 2, v
+PY
+	}
+	ok "uprobe, uretprobe and USDT programs on one process, with their arguments" probes
+	probes_end() { exits 0 list --kernel tasks && says 'called +uprobe' && says 'turned +usdt' && exits 0 undeploy tasks && nothing_left; }
+	ok "... they end" probes_end
+	"$tmp/target" 100000000 busy >/dev/null &
+	children="$children $!"
+	busy=$!
+	samples() {
+		exits 0 deploy "$objects/deploy-samples.bpf.o" --pid $busy --freq 200 --name samples || return 1
+		sleep 1
+		exits 0 map dump .bss --kernel samples || return 1
+		local n
+		n=$(grep -oE '"samples": [0-9]+' "$tmp/out" | grep -oE '[0-9]+')
+		[ "$n" -gt 20 ] && [ "$n" -lt 600 ] && exits 0 list --kernel samples && says "perf_event +cpu-clock, thread $busy" && exits 0 undeploy samples && nothing_left || { echo "$n samples"; return 1; }
+	}
+	ok "perf_event: samples of one process, as often as was asked for" samples
+	group_samples() {
+		echo $busy >"$group/cgroup.procs" && exits 0 deploy "$objects/deploy-samples.bpf.o" --cgroup "$group" --name samples && sleep 0.5 && exits 0 map dump .bss --kernel samples && says '"samples": [1-9]' &&
+			exits 0 undeploy samples
+	}
+	[ -d "$group" ] && ok "... of a cgroup" group_samples
+	bad_event() { exits 2 deploy "$objects/deploy-samples.bpf.o" --event nope && complains 'cpu-clock'; }
+	ok "an event that does not exist is refused, with those that do" bad_event
+else
+	skip "programs on processes" "no compiler: $(head -1 "$tmp/why")"
+fi
+
+as_user() {
+	setpriv --reuid=12345 --regid=12345 --clear-groups "$skep" deploy xdp-firewall --iface lo >"$tmp/out" 2>"$tmp/err"
+	[ $? = 1 ] && complains 'takes root'
+}
+chmod a+x "$tmp" && { [ ! -x "$skep" ] || ok "an ordinary user is told what it takes" as_user; }
+tap_end
