@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Reads the console of the guest of ./dev test-guest, shows each script's TAP as it comes, and judges.
 
-usage: console.py [--log FILE] [--limit SECONDS] NAME... <CONSOLE
+usage: console.py [--log FILE] NAME... <CONSOLE
 
 The guest (init) writes "=== begin NAME", the script's output, "=== end NAME STATUS" for each script, then "=== done". Before the first marker the firmware talks.
+When qemu fails or is ended by timeout(1), the host adds "=== ended STATUS".
 A check passes, fails or is skipped as its line says. Besides, each of these is one failure: a plan that is not there, comes twice or does not match; numbers that do not
 go 1, 2, 3; a status other than 0 with no failed check; a script that did not run; a guest that did not come to its end (a panic, a hang, a qemu that never started).
 Exit code: 0 when nothing failed.
@@ -14,7 +15,7 @@ import re
 import sys
 import time
 
-MARKER = re.compile(r"=== (begin|end|done)(?: (\S+))?(?: (\d+))?$")
+MARKER = re.compile(r"=== (begin|end|ended|done)(?: (\S+))?(?: (\d+))?$")
 CHECK = re.compile(r"(ok|not ok) (\d+)(.*)$")
 PLAN = re.compile(r"1\.\.(\d+)")
 TIMED_OUT = (124, 137, 143)  # of timeout(1), coreutils' and busybox's
@@ -55,13 +56,12 @@ class Script:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--log")
-    parser.add_argument("--limit", type=float, default=600)
     parser.add_argument("names", nargs="+")
     args = parser.parse_args()
 
     log = open(args.log, "w") if args.log else None
     total, trouble, seen, tail = {"passed": 0, "failed": 0, "skipped": 0}, [], [], []
-    script, done, panic, began = None, False, None, time.monotonic()
+    script, done, panic, ended, began = None, False, None, 0, time.monotonic()
 
     def close():
         for key, n in script.counts.items():
@@ -91,6 +91,8 @@ def main():
             print(f"# {time.monotonic() - script.began:.1f} s\n", flush=True)
             close()
             script = None
+        elif marker[1] == "ended":
+            ended = int(marker[2])
         elif marker[1] == "done":
             done = True
     took = time.monotonic() - began
@@ -99,15 +101,16 @@ def main():
         where = f"in test-{script.name}.sh" if script else f"after test-{seen[-1]}.sh" if seen else "before the first script"
         if panic:
             why = f"its kernel panicked {where}: {panic}"
-        elif took >= args.limit:
-            why = f"it hung {where}, and was ended after {args.limit:.0f} s"
+        elif ended in TIMED_OUT:
+            why = f"its time was over {where}, after {took:.0f} s"
         else:
-            why = f"it stopped {where}, after {took:.1f} s"
+            why = f"qemu stopped {where}, after {took:.1f} s, with {ended}"
         trouble.append(f"the guest did not come to its end: {why}")
         if script:
             close()
-        print("The last that it said:")
-        print("\n".join("  | " + t for t in tail))
+        else:  # what it said has not been shown
+            print("The last that it said:")
+            print("\n".join("  | " + t for t in tail))
     trouble.extend(f"{name}: it did not run" for name in args.names if name not in seen)
     for text in trouble:
         print(f"guest: {text}")

@@ -5,8 +5,9 @@
 #
 # For what must not be tried on the machine itself (system-wide attachments, kprobes, LSM programs) or cannot be there. The guest (kernel.sh) has, beside busybox: skep
 # with its libraries, bash, iproute2, bpftool, the helpers that are C files of this folder, tests/tap.sh, and in $objects the eBPF objects of this folder and of tests/deploy.
-# A script gets nothing else; it says TAP, and must leave the machine as it found it.
+# A script gets nothing else; it says TAP, and must leave the machine as it found it. GUEST_LIMIT in the environment gives them all other than 600 seconds.
 set -euo pipefail
+# shellcheck source=tests/guest/kernel.sh
 . tests/guest/kernel.sh
 
 here=tests/guest
@@ -21,8 +22,10 @@ modules='veth dummy tun sch_ingress cls_bpf act_bpf'
 names=()
 shell=
 case "${1:-}" in
---shell) shell=1 ;;
-'') for script in "$here"/test-*.sh; do names+=("$(basename "${script#"$here"/test-}" .sh)"); done ;;
+'' | --shell)
+	[ -z "${1:-}" ] || shell=1
+	for script in "$here"/test-*.sh; do names+=("$(basename "${script#"$here"/test-}" .sh)"); done
+	;;
 *)
 	if [ ! -f "$here/test-$1.sh" ]; then
 		guest_say "there is no $here/test-$1.sh; there are: $(cd $here && echo test-*.sh)"
@@ -48,14 +51,15 @@ guest_add $root bash ip tc bpftool build/skep $made/target $made/attach
 # skep opens it by name; where it is not on this machine, skep in the guest says so.
 slirp=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk '$1 == "libslirp.so.0" && !n++ { print $NF }')
 [ -z "$slirp" ] || guest_add $root "$slirp"
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086 # words
 guest_modules $root $modules
-echo "$modules" >$root/etc/modules
+# shellcheck disable=SC2086
+printf '%s\n' $modules >$root/etc/modules
 printf 'root:x:0:0:root:/root:/bin/bash\nuser:x:1000:1000:user:/tmp:/bin/bash\n' >$root/etc/passwd
 printf 'root:x:0:\nuser:x:1000:\n' >$root/etc/group
 cp $here/init $root/init
 cp tests/tap.sh $root/tests/
-for name in ${names+"${names[@]}"}; do cp "$here/test-$name.sh" $root/tests/guest/; done
+for name in "${names[@]}"; do cp "$here/test-$name.sh" $root/tests/guest/; done
 for object in build/tests/guest/*.bpf.o build/tests/deploy/*.bpf.o; do
 	[ ! -f "$object" ] || cp "$object" $root/objects/
 done
@@ -68,9 +72,9 @@ if [ "$shell" ]; then
 	exit
 fi
 guest_say "booting Linux $guest_release for ${#names[@]} script(s); at most $limit s"
-# The answer is console.py's: it has seen whether the guest came to its end.
-guest_boot "$limit" 1024 $out/initramfs "guest_seconds=$script_limit" </dev/null 2>$out/qemu.log |
-	python3 $here/console.py --log $out/console --limit "$limit" "${names[@]}" || {
+# The answer is console.py's: it sees whether the guest came to its end, and is told how qemu ended where that was not well.
+{ guest_boot "$limit" 1024 $out/initramfs "guest_seconds=$script_limit" </dev/null 2>$out/qemu.log || printf '\n=== ended %s\n' $?; } |
+	python3 $here/console.py --log $out/console "${names[@]}" || {
 	sed 's/^/qemu: /' $out/qemu.log >&2
 	exit 1
 }

@@ -5,6 +5,7 @@
 # The guest (kernel.sh) holds one static loader and the objects: those of Debian's packages (./dev debian) and the kernel's own tests (./dev selftests), as far as
 # they are there. Each program is loaded alone and closed. Then the answers are compared.
 set -euo pipefail
+# shellcheck source=tests/guest/kernel.sh
 . tests/guest/kernel.sh
 
 out=$guest_out/check
@@ -19,7 +20,7 @@ here=tests/selftests
 gcc -std=gnu17 -O2 -D_GNU_SOURCE -static -Ibuild/selftests/include -Ibuild/selftests/linux-source-6.12/tools/include/uapi -DWRAPPED=syscall \
 	-Wl,--wrap=syscall $here/load_progs.c $here/run.c $here/object.c $here/side_kernel.c build/selftests/libbpf/libbpf.a -lelf -lz -lpthread \
 	-o $root/bin/load-progs
-for f in build/debian/objects/*.bpf.o $(ls build/selftests/objects/*.bpf.o 2>/dev/null | grep -v /btf__ | shuf --random-source=<(yes) -n "$limit"); do
+for f in build/debian/objects/*.bpf.o $(printf '%s\n' build/selftests/objects/*.bpf.o | grep -v /btf__ | shuf --random-source=<(yes) -n "$limit"); do
 	[ -f "$f" ] && cp "$f" $root/objects/
 done
 cat >$root/init <<'INIT'
