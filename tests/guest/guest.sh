@@ -61,7 +61,9 @@ cp $here/init $root/init
 cp tests/tap.sh $root/tests/
 for name in "${names[@]}"; do cp "$here/test-$name.sh" $root/tests/guest/; done
 for object in build/tests/guest/*.bpf.o build/tests/deploy/*.bpf.o; do
-	[ ! -f "$object" ] || cp "$object" $root/objects/
+	[ -f "$object" ] || continue
+	[ ! -e "$root/objects/$(basename "$object")" ] || { guest_say "two objects have the name of $object: \$objects is one folder"; exit 1; }
+	cp "$object" $root/objects/
 done
 chmod +x $root/init
 guest_pack $root $out/initramfs
