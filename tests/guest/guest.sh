@@ -37,6 +37,7 @@ esac
 
 guest_fetch
 mkdir -p $made
+rm -f "$made"/*.bpf.o # of sources that are no more
 for source in "$here"/*.bpf.c; do
 	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wno-unused-function -Werror -D__TARGET_ARCH_x86 "-I/usr/include/$(cc -dumpmachine)" -c "$source" \
 		-o "$made/$(basename "$source" .c).o"
