@@ -7,6 +7,7 @@
 #include "cli/check.h"
 #include "cli/cli.h"
 #include "cli/deploy.h"
+#include "cli/deploy_app.h"
 #include "cli/state.h"
 
 #include <errno.h>
@@ -77,7 +78,20 @@ struct options {
 	struct source src;
 	const char *state;
 	bool json, no_check;
+	const struct deploy_app *app; /* NULL: the object needs nothing beside it */
+	void *own; /* the app's */
 };
+
+/* Ready-made programs that need more than their object. */
+static const struct deploy_app *const apps_of_deploy[] = {NULL};
+
+const struct deploy_app *deploy_app_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(apps_of_deploy) && apps_of_deploy[i]; i++)
+		if (!strcmp(apps_of_deploy[i]->name, name))
+			return apps_of_deploy[i];
+	return NULL;
+}
 
 static void log_line(void *arg, enum skep_log_level level, const char *text)
 {
@@ -107,18 +121,27 @@ static uint64_t number_of(struct json_object *o, const char *key)
 	return json_object_object_get_ex(o, key, &v) ? json_object_get_uint64(v) : 0;
 }
 
+static int opened(void *arg, struct skep_object *obj, const struct target *target, char *why)
+{
+	struct options *o = arg;
+
+	return o->app && o->app->opened ? o->app->opened(o->own, obj, target, why) : 0;
+}
+
 /* Before anything is attached, so that no frame meets empty rules. */
-static int fill(void *arg, struct skep_object *obj, bool replaced, char *why)
+static int loaded(void *arg, struct skep_object *obj, const struct target *target, bool replaced, char *why)
 {
 	struct options *o = arg;
 	int ret = EXIT_OK;
 
-	if (!o->state)
-		return 0;
-	o->src.obj = obj;
-	ret = state_restore(&o->src, o->state);
-	o->src.obj = NULL;
-	return ret == EXIT_OK ? 0 : -EINVAL; /* it has said what is wrong */
+	if (o->state) {
+		o->src.obj = obj;
+		ret = state_restore(&o->src, o->state);
+		o->src.obj = NULL;
+	}
+	if (ret != EXIT_OK)
+		return -EINVAL; /* it has said what is wrong */
+	return o->app && o->app->loaded ? o->app->loaded(o->own, obj, target, replaced, why) : 0;
 }
 
 static void show_deployed(struct json_object *about)
@@ -195,114 +218,165 @@ static int parse_event(const struct verb *verb, const char *name)
 	return EXIT_USAGE;
 }
 
+enum { OPTIONS = 64, APP_OPTION = 1024 };
+
+static const struct option own_options[] = {{"prog", required_argument, NULL, 'p'},
+					    {"iface", required_argument, NULL, 'i'},
+					    {"xdp-mode", required_argument, NULL, 'm'},
+					    {"cgroup", required_argument, NULL, 'g'},
+					    {"pid", required_argument, NULL, 'P'},
+					    {"netns", required_argument, NULL, 'N'},
+					    {"container", required_argument, NULL, 'C'},
+					    {"name", required_argument, NULL, 'n'},
+					    {"replace", no_argument, NULL, 'r'},
+					    {"reset-maps", no_argument, NULL, 'R'},
+					    {"event", required_argument, NULL, 'e'},
+					    {"freq", required_argument, NULL, 'f'},
+					    {"state", required_argument, NULL, 's'},
+					    {"no-check", no_argument, NULL, 'c'},
+					    {"json", no_argument, NULL, 'j'}};
+
+static int own_option(const struct verb *verb, int c, char *arg, struct options *o)
+{
+	uint64_t n;
+
+	switch (c) {
+	case 'p':
+		o->to.prog = arg;
+		break;
+	case 'i':
+		o->to.target.iface = arg;
+		break;
+	case 'm':
+		if (strcmp(arg, "native") && strcmp(arg, "generic"))
+			return misuse(verb, "--xdp-mode %s: it is native or generic", arg);
+		o->to.xdp_flags = *arg == 'n' ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
+		break;
+	case 'g':
+		o->to.target.cgroup = arg;
+		break;
+	case 'P':
+		if (!parse_count(arg, INT32_MAX, &n) || !n)
+			return misuse(verb, "--pid %s: it wants a process id", arg);
+		o->to.target.pid = (pid_t)n;
+		break;
+	case 'N':
+		o->to.target.netns = arg;
+		break;
+	case 'C':
+		o->to.target.container = arg;
+		break;
+	case 'n':
+		o->to.name = arg;
+		break;
+	case 'r':
+		o->to.replace = true;
+		break;
+	case 'R':
+		o->to.reset_maps = true;
+		break;
+	case 'e':
+		o->to.event = arg;
+		return parse_event(verb, arg);
+	case 'f':
+		if (!parse_count(arg, 100000, &n) || !n)
+			return misuse(verb, "--freq %s: it wants 1 to 100000 samples a second", arg);
+		o->to.frequency = n;
+		break;
+	case 's':
+		o->state = arg;
+		break;
+	case 'c':
+		o->no_check = true;
+		break;
+	default:
+		o->json = true;
+	}
+	return EXIT_OK;
+}
+
+/* Options of all ready-made programs behind the verb's own; two may have one of the same name. */
+static void all_options(struct option all[OPTIONS])
+{
+	size_t n = ARRAY_SIZE(own_options);
+
+	memset(all, 0, OPTIONS * sizeof(*all));
+	memcpy(all, own_options, sizeof(own_options));
+	for (size_t i = 0; i < ARRAY_SIZE(apps_of_deploy) && apps_of_deploy[i]; i++)
+		for (const struct option *o = apps_of_deploy[i]->options; o && o->name && n < OPTIONS - 1; o++) {
+			size_t j = 0;
+
+			while (j < n && strcmp(all[j].name, o->name))
+				j++;
+			if (j < n)
+				continue;
+			all[n] = *o;
+			all[n].val = APP_OPTION + (int)n;
+			n++;
+		}
+}
+
+/* What an option means to the ready-made program that is deployed. @name: as the table has it */
+static int app_option(const struct verb *verb, const char *name, char *arg, struct options *o)
+{
+	for (const struct option *own = o->app ? o->app->options : NULL; own && own->name; own++)
+		if (!strcmp(own->name, name))
+			return o->app->option(verb, o->own, own->val, arg);
+	return misuse(verb, "--%s does not go with %s", name, o->to.object);
+}
+
+static int find_app(const struct verb *verb, struct options *o)
+{
+	o->app = access(o->to.object, F_OK) ? deploy_app_find(o->to.object) : NULL;
+	if (o->app && o->app->make) {
+		o->own = o->app->make();
+		if (!o->own)
+			return fail("out of memory");
+	}
+	return EXIT_OK;
+}
+
 static int parse(const struct verb *verb, int argc, char **argv, struct options *o)
 {
-	enum {
-		PROG = 256,
-		IFACE,
-		MODE,
-		CGROUP,
-		PID,
-		NETNS,
-		CONTAINER,
-		NAME,
-		REPLACE,
-		RESET,
-		EVENT,
-		FREQ,
-		STATE,
-		NO_CHECK,
-		JSON
-	};
-	static const struct option options[] = {{"prog", required_argument, NULL, PROG},
-						{"iface", required_argument, NULL, IFACE},
-						{"xdp-mode", required_argument, NULL, MODE},
-						{"cgroup", required_argument, NULL, CGROUP},
-						{"pid", required_argument, NULL, PID},
-						{"netns", required_argument, NULL, NETNS},
-						{"container", required_argument, NULL, CONTAINER},
-						{"name", required_argument, NULL, NAME},
-						{"replace", no_argument, NULL, REPLACE},
-						{"reset-maps", no_argument, NULL, RESET},
-						{"event", required_argument, NULL, EVENT},
-						{"freq", required_argument, NULL, FREQ},
-						{"state", required_argument, NULL, STATE},
-						{"no-check", no_argument, NULL, NO_CHECK},
-						{"json", no_argument, NULL, JSON},
-						{0}};
-	uint64_t n;
-	int c;
+	struct option all[OPTIONS];
+	struct given {
+		const char *name;
+		char *arg;
+	} * given;
+	int c, n = 0, ret = EXIT_OK;
 
+	all_options(all);
+	given = calloc((size_t)argc + 1, sizeof(*given));
+	if (!given)
+		return fail("out of memory");
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case PROG:
-			o->to.prog = optarg;
-			break;
-		case IFACE:
-			o->to.target.iface = optarg;
-			break;
-		case MODE:
-			if (strcmp(optarg, "native") && strcmp(optarg, "generic"))
-				return misuse(verb, "--xdp-mode %s: it is native or generic", optarg);
-			o->to.xdp_flags = *optarg == 'n' ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
-			break;
-		case CGROUP:
-			o->to.target.cgroup = optarg;
-			break;
-		case PID:
-			if (!parse_count(optarg, INT32_MAX, &n) || !n)
-				return misuse(verb, "--pid %s: it wants a process id", optarg);
-			o->to.target.pid = (pid_t)n;
-			break;
-		case NETNS:
-			o->to.target.netns = optarg;
-			break;
-		case CONTAINER:
-			o->to.target.container = optarg;
-			break;
-		case NAME:
-			o->to.name = optarg;
-			break;
-		case REPLACE:
-			o->to.replace = true;
-			break;
-		case RESET:
-			o->to.reset_maps = true;
-			break;
-		case EVENT:
-			o->to.event = optarg;
-			if (parse_event(verb, optarg))
-				return EXIT_USAGE;
-			break;
-		case FREQ:
-			if (!parse_count(optarg, 100000, &n) || !n)
-				return misuse(verb, "--freq %s: it wants 1 to 100000 samples a second", optarg);
-			o->to.frequency = n;
-			break;
-		case STATE:
-			o->state = optarg;
-			break;
-		case NO_CHECK:
-			o->no_check = true;
-			break;
-		case JSON:
-			o->json = true;
-			break;
-		default:
-			return option_error(verb, argv);
-		}
+	while (ret == EXIT_OK && (c = getopt_long(argc, argv, "", all, NULL)) != -1) {
+		if (c == '?')
+			ret = option_error(verb, argv);
+		else if (c < APP_OPTION)
+			ret = own_option(verb, c, optarg, o);
+		else
+			given[n++] = (struct given){.name = all[c - APP_OPTION].name, .arg = optarg};
 	}
-	if (argc - optind != 1)
-		return misuse(verb, "deploy wants one object, or a ready-made program's name");
-	if (o->to.reset_maps && !o->to.replace)
-		return misuse(verb, "--reset-maps goes with --replace");
-	return parse_order(verb, argv[optind], o);
+	if (ret == EXIT_OK && argc - optind != 1)
+		ret = misuse(verb, "deploy wants one object, or a ready-made program's name");
+	if (ret == EXIT_OK && o->to.reset_maps && !o->to.replace)
+		ret = misuse(verb, "--reset-maps goes with --replace");
+	if (ret == EXIT_OK)
+		ret = parse_order(verb, argv[optind], o);
+	if (ret == EXIT_OK)
+		ret = find_app(verb, o);
+	for (int i = 0; i < n && ret == EXIT_OK; i++)
+		ret = app_option(verb, given[i].name, given[i].arg, o);
+	if (ret == EXIT_OK && o->app && o->app->ready)
+		ret = o->app->ready(verb, o->own, &o->to);
+	free(given);
+	return ret;
 }
 
 static int run_deploy(const struct verb *verb, int argc, char **argv)
 {
-	struct options o = {.to = {.log = log_line, .loaded = fill}};
+	struct options o = {.to = {.log = log_line, .opened = opened, .loaded = loaded}};
 	struct json_object *about = NULL;
 	char why[DEPLOY_WHY];
 	int ret = parse(verb, argc, argv, &o);
@@ -311,9 +385,7 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 		ret = root_wanted("deploy");
 	if (ret == EXIT_OK)
 		ret = source_read(&o.src, o.to.object);
-	if (ret != EXIT_OK)
-		return ret;
-	if (!o.no_check)
+	if (ret == EXIT_OK && !o.no_check)
 		ret = check_before(&o.src, o.to.prog, o.json);
 	if (ret == EXIT_OK) {
 		o.to.data = o.src.data;
@@ -328,6 +400,8 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 		show_deployed(about);
 	json_object_put(about);
 	source_close(&o.src);
+	if (o.own)
+		o.app->drop(o.own);
 	return ret;
 }
 

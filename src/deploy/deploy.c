@@ -297,7 +297,7 @@ static int load(struct course *c)
 
 	*c->why = 0;
 	if (c->o->opened) {
-		err = c->o->opened(c->o->arg, c->obj, c->why);
+		err = c->o->opened(c->o->arg, c->obj, &c->target, c->why);
 		if (err)
 			return err;
 	}
@@ -320,7 +320,7 @@ static int load(struct course *c)
 	if (!err)
 		err = pin_all(c);
 	if (!err && c->o->loaded)
-		err = c->o->loaded(c->o->arg, c->obj, c->old && !c->o->reset_maps, c->why);
+		err = c->o->loaded(c->o->arg, c->obj, &c->target, c->old && !c->o->reset_maps, c->why);
 	return err;
 }
 

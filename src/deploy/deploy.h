@@ -31,8 +31,8 @@ struct deploy_opts {
 	 * opened, loaded - called when the object has been opened and not loaded yet, and when it has been loaded and not attached yet: to set constants, to fill
 	 * maps. @replaced: its maps go on with what was in them. Return: 0, or a negative errno with @why, DEPLOY_WHY bytes; NULL: nothing to do.
 	 */
-	int (*opened)(void *arg, struct skep_object *obj, char *why);
-	int (*loaded)(void *arg, struct skep_object *obj, bool replaced, char *why);
+	int (*opened)(void *arg, struct skep_object *obj, const struct target *target, char *why);
+	int (*loaded)(void *arg, struct skep_object *obj, const struct target *target, bool replaced, char *why);
 	void *arg;
 };
 
