@@ -123,11 +123,16 @@ static int print(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+/* From the start: our copy of libbpf has no stderr to fall back on, and may be used with a kernel before any object is. */
+__attribute__((constructor)) static void listen_to_libbpf(void)
+{
+	libbpf_set_print(print);
+}
+
 /* One call of libbpf at work for a hive. */
 static struct skep_hive *begin(struct said *s, struct skep_hive *hive)
 {
 	*s = (struct said){.hive = hive};
-	libbpf_set_print(print);
 	listening = s;
 	return seam_enter(hive->of_kernel ? NULL : hive);
 }

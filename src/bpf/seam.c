@@ -30,7 +30,7 @@
 /* Set only while a call of skep's API is on this thread's stack. */
 static _Thread_local struct skep_hive *current;
 
-FILE *skep_seam_stderr; /* libbpf prints there only when no print callback is set; skep always sets one */
+FILE *skep_seam_stderr; /* libbpf prints there only when no print callback is set; there always is one (api.c) */
 
 struct skep_hive *seam_enter(struct skep_hive *hive)
 {

@@ -16,6 +16,7 @@
 #include <linux/if_link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -374,6 +375,29 @@ static int parse(const struct verb *verb, int argc, char **argv, struct options 
 	return ret;
 }
 
+/* In a process of its own: libbpf remembers what a kernel can do, and the hive that judges is another one than the kernel that runs. */
+static int check(const struct options *o)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return fail("fork: %s", strerror(errno));
+	if (!pid) {
+		int ret = check_before(&o->src, o->to.prog, o->json);
+
+		_exit(fflush(NULL) ? EXIT_FAILED : ret);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return fail("check: %s", strerror(errno));
+	if (!WIFEXITED(status))
+		return fail("%s: the check was ended by signal %d", o->to.object, WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
 static int run_deploy(const struct verb *verb, int argc, char **argv)
 {
 	struct options o = {.to = {.log = log_line, .opened = opened, .loaded = loaded}};
@@ -386,7 +410,7 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 	if (ret == EXIT_OK)
 		ret = source_read(&o.src, o.to.object);
 	if (ret == EXIT_OK && !o.no_check)
-		ret = check_before(&o.src, o.to.prog, o.json);
+		ret = check(&o);
 	if (ret == EXIT_OK) {
 		o.to.data = o.src.data;
 		o.to.len = o.src.len;

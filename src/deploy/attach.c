@@ -231,10 +231,12 @@ static int attach_tc(const struct bpf_program *prog, const struct attach_opts *o
 	int err = 0;
 
 	a->fd = tcx_attach(bpf_program__fd(prog), o->target->ifindex, egress, o->order, o->order_of, o->arg);
-	if (a->fd == -EOPNOTSUPP)
+	if (a->fd == -EOPNOTSUPP) {
 		err = clsact_attach(bpf_program__fd(prog), o->target->ifindex, egress, o->order, &a->filter);
-	else if (a->fd < 0)
+		a->filter.qdisc |= o->own_qdisc;
+	} else if (a->fd < 0) {
 		err = a->fd;
+	}
 	snprintf(a->at, sizeof(a->at), "%s %s, order %u%s", o->target->ifname, egress ? "egress" : "ingress", o->order,
 		 a->fd == -EOPNOTSUPP ? " (clsact)" : "");
 	a->fd = MAX(a->fd, -1);

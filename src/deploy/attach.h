@@ -47,6 +47,7 @@ struct attach_opts {
 	const struct target *target;
 	uint32_t xdp_flags; /* XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE, 0: native where the driver can */
 	uint32_t order; /* of TC programs */
+	bool own_qdisc; /* clsact there is skep's (struct tc_filter) */
 	const char *event; /* of perf_event programs: a name of attach_events(), NULL: cpu-clock */
 	uint64_t frequency; /* of its samples, in Hz; 0: 99 */
 	tc_order_fn order_of; /* of links that skep has deployed */

@@ -381,6 +381,7 @@ static int attach_one(struct course *c, struct bpf_program *prog, enum attach_ho
 			err = say(c, -E2BIG, "more than %d places that a process must hold", ATTACH_MAX);
 		if (!err)
 			err = write_down(c, prog, &at[i], i);
+		c->attach.own_qdisc |= at[i].filter.qdisc;
 		if (err)
 			attach_undo(&at[i]);
 		else if (holds)
@@ -478,8 +479,10 @@ static int run(struct course *c)
 	if (err)
 		return err;
 	err = load(c);
-	if (!err)
+	if (!err) {
+		c->attach.own_qdisc = record_qdisc(&c->store, record_number(c->record, "netns_ino"), c->target.ifindex);
 		err = attach_all(c);
+	}
 	if (!err)
 		err = commit(c);
 	return err;

@@ -161,6 +161,36 @@ uint32_t record_link_id(int fd, uint32_t *prog_id)
 	return info.id;
 }
 
+static bool has_qdisc(struct json_object *record, uint32_t ifindex)
+{
+	struct json_object *list = record_attached(record);
+
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct tc_filter f = record_filter(json_object_array_get_idx(list, i));
+
+		if (f.priority && f.qdisc && f.ifindex == ifindex)
+			return true;
+	}
+	return false;
+}
+
+bool record_qdisc(const struct store *s, uint64_t netns_ino, uint32_t ifindex)
+{
+	bool found = false;
+	char **names;
+	int n = store_list(s, false, &names);
+
+	for (int i = 0; i < n && !found; i++) {
+		struct json_object *record = store_read(s, names[i]);
+
+		found = record && record_number(record, "netns_ino") == netns_ino && has_qdisc(record, ifindex);
+		json_object_put(record);
+	}
+	if (n >= 0)
+		store_list_free(names, n);
+	return found;
+}
+
 static int read_one(const struct store *s, const char *name, struct known_links *k)
 {
 	struct json_object *record = store_read(s, name), *list = record ? record_attached(record) : NULL;

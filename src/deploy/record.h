@@ -37,6 +37,9 @@ void record_set_holder(struct json_object *record, const struct holder *h);
 void record_add(struct json_object *record, const char *prog, const char *section, uint32_t order,
 		const struct attached *a, const char *link);
 
+/* record_qdisc - has any deployment a filter there in a clsact that is skep's? @netns_ino: of the interface's namespace */
+bool record_qdisc(const struct store *s, uint64_t netns_ino, uint32_t ifindex);
+
 /* Links that skep has deployed. */
 struct known_link {
 	uint32_t id, prog_id;

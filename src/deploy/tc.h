@@ -17,7 +17,7 @@ enum { TC_ORDER = 50, TC_ORDER_MAX = 200 };
 struct tc_filter {
 	uint32_t ifindex, handle, priority; /* priority 0: there is none */
 	bool egress;
-	bool qdisc; /* made for it */
+	bool qdisc; /* clsact was made for it, or for another of skep's that it joined: the last one takes it away */
 };
 
 /*
