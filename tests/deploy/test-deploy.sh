@@ -5,6 +5,7 @@
 source=$1
 skep=$2
 objects=$3
+lb_state=$4
 if [ "$(id -u)" != 0 ]; then
 	skip "skep deploy" "not root"
 	tap_end
@@ -138,6 +139,24 @@ state() {
 		printf '%s\n' '{"map": "nope", "key": 3, "value": 55}' >"$tmp/state" && exits 1 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw --state "$tmp/state" && nothing_left
 }
 ok "--state fills maps before anything is attached; what is wrong with it leaves nothing behind" state
+# same MODE OBJECT ARGS...: in the kernel every frame of a capture ends as in skep replay.
+same() {
+	local mode=$1 object=$2
+	shift 2
+	python3 "$source/tests/deploy/verdicts.py" make "$tmp/frames.pcap" && exits 0 replay "$object" "$tmp/frames.pcap" -o "$tmp/verdicts.pcapng" "$@" &&
+		exits 0 deploy "$object" --netns inner --iface vi --name same --xdp-mode "$mode" "$@" || return 1
+	python3 "$source/tests/deploy/verdicts.py" compare "$tmp/verdicts.pcapng" outer:vo inner:vi
+	local got=$?
+	exits 0 undeploy same && return $got
+}
+ok "the firewall, native: every frame of a capture ends as in skep replay" same native xdp-firewall --state "$source/demo/firewall.state"
+ok "... generic" same generic xdp-firewall --state "$source/demo/firewall.state"
+ok "the flow counter: the same" same native xdp-flows
+printf '%s\n' 'source 192.0.2.254' 'vip 192.0.2.1:80/tcp rewrite' 'backend 192.0.2.11:8080 02:00:00:00:00:0b' 'backend 192.0.2.12:8080 02:00:00:00:00:0c 3' 'vip 192.0.2.1:53/udp encap' \
+	'backend 192.0.2.13 02:00:00:00:00:0b' >"$tmp/lb.conf"
+# Native XDP_TX on veth would want the other end to take frames by NAPI.
+balances() { "$lb_state" "$tmp/lb.conf" >"$tmp/lb.state" && same generic xdp-lb --state "$tmp/lb.state" | tee "$tmp/same" && grep -q "'XDP_TX': [1-9][0-9]" "$tmp/same"; }
+ok "the load balancer: the same, and what it sends back comes back" balances
 order() {
 	local trail
 	exits 0 deploy "$objects/deploy-tc-1.bpf.o@60" --netns inner --iface vi --name one && exits 0 deploy "$objects/deploy-tc-2.bpf.o@10" --netns inner --iface vi --name two &&
