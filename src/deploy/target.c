@@ -2,8 +2,6 @@
 /*
  * What the user names becomes fds. Numbers of processes are used again: so a process is held by a pidfd first, then /proc/PID is read, and what was read counts only
  * if the process has not ended by then. Whether a file is a namespace, or a folder a cgroup, is asked of what was opened, not of its path.
- *
- * Only the lookup of interfaces needs to be in the foreign namespace; the thread goes there and back.
  */
 #include "deploy/target.h"
 
@@ -27,13 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#define OWN_NETNS   "/proc/thread-self/ns/net"
 #define NETNS_NAMES "/run/netns" /* ip-netns(8) */
-
-enum {
-	LOOPBACK = 1, /* the index of a namespace's loopback: it is made with the namespace, before all others */
-	LISTED = 256 /* bytes of a list of interfaces in a reason */
-};
 
 int target_say(char *why, int err, const char *fmt, ...)
 {
@@ -43,6 +35,11 @@ int target_say(char *why, int err, const char *fmt, ...)
 	vsnprintf(why, TARGET_WHY, fmt, args);
 	va_end(args);
 	return err;
+}
+
+bool target_is_hex(const char *text, size_t n)
+{
+	return strspn(text, "0123456789abcdef") >= n;
 }
 
 bool target_runs(int pidfd)
@@ -72,7 +69,7 @@ static bool is_own(int netns)
 {
 	struct stat a, b;
 
-	return !fstat(netns, &a) && !stat(OWN_NETNS, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return !fstat(netns, &a) && !stat(TARGET_OWN_NETNS, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* The network namespace of a process that is held. */
@@ -247,99 +244,6 @@ static int find_container(struct target *p, const char *named, char *why)
 	return err;
 }
 
-int target_enter(const struct target *p, int *before)
-{
-	AUTO_CLOSE int own = -1;
-
-	*before = -1;
-	if (p->netns < 0)
-		return 0;
-	own = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
-	if (own < 0 || setns(p->netns, CLONE_NEWNET))
-		return -errno;
-	*before = STEAL_FD(own);
-	return 0;
-}
-
-int target_leave(int before)
-{
-	AUTO_CLOSE int own = before;
-
-	return own >= 0 && setns(own, CLONE_NEWNET) ? -errno : 0;
-}
-
-/* The names, as far as they have room: "lo, eth0". @from: the lowest index that is named. */
-static void list(const struct if_nameindex *all, unsigned int from, char out[LISTED])
-{
-	size_t n = 0;
-
-	snprintf(out, LISTED, "none");
-	for (; all->if_index; all++) {
-		if (all->if_index < from)
-			continue;
-		if (n + IF_NAMESIZE + sizeof(", ...") > LISTED) {
-			snprintf(out + n, LISTED - n, ", ...");
-			return;
-		}
-		n += (size_t)snprintf(out + n, LISTED - n, "%s%s", n ? ", " : "", all->if_name);
-	}
-}
-
-/* The interface that was named; with none the only one beside the loopback, where @guess allows that. */
-static int choose(struct target *p, const struct if_nameindex *all, const char *name, bool guess, char *why)
-{
-	const struct if_nameindex *it = NULL;
-	const char *where = p->netns < 0 ? "this machine" : p->netns_name;
-	char there[LISTED];
-	size_t n = 0;
-
-	for (const struct if_nameindex *i = all; i->if_index; i++)
-		if (name ? !strcmp(i->if_name, name) : i->if_index > LOOPBACK) {
-			it = i;
-			n++;
-		}
-	list(all, name ? LOOPBACK : LOOPBACK + 1, there);
-	if (name && !n)
-		return target_say(why, -ENODEV, "--iface %s: no such interface on %s (there: %s)", name, where, there);
-	if (!n)
-		return target_say(why, -ENODEV, "%s has no interface beside the loopback; --iface lo names that",
-				  where);
-	if (!name && (!guess || n > 1))
-		return target_say(why, -EINVAL, "which interface of %s? Choose it with --iface (there: %s)", where,
-				  there);
-	p->ifindex = it->if_index;
-	snprintf(p->ifname, sizeof(p->ifname), "%s", it->if_name);
-	return 0;
-}
-
-static int find_iface(struct target *p, const char *name, char *why)
-{
-	struct if_nameindex *all;
-	int before, err, back;
-
-	err = target_enter(p, &before);
-	if (err) {
-		errno = -err;
-		return target_say(why, err, "the network namespace of %s cannot be entered: %m", p->netns_name);
-	}
-	all = if_nameindex();
-	err = all ? 0 : -errno;
-	back = target_leave(before);
-	if (back) {
-		errno = -back;
-		err = target_say(why, back, "this thread cannot go back from the network namespace of %s: %m",
-				 p->netns_name);
-	} else if (err) {
-		errno = -err;
-		target_say(why, err, "the interfaces cannot be listed: %m");
-	} else {
-		err = choose(p, all, name, p->netns >= 0, why);
-	}
-	if (all)
-		if_freenameindex(all);
-	return err;
-}
-
 /* What the user said must make sense before anything is looked up. */
 static int check(const struct target_opts *o, char *why)
 {
@@ -383,7 +287,7 @@ int target_find(struct target *p, const struct target_opts *opts, bool iface_wan
 		err = MIN(err, 0);
 	}
 	if (!err && (opts->iface || iface_wanted))
-		err = find_iface(p, opts->iface, why);
+		err = target_iface(p, opts->iface, why);
 	/* Names of others are in it: interfaces, cgroups. */
 	printable(why, strlen(why));
 	return err;

@@ -14,23 +14,24 @@
 
 enum { TARGET_WHY = 512, TARGET_PATH = 4096 };
 
-/* What the user said; NULL or 0 where nothing was said. */
+/* What the user said; NULL or 0 where nothing was said. Beside a container only an interface may be named. */
 struct target_opts {
 	const char *netns; /* a name of ip-netns(8), a path, or a process id */
 	const char *cgroup; /* a folder, absolute or below the cgroup2 mount */
-	const char *
-		container; /* an id, the beginning of one (4 digits or more), or a name that podman or docker knows; with no netns, cgroup or pid beside it */
+	/* An id, the beginning of one (4 digits or more), or a name that podman or docker knows. */
+	const char *container;
 	const char *iface; /* its name as 'ip link' lists it; no altname */
 	pid_t pid;
 };
 
 struct target {
 	int netns; /* of the interface, an fd; -1: this process's own, also when that is what was named */
-	char netns_name
-		[256]; /* for messages and lists: "blue", "pid 4711", "container 0123456789ab"; "": this process's own */
+	/* For messages and lists: "blue", "pid 4711", "container 0123456789ab"; "": this process's own. */
+	char netns_name[256];
 	uint32_t ifindex; /* in that namespace; 0: no interface is meant */
 	char ifname[IF_NAMESIZE];
-	int cgroup; /* a folder, O_DIRECTORY | O_RDONLY; -1: none is meant, or the container has none of its own in cgroup v2 (only in v1 hierarchies) */
+	/* A folder, O_DIRECTORY | O_RDONLY; -1: none is meant, or the container has none in cgroup v2 but only in v1 hierarchies. */
+	int cgroup;
 	char cgroup_path[TARGET_PATH]; /* its path; "" */
 	pid_t pid; /* --pid, or the container's first process; 0: none is meant */
 	int pidfd; /* of it; -1 */
@@ -48,7 +49,7 @@ int target_find(struct target *p, const struct target_opts *opts, bool iface_wan
 void target_close(struct target *p);
 
 /*
- * target_enter, target_leave - this thread into the place's network namespace, and back. @before: an fd of the namespace it was in, from target_enter(), which target_leave()
+ * target_enter, target_leave - this thread into the target's network namespace, and back. @before: an fd of the namespace it was in, from target_enter(), which target_leave()
  * closes; -1 when there was nothing to do.
  * Return: 0 or a negative errno. When target_leave() fails the thread is in a foreign namespace still: it must not go on.
  */

@@ -17,7 +17,7 @@
  *
  * Where containers are in v1 hierarchies (the hybrid layout) their processes are found by those, but there is no cgroup v2 to attach to.
  *
- * Names are the runtimes' own business: podman and docker are asked, without a shell, for a limited time. Like there, a name goes before the beginning of an id.
+ * Names are the runtimes' own business: podman and docker are asked (target_ask.c). Like there, a name goes before the beginning of an id.
  */
 #include "base/util.h"
 #include "deploy/target_part.h"
@@ -26,19 +26,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 enum {
 	ID_SHORTEST = 4, /* digits of the beginning of an id */
 	CANDIDATES = 4, /* as many are named when it is ambiguous */
-	TRIES = 3, /* a container's first process may end while it is looked at */
-	ASK_MS = 5000
+	TRIES = 3 /* a container's first process may end while it is looked at */
 };
 
 /* What decides which process of a container is its first. */
@@ -62,11 +57,6 @@ struct search {
 	struct found found[CANDIDATES];
 };
 
-static bool is_hex(const char *text, size_t n)
-{
-	return strspn(text, "0123456789abcdef") >= n;
-}
-
 /* The id that a folder's name carries, NULL: none. */
 static const char *id_in(const char *name, size_t n)
 {
@@ -74,7 +64,7 @@ static const char *id_in(const char *name, size_t n)
 
 	if (n > strlen(scope) && !memcmp(name + n - strlen(scope), scope, strlen(scope)))
 		n -= strlen(scope);
-	if (n < CONTAINER_ID || !is_hex(name + n - CONTAINER_ID, CONTAINER_ID))
+	if (n < CONTAINER_ID || !target_is_hex(name + n - CONTAINER_ID, CONTAINER_ID))
 		return NULL;
 	n -= CONTAINER_ID;
 	if (n && name[n - 1] != '-' && name[n - 1] != ':')
@@ -118,7 +108,7 @@ static FILE *open_of(int proc, pid_t pid, const char *file)
 /* Reads what /proc/PID/status and stat say of a process (man 5 proc). Return: it runs. */
 static bool read_process(int proc, pid_t pid, struct process *p)
 {
-	char *line = NULL, *close_, *number, *rest;
+	char *line = NULL, *after, *number, *rest;
 	FILE *f = open_of(proc, pid, "status");
 	bool dead = true;
 	size_t room = 0;
@@ -136,9 +126,9 @@ static bool read_process(int proc, pid_t pid, struct process *p)
 		fclose(f);
 	f = dead ? NULL : open_of(proc, pid, "stat");
 	/* The name stands in parentheses and may hold some itself; the start is field 22. */
-	close_ = f && getline(&line, &room, f) > 0 ? strrchr(line, ')') : NULL;
-	dead = !close_ ||
-	       sscanf(close_ + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	after = f && getline(&line, &room, f) > 0 ? strrchr(line, ')') : NULL;
+	dead = !after ||
+	       sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 		      &p->start) != 1;
 	if (f)
 		fclose(f);
@@ -237,79 +227,6 @@ static int scan(struct search *s, char *why)
 	return 0;
 }
 
-/* Asks a program for the id of a container. Return: 0, -ENOENT: the program is not there, -ESRCH: it knows none, -ETIMEDOUT, or another negative errno. */
-static int ask(const char *program, const char *name, char id[CONTAINER_ID + 1])
-{
-	const char *const argv[] = {program, "container", "inspect", "--format", "{{.Id}}", name, NULL};
-	AUTO_CLOSE int from = -1, to = -1, pidfd = -1;
-	posix_spawn_file_actions_t actions;
-	int ends[2], err, status = 0;
-	struct pollfd ended;
-	char out[CONTAINER_ID + 2];
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
-		return -errno;
-	from = ends[0];
-	to = ends[1];
-	if (posix_spawn_file_actions_init(&actions))
-		return -ENOMEM;
-	err = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	err = err ? err : posix_spawn_file_actions_adddup2(&actions, to, 1);
-	err = err ? err : posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	/* posix_spawn(3) takes what execve(2) does not write to. */
-	err = err ? err : posix_spawnp(&pid, program, &actions, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (err)
-		return -err;
-	/* An id has room in the pipe: there is nothing to read before it ends. Without a pidfd it has ended, and SIGCHLD is ignored. */
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	ended = (struct pollfd){.fd = pidfd, .events = POLLIN};
-	if (pidfd >= 0 && poll(&ended, 1, ASK_MS) != 1) {
-		kill(pid, SIGKILL);
-		err = -ETIMEDOUT;
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	n = read(from, out, sizeof(out));
-	if (err)
-		return err;
-	if (status || n != CONTAINER_ID + 1 || out[CONTAINER_ID] != '\n')
-		return -ESRCH;
-	out[CONTAINER_ID] = 0;
-	if (!is_hex(out, CONTAINER_ID))
-		return -ESRCH;
-	memcpy(id, out, sizeof(out) - 1);
-	return 0;
-}
-
-/* Asks those that know names. @said: what came of it, for a reason. Return: 0, or -ESRCH: nobody knows it, -EEXIST: two do, of different containers. */
-static int ask_all(const char *name, char id[CONTAINER_ID + 1], char *said, size_t size)
-{
-	static const char *const programs[] = {"podman", "docker"};
-	size_t at = 0, known = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		char other[CONTAINER_ID + 1];
-		int err = ask(programs[i], name, other);
-
-		if (!err && known && strcmp(id, other))
-			return -EEXIST;
-		if (!err) {
-			known++;
-			memcpy(id, other, sizeof(other));
-		}
-		at += (size_t)snprintf(said + MIN(at, size - 1), size - MIN(at, size - 1), "%s%s %s", i ? ", " : "",
-				       programs[i],
-				       err == -ENOENT      ? "is not installed"
-				       : err == -ETIMEDOUT ? "does not answer"
-				       : err == -ESRCH     ? "knows none"
-							   : "cannot be asked");
-	}
-	return known ? 0 : -ESRCH;
-}
-
 /* There are several: says which. */
 static int ambiguous(const struct search *s, const char *named, char *why)
 {
@@ -390,13 +307,13 @@ static bool is_name(const char *text)
 
 int container_find(const char *named, struct container *c, char *why)
 {
-	bool hex = is_hex(named, strlen(named)), whole = hex && strlen(named) == CONTAINER_ID;
+	bool hex = target_is_hex(named, strlen(named)), whole = hex && strlen(named) == CONTAINER_ID;
 	char id[CONTAINER_ID + 1], said[96] = "";
 	int err, known;
 
 	if (!is_name(named))
 		return target_say(why, -EINVAL, "--container %.64s: no container's id or name", named);
-	known = whole ? -ESRCH : ask_all(named, id, said, sizeof(said));
+	known = whole ? -ESRCH : target_ask(named, id, said, sizeof(said));
 	if (known == -EEXIST)
 		return target_say(why, -ENOTUNIQ, "--container %.64s: podman and docker have one each; give its id",
 				  named);
@@ -409,7 +326,7 @@ int container_find(const char *named, struct container *c, char *why)
 		return err;
 	/* It may be there, and not run. */
 	if (whole)
-		known = ask_all(named, id, said, sizeof(said));
+		known = target_ask(named, id, said, sizeof(said));
 	if (!known)
 		return target_say(why, -ESRCH, "--container %.64s: it is not running; start it first", named);
 	return target_say(why, -ESRCH,
