@@ -80,9 +80,13 @@ int attach_check(enum attach_how how, const struct bpf_program *prog, const stru
 int attach_program(struct skep_object *obj, struct bpf_program *prog, enum attach_how how,
 		   const struct attach_opts *opts, struct attached *out, int room, char *why);
 
-/* attach_close - let go of it: what is pinned, or stays by itself, remains. attach_undo - take it off, too. */
+/*
+ * attach_close - let go of it: what is pinned, or stays by itself, remains. attach_undo - take it off, too. attach_leave - let go of what another process holds now (hold.h);
+ * libbpf's links cannot be given back without being switched off, and stay as long as this process.
+ */
 void attach_close(struct attached *a);
 void attach_undo(struct attached *a);
+void attach_leave(struct attached *a);
 
 /* attach_events - the names of perf events that programs can sample by; NULL-terminated. */
 const char *const *attach_events(void);

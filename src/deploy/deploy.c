@@ -495,8 +495,8 @@ static void give_back(struct course *c, int err)
 	for (int i = 0; i < c->n_held; i++)
 		if (err)
 			attach_undo(&c->held[i]);
-		else if (c->held[i].sock >= 0)
-			close(c->held[i].sock); /* the holder has its own; libbpf's links go with this process */
+		else
+			attach_leave(&c->held[i]);
 	if (c->netns_before >= 0)
 		target_leave(c->netns_before);
 	if (err && c->record && store_exists(&c->store, c->fresh) &&

@@ -35,6 +35,7 @@ cleanup() {
 	wait $children 2>/dev/null
 	ip netns del outer
 	ip netns del inner
+	[ -z "${container:-}" ] || rmdir "$container" 2>/dev/null
 	rmdir "$group" 2>/dev/null
 	rm -rf "$tmp"
 }
@@ -237,6 +238,19 @@ if mkdir "$group" 2>/dev/null; then
 		exits 0 map dump .bss --kernel cg && says '"refused": 1' && says '"sent": [1-9]' && grep -q 'not permitted' "$tmp/said" && exits 0 undeploy cg && nothing_left
 	}
 	ok "cgroup programs: calls are refused, packets counted" cgroups
+	# As podman with systemd lays it out: the container's cgroup by its id, its network namespace by its first process.
+	id=$(printf '%064x' $$)
+	container=$group/libpod-$id.scope
+	mkdir "$container"
+	bash -c "echo \$\$ >$container/cgroup.procs; exec ip netns exec inner sleep 1000" &
+	children="$children $!"
+	in_container() {
+		sleep 0.3
+		exits 0 deploy "$objects/deploy-xdp.bpf.o" --container "$id" --name fw && says "in container ${id:0:12}" && says 'count +xdp +vi' && ! pings && exits 0 deploy "$objects/deploy-cgroup.bpf.o" --container "$id" --name cg || return 1
+		bash -c "echo \$\$ >$container/cgroup.procs; exec ip netns exec inner bash -c 'echo >/dev/tcp/10.94.0.1/7'" >"$tmp/said" 2>&1
+		exits 0 map dump .bss --kernel cg && says '"refused": 1' && exits 0 undeploy fw cg && nothing_left
+	}
+	ok "--container: its one interface, its cgroup" in_container
 else
 	skip "cgroup programs" "no cgroup can be made"
 fi
