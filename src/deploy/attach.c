@@ -202,15 +202,19 @@ static int say(int err, char *why, const char *what)
 static int attach_xdp(const struct bpf_program *prog, const struct attach_opts *o, struct attached *a, char *why)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = o->xdp_flags);
+	LIBBPF_OPTS(bpf_xdp_query_opts, now);
 	int err;
 
-	snprintf(a->at, sizeof(a->at), "%s%s", o->target->ifname,
-		 o->xdp_flags & XDP_FLAGS_SKB_MODE   ? " generic"
-		 : o->xdp_flags & XDP_FLAGS_DRV_MODE ? " native"
-						     : "");
 	a->fd = bpf_link_create(bpf_program__fd(prog), (int)o->target->ifindex, BPF_XDP, &opts);
-	if (a->fd >= 0)
+	if (a->fd >= 0) {
+		bool known = !bpf_xdp_query((int)o->target->ifindex, 0, &now);
+
+		snprintf(a->at, sizeof(a->at), "%s%s", o->target->ifname,
+			 !known                                ? ""
+			 : now.attach_mode == XDP_ATTACHED_SKB ? " generic"
+							       : " native");
 		return 0;
+	}
 	err = -errno;
 	if (err == -EBUSY && check_xdp(o, why))
 		return err;

@@ -105,9 +105,20 @@ static int find_name(struct course *c)
 			    c->name);
 }
 
-static bool wanted(const struct course *c, const struct bpf_program *prog)
+static int choose_progs(const struct course *c)
 {
-	return !c->o->prog || !strcmp(c->o->prog, bpf_program__name(prog));
+	struct bpf_program *prog;
+	uint32_t n = 0;
+
+	bpf_object__for_each_program(prog, object_libbpf(c->obj))
+	{
+		if (c->o->prog && strcmp(c->o->prog, bpf_program__name(prog)))
+			bpf_program__set_autoload(prog, false);
+		n += bpf_program__autoload(prog);
+	}
+	if (!n && c->o->prog)
+		return say(c, -ENOENT, "%s: it has no program '%s'", c->o->object, c->o->prog);
+	return n ? 0 : say(c, -ENOENT, "%s: it has no programs", c->o->object);
 }
 
 /* Is every program one that is attached somewhere, and is all there that it takes? */
@@ -116,7 +127,6 @@ static int find_places(struct course *c)
 	bool iface = false, cgroup = false;
 	struct bpf_program *prog;
 	char why[TARGET_WHY];
-	uint32_t n = 0;
 	int err;
 
 	bpf_object__for_each_program(prog, object_libbpf(c->obj))
@@ -124,21 +134,15 @@ static int find_places(struct course *c)
 		const char *reason;
 		enum attach_how how;
 
-		bpf_program__set_autoload(prog, wanted(c, prog) && bpf_program__autoload(prog));
 		if (!bpf_program__autoload(prog))
 			continue;
 		how = attach_how(prog, &reason);
 		if (how == ATTACH_NONE)
 			return say(c, -EOPNOTSUPP, "program '%s' (SEC(\"%s\")) attaches nowhere by itself: %s",
 				   bpf_program__name(prog), bpf_program__section_name(prog), reason);
-		n++;
 		iface |= attach_wants_iface(how);
 		cgroup |= attach_wants_cgroup(how);
 	}
-	if (!n && c->o->prog)
-		return say(c, -ENOENT, "%s: it has no program '%s'", c->o->object, c->o->prog);
-	if (!n)
-		return say(c, -ENOENT, "%s: it has no programs", c->o->object);
 	c->named = c->o->target;
 	if (c->old && !c->named.netns && !c->named.cgroup && !c->named.container && !c->named.iface && !c->named.pid)
 		c->named = record_target(c->old);
@@ -415,8 +419,7 @@ static int attach_all(struct course *c)
 		if (!err) {
 			record_set_holder(c->record, &holder);
 			err = store_write(&c->store, c->fresh, c->record);
-			if (err)
-				hold_end(&holder);
+			hold_go(&holder, !err);
 		}
 		if (err)
 			say(c, err, "a process that holds what cannot be pinned: %s", strerror(-err));
@@ -457,7 +460,9 @@ static int run(struct course *c)
 	err = object_open(c->hive, c->o->data, c->o->len, base ? base + 1 : c->o->object, &c->obj);
 	if (err)
 		return err;
-	err = object_set_types(c->obj, base ? base + 1 : c->o->object);
+	err = choose_progs(c);
+	if (!err)
+		err = object_set_types(c->obj, base ? base + 1 : c->o->object);
 	if (!err)
 		err = find_places(c);
 	if (!err && known_links_read(&c->store, &c->known))

@@ -61,17 +61,19 @@ static void close_inherited(void)
 		close(null);
 }
 
-static _Noreturn void hold(int lock)
+static _Noreturn void hold(int lock, int go)
 {
 	sigset_t end;
+	char byte;
 	int sig;
 
 	prctl(PR_SET_NAME, "skep-hold", 0, 0, 0);
 	setsid();
 	close(lock);
 	close_inherited();
-	if (chdir("/"))
+	if (chdir("/") || read(go, &byte, 1) != 1)
 		_exit(1);
+	close(go);
 	sigfillset(&end);
 	sigprocmask(SIG_SETMASK, &end, NULL);
 	sigemptyset(&end);
@@ -82,14 +84,30 @@ static _Noreturn void hold(int lock)
 
 int hold_begin(int lock, struct holder *out)
 {
-	pid_t pid = fork();
+	int ends[2], err;
+	pid_t pid;
 
-	if (pid < 0)
+	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
-	if (!pid)
-		hold(lock);
-	*out = (struct holder){.pid = pid, .start = start_of(pid)};
-	return 0;
+	pid = fork();
+	err = pid < 0 ? -errno : 0;
+	if (!pid) {
+		close(ends[1]);
+		hold(lock, ends[0]);
+	}
+	close(ends[0]);
+	if (err)
+		close(ends[1]);
+	else
+		*out = (struct holder){.pid = pid, .start = start_of(pid), .go = ends[1]};
+	return err;
+}
+
+void hold_go(struct holder *h, bool stay)
+{
+	if (stay && write(h->go, "", 1) != 1)
+		hold_end(h); /* it has been killed: what it held is gone, and the list says so */
+	close(h->go);
 }
 
 bool hold_lives(const struct holder *h)

@@ -12,10 +12,16 @@
 struct holder {
 	pid_t pid; /* 0: none */
 	uint64_t start; /* clock ticks after boot: two processes of one number differ in it */
+	int go; /* hold_begin() to hold_go() */
 };
 
-/* hold_begin - all that this process has open stays open in it, but for what it inherited and @lock. Return: 0 or a negative errno. */
+/*
+ * hold_begin - all that this process has open stays open in it, but for what it inherited and @lock. It ends again unless hold_go() tells it to stay, when it has been written
+ * down: should this process die before, nobody would know of it.
+ * Return: 0 or a negative errno.
+ */
 int hold_begin(int lock, struct holder *out);
+void hold_go(struct holder *h, bool stay);
 
 /* hold_lives - is it there? */
 bool hold_lives(const struct holder *h);

@@ -80,7 +80,7 @@ nothing_left() {
 }
 
 outlives() {
-	exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw && says 'fw is deployed in inner' && says 'count +xdp +vi' &&
+	exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name fw && says 'fw is deployed in inner' && says 'count +xdp +vi native' &&
 		! pings && frame && [ "$(hits fw)" -gt 2 ] && exits 0 list --kernel && says '^fw  deploy-xdp.bpf.o, since 20' && says 'count +xdp +vi'
 }
 ok "an XDP program is attached, outlives the command, and is listed" outlives
@@ -228,6 +228,19 @@ socket_filter() {
 	[ -n "$pid" ] && exits 0 list --kernel look && says 'socket +a packet socket on vi' && ! grep -q 'no more' "$tmp/out" && exits 0 undeploy look && [ -z "$(pgrep -x -r S skep-hold)" ] && nothing_left
 }
 ok "a socket filter: a process holds its socket, and ends with it" socket_filter
+killed_holder() {
+	local i
+	for i in $(seq 20); do
+		"$skep" deploy --no-check "$objects/deploy-socket.bpf.o" --netns inner --iface vi --name look >/dev/null 2>&1 &
+		local pid=$!
+		sleep "0.0$((i % 5))$((i % 7))"
+		kill -KILL $pid 2>/dev/null
+		wait $pid 2>/dev/null
+		run undeploy look
+		exits 0 deploy --no-check "$objects/deploy-two.bpf.o" --netns inner --iface vi --name other && exits 0 undeploy other && nothing_left && [ -z "$(pgrep -x -r S skep-hold)" ] || { echo "after kill $i"; return 1; }
+	done
+}
+ok "... nor stays when the command is killed before it is written down" killed_holder
 waits() { [ "$( ("$skep" deploy "$objects/deploy-socket.bpf.o" --netns inner --iface vi --name look) 2>&1 | tail -1 | grep -c 'packet socket')" = 1 ] && exits 0 undeploy look; }
 ok "... and does not keep the pipes of whoever started it" waits
 
