@@ -196,12 +196,12 @@ static int parse_order(const struct verb *verb, char *object, struct options *o)
 	char *at = strrchr(object, '@');
 	uint64_t order = TC_ORDER;
 
+	o->to.object = object;
 	if (at && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1)) {
 		if (!parse_count(at + 1, TC_ORDER_MAX, &order))
 			return misuse(verb, "%s: an order is 0 to %d", object, TC_ORDER_MAX);
 		*at = 0;
 	}
-	o->to.object = object;
 	o->to.order = (uint32_t)order;
 	return EXIT_OK;
 }
