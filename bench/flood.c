@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Sends small UDP frames as fast as one core can, for a while, from many source addresses.
- * usage: flood INTERFACE SECONDS ADDRESSES    ADDRESSES: a file of IPv4 addresses, a line each, which take turns
- * Prints how many were sent, and for how many nanoseconds.
+ * Sends small UDP frames from many source addresses by an interface, as fast as one core can: by the kernel's live test run of flood.bpf.c (Linux 5.18).
+ * usage: flood OBJECT INTERFACE SECONDS ADDRESSES    ADDRESSES: a file of IPv4 addresses, a line each, which take turns
+ * Prints how many were made, and for how many nanoseconds.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
 #include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
-enum { BATCH = 64, MAX_ADDRESSES = 1 << 20 };
+enum { BATCH = 64, ROUND = 1 << 16, LIVE_FRAMES = 1 << 1 /* BPF_F_TEST_XDP_LIVE_FRAMES */ };
 
 struct frame {
 	struct ethhdr eth;
@@ -26,6 +26,10 @@ struct frame {
 	struct udphdr udp;
 	char room[18];
 } __attribute__((packed));
+
+struct constants { /* .rodata, in the order of the source */
+	uint32_t n_addresses, interface;
+};
 
 static uint64_t now(void)
 {
@@ -35,82 +39,80 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static uint16_t checksum(const struct iphdr *ip)
+static int fill(const struct bpf_object *o, const char *path, uint32_t *n)
 {
-	const uint16_t *words = (const uint16_t *)ip;
-	uint32_t sum = 0;
+	int map = bpf_object__find_map_fd_by_name(o, "addresses");
+	FILE *f = fopen(path, "re");
+	char line[64];
+	uint32_t addr;
 
-	for (size_t i = 0; i < sizeof(*ip) / 2; i++)
-		sum += words[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t) ~(sum + (sum >> 16));
+	*n = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (inet_pton(AF_INET, line, &addr) != 1 || bpf_map_update_elem(map, n, &addr, BPF_ANY))
+			break;
+		++*n;
+	}
+	if (f)
+		fclose(f);
+	return *n ? 0 : -1;
+}
+
+static uint32_t lines_of(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	uint32_t n = 0;
+	int c;
+
+	while (f && (c = fgetc(f)) != EOF)
+		n += c == '\n';
+	if (f)
+		fclose(f);
+	return n;
 }
 
 int main(int argc, char **argv)
 {
-	static uint32_t addresses[MAX_ADDRESSES];
-	static struct frame frames[BATCH];
-	static struct mmsghdr messages[BATCH];
-	static struct iovec parts[BATCH];
-	struct sockaddr_ll to = {.sll_family = AF_PACKET};
-	int s = socket(AF_PACKET, SOCK_RAW, 0), yes = 1;
-	uint64_t sent = 0, begin, end;
-	size_t n = 0, next = 0;
-	char line[64];
-	FILE *f;
+	struct frame frame = {
+		.eth = {.h_dest = "\2\0\0\0\0\2", .h_source = "\2\0\0\0\0\1", .h_proto = htons(ETH_P_IP)},
+		.ip = {.ihl = 5,
+		       .version = 4,
+		       .ttl = 64,
+		       .protocol = IPPROTO_UDP,
+		       .tot_len = htons(sizeof(frame) - sizeof(frame.eth)),
+		       .daddr = htonl(0x0a5e0002)},
+		.udp = {.source = htons(1000), .dest = htons(9), .len = htons(sizeof(frame.udp) + sizeof(frame.room))}};
+	struct xdp_md ctx = {.data_end = sizeof(frame)};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = &frame, .data_size_in = sizeof(frame), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = ROUND, .flags = LIVE_FRAMES, .batch_size = BATCH);
+	struct bpf_object *o = argc == 5 ? bpf_object__open(argv[1]) : NULL;
+	uint64_t made = 0, begin, end;
+	struct constants c;
+	struct bpf_map *map;
+	uint32_t n;
+	int prog;
 
-	if (argc != 4 || s < 0 || !(f = fopen(argv[3], "r"))) {
-		perror("flood");
+	if (!o) {
+		fprintf(stderr, "usage: flood OBJECT INTERFACE SECONDS ADDRESSES\n");
+		return 2;
+	}
+	c = (struct constants){.n_addresses = lines_of(argv[4]), .interface = if_nametoindex(argv[2])};
+	bpf_object__for_each_map(map, o) if (strstr(bpf_map__name(map), ".rodata") &&
+					     bpf_map__set_initial_value(map, &c, sizeof(c))) return 1;
+	if (bpf_object__load(o) || fill(o, argv[4], &n)) {
+		fprintf(stderr, "flood: %s\n", strerror(errno));
 		return 1;
 	}
-	while (n < MAX_ADDRESSES && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = 0;
-		n += inet_pton(AF_INET, line, &addresses[n]) == 1;
-	}
-	fclose(f);
-	to.sll_ifindex = (int)if_nametoindex(argv[1]);
-	/* Past the qdisc: what is measured is the other end. */
-	if (!n || bind(s, (struct sockaddr *)&to, sizeof(to)) ||
-	    setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof(yes))) {
-		perror(argv[1]);
-		return 1;
-	}
-	for (int i = 0; i < BATCH; i++) {
-		struct frame *fr = &frames[i];
-
-		memcpy(fr->eth.h_dest, "\2\0\0\0\0\2", ETH_ALEN);
-		memcpy(fr->eth.h_source, "\2\0\0\0\0\1", ETH_ALEN);
-		fr->eth.h_proto = htons(ETH_P_IP);
-		fr->ip = (struct iphdr){
-			.ihl = 5, .version = 4, .ttl = 64, .protocol = IPPROTO_UDP, .daddr = htonl(0x0a5e0002)};
-		fr->ip.tot_len = htons(sizeof(*fr) - sizeof(fr->eth));
-		fr->udp = (struct udphdr){
-			.source = htons(1000), .dest = htons(9), .len = htons(sizeof(fr->udp) + sizeof(fr->room))};
-		parts[i] = (struct iovec){.iov_base = fr, .iov_len = sizeof(*fr)};
-		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-	}
+	prog = bpf_program__fd(bpf_object__find_program_by_name(o, "flood"));
 	begin = now();
-	end = begin + strtoull(argv[2], NULL, 10) * 1000000000;
+	end = begin + strtoull(argv[3], NULL, 10) * 1000000000;
 	while (now() < end) {
-		int got;
-
-		for (int i = 0; i < BATCH; i++) {
-			struct iphdr ip = frames[i].ip;
-
-			ip.saddr = addresses[next];
-			next = next + 1 == n ? 0 : next + 1;
-			ip.check = 0;
-			ip.check = checksum(&ip);
-			frames[i].ip = ip;
-		}
-		got = sendmmsg(s, messages, BATCH, 0);
-		if (got > 0)
-			sent += (uint64_t)got;
-		else if (errno != ENOBUFS && errno != EAGAIN) {
-			perror("send");
+		if (bpf_prog_test_run_opts(prog, &run)) {
+			fprintf(stderr, "flood: test run: %s\n", strerror(errno));
 			return 1;
 		}
+		made += ROUND;
 	}
-	printf("%llu %llu\n", (unsigned long long)sent, (unsigned long long)(now() - begin));
+	printf("%llu %llu\n", (unsigned long long)made, (unsigned long long)(now() - begin));
 	return 0;
 }
