@@ -83,22 +83,21 @@ struct kernel_round {
 	char why[160];
 };
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
-
-/* Loads @name alone into the kernel. */
-static int kernel_load(const struct bench *b, const char *name, struct bpf_object **obj, int *fd)
+/* Loads @name alone into the kernel. @fd: of the program, which stays open with @obj. */
+static int kernel_load(const struct bench *b, const char *name, struct skep_object **obj, int *fd)
 {
 	struct bpf_program *prog, *found = NULL;
+	struct skep_hive *hive;
+	int err;
 
 	seam_enter(NULL);
-	libbpf_set_print(quiet);
-	*obj = bpf_object__open_mem(b->src.data, b->src.len, NULL);
-	if (!*obj)
-		return errno;
-	bpf_object__for_each_program(prog, *obj)
+	if (skep_hive_new(NULL, &hive))
+		return ENOMEM;
+	hive->of_kernel = true;
+	err = object_open(hive, b->src.data, b->src.len, b->src.name, obj);
+	if (err)
+		return -err;
+	bpf_object__for_each_program(prog, object_libbpf(*obj))
 	{
 		bool it = !strcmp(bpf_program__name(prog), name);
 
@@ -106,16 +105,15 @@ static int kernel_load(const struct bench *b, const char *name, struct bpf_objec
 		if (it)
 			found = prog;
 	}
-	if (bpf_object__load(*obj))
-		return errno;
+	err = object_load(*obj, b->src.name);
 	*fd = found ? bpf_program__fd(found) : -1;
-	return *fd < 0 ? ENOENT : 0;
+	return err ? -err : *fd < 0 ? ENOENT : 0;
 }
 
 static void kernel_child(const struct bench *b, const char *name, bool frame, int from, int to)
 {
 	static uint8_t ctx[CTX_BYTES_SIZE];
-	struct bpf_object *obj = NULL;
+	struct skep_object *obj = NULL;
 	struct kernel_round r = {0};
 	uint64_t repeat;
 	int fd = -1;
@@ -143,8 +141,7 @@ static void kernel_child(const struct bench *b, const char *name, bool frame, in
 		if (write(to, &r, sizeof(r)) != sizeof(r))
 			break;
 	}
-	bpf_object__close(obj);
-	_exit(0);
+	_exit(0); /* and the object with it */
 }
 
 static int kernel_start(const struct bench *b, const char *name, bool frame, struct kernel *k)
