@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&verb_run,  &verb_check, &verb_replay, &verb_prog,   &verb_map,
-	&verb_hive, &verb_deploy, &verb_undeploy, &verb_list,  &verb_bench,  &verb_doctor, &verb_version,
+	&verb_run,    &verb_check,    &verb_replay, &verb_prog,  &verb_map,    &verb_hive,
+	&verb_deploy, &verb_undeploy, &verb_list,   &verb_bench, &verb_doctor, &verb_version,
 };
 
 static bool ignored_pipe;
