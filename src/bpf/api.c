@@ -133,6 +133,7 @@ __attribute__((constructor)) static void listen_to_libbpf(void)
 static struct skep_hive *begin(struct said *s, struct skep_hive *hive)
 {
 	*s = (struct said){.hive = hive};
+	libbpf_set_print(print); /* a test may have set its own */
 	listening = s;
 	return seam_enter(hive->of_kernel ? NULL : hive);
 }

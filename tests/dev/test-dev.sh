@@ -45,7 +45,7 @@ tree() {
 	cp "$source/dev" "$tmp/tree/dev"
 	mkdir "$tmp/tree/bench" "$tmp/tree/demo"
 	local script
-	for script in bench/replay.sh bench/run.sh bench/commands.sh demo/run.sh; do
+	for script in bench/replay.sh bench/run.sh bench/commands.sh bench/deploy.sh demo/run.sh; do
 		printf '#!/bin/sh\necho "%s $*" >>"$LOG"\n' $script >"$tmp/tree/$script"
 		chmod +x "$tmp/tree/$script"
 	done
