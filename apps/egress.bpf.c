@@ -21,18 +21,21 @@
  *  - unasked for, only connections to published ports come to the tree, and only their answers leave.
  *
  *   map         key                    value            meaning
- *   config      0                      egress_config    resolver, default, audit
+ *   config      0                      egress_config    default, audit, number of the policy
  *   names       name, backwards        egress_set       clauses for a name or suffix
  *   prefixes4/6 prefix                 egress_set       clauses for an address
  *   clauses     n                      egress_clause    ports, protocol, program, verdict, rule
  *   owners      socket cookie          mask             which exe= patterns hold for a socket
  *   published   {proto, port}          1                ports of the tree that may be connected to
+ *   resolvers   address                1                whose answers teach names
+ *   links       prefix                 any              where neighbours are (IPv6)
  *   learnt      {addr, slot}           egress_learnt    names of an address, with expiry
  *   asked       {port, id}             egress_asked     queries on their way
  *   flows       egress_flow_key        egress_flow      what was decided
  *   counters    rule                   egress_counter   flows and bytes of each rule (per CPU)
  *   stats       0                      egress_stats     frames kept back by reason; events lost (per CPU)
  *   events      ring buffer            egress_record    verdicts
+ *   policy      0                      egress_text      its text, for people
  */
 #include "egress_dns.bpf.h"
 #include "egress_maps.bpf.h"
@@ -54,38 +57,36 @@ static __always_inline void make_key(struct work *w)
 					  .proto = w->p.proto};
 }
 
-static __always_inline bool is_resolver(const struct egress_config *c, const struct packet *p)
+static __always_inline bool is_resolver(const struct packet *p)
 {
-	const __u32 *r = p->version == 4 ? c->resolver4.in6_u.u6_addr32 : c->resolver6.in6_u.u6_addr32;
-	const __u32 *a = p->remote.in6_u.u6_addr32;
-
 	return p->remote_port == EGRESS_DNS && (p->proto == IPPROTO_UDP || p->proto == IPPROTO_TCP) &&
-	       !((a[0] ^ r[0]) | (a[1] ^ r[1]) | (a[2] ^ r[2]) | (a[3] ^ r[3]));
+	       bpf_map_lookup_elem(&resolvers, &p->remote);
 }
 
 /* Neighbour discovery and group membership: they end at the other side of the interface. */
-static __always_inline bool is_neighbourly(const struct egress_config *c, const struct packet *p)
+static __always_inline bool is_neighbourly(const struct packet *p)
 {
-	const __u32 *own = c->resolver6.in6_u.u6_addr32, *to = p->remote.in6_u.u6_addr32;
+	struct egress_key6 to = {.prefixlen = 128, .addr = p->remote};
 	__u8 first = p->remote.in6_u.u6_addr8[0], second = p->remote.in6_u.u6_addr8[1];
 	bool near = (first == 0xfe && (second & 0xc0) == 0x80) || (first == 0xff && (second & 0x0f) == 2);
 
 	if (p->proto != IPPROTO_ICMPV6 || p->fragment)
 		return false;
 	if (p->icmp_type >= ND_FIRST && p->icmp_type <= ND_LAST)
-		return near || !((to[0] ^ own[0]) | (to[1] ^ own[1]));
+		return near || bpf_map_lookup_elem(&links, &to);
 	return near && ((p->icmp_type >= MLD_FIRST && p->icmp_type <= MLD_LAST) || p->icmp_type == MLD2_REPORT);
 }
 
 /* begin - puts w->flow in for w->key. */
-static __always_inline void begin(struct work *w, __u8 check)
+static __always_inline void begin(struct work *w, const struct egress_config *c, __u8 check)
 {
 	w->flow = (struct egress_flow){.last_ns = w->p.now,
 				       .owner = w->p.owner,
 				       .rule = w->d.rule,
 				       .check = check,
 				       .clear = w->d.clear,
-				       .inbound = w->p.inbound};
+				       .inbound = w->p.inbound,
+				       .policy = c->policy};
 	bpf_map_update_elem(&flows, &w->key, &w->flow, BPF_ANY);
 }
 
@@ -159,7 +160,7 @@ static __always_inline int to_resolver(struct __sk_buff *skb, struct work *w, co
 			return refuse_for(skb, w, c, EGRESS_SEGMENT, false);
 		if (!flow || flow->confirmed || flow->refused) {
 			w->d.rule = EGRESS_RULE_DNS;
-			begin(w, EGRESS_CHECK_DNS);
+			begin(w, c, EGRESS_CHECK_DNS);
 		}
 		return TC_ACT_UNSPEC;
 	}
@@ -213,7 +214,7 @@ static __always_inline int new_flow(struct __sk_buff *skb, struct work *w, const
 	}
 	if (is_syn(p) && p->payload_len && w->d.check != EGRESS_CHECK_NONE)
 		return refuse_for(skb, w, c, EGRESS_SEGMENT, false);
-	begin(w, w->d.check);
+	begin(w, c, w->d.check);
 	count(w->d.rule, 1, p->len);
 	tell(EGRESS_ALLOWED);
 	return TC_ACT_UNSPEC;
@@ -228,7 +229,7 @@ static __always_inline int known_flow(struct __sk_buff *skb, struct work *w, con
 		/* It has been told. The tree's own reset lets the other side go. */
 		if (p->tcp_flags & TCP_RST)
 			return TC_ACT_UNSPEC;
-		w->d.rule = flow->rule;
+		w->d.rule = rule_of(c, flow);
 		return answer_refused(skb);
 	}
 	flow->last_ns = p->now;
@@ -238,18 +239,20 @@ static __always_inline int known_flow(struct __sk_buff *skb, struct work *w, con
 		if (verdict != TC_ACT_UNSPEC)
 			return verdict;
 	}
-	count(flow->rule, 0, p->len);
+	count(rule_of(c, flow), 0, p->len);
 	return TC_ACT_UNSPEC;
 }
 
 /* Does the frame begin another flow with the same ports? */
-static __always_inline bool is_stale(const struct packet *p, const struct egress_flow *flow)
+static __always_inline bool is_stale(const struct egress_config *c, const struct packet *p,
+				     const struct egress_flow *flow)
 {
 	bool other = p->owned && p->owner != flow->owner; /* another socket has taken the port over */
 
 	if (p->proto == IPPROTO_TCP)
 		return is_syn(p) && (flow->confirmed || flow->refused || flow->inbound || other);
-	return other || (p->now - flow->last_ns) >> IDLE_NS_SHIFT;
+	/* Datagrams have no connection that could be torn: they are held to a new policy at once. */
+	return other || (flow->policy != c->policy && !flow->inbound) || (p->now - flow->last_ns) >> IDLE_NS_SHIFT;
 }
 
 SEC("tc/egress")
@@ -273,17 +276,17 @@ int egress_out(struct __sk_buff *skb)
 	owner = c->has_exe ? bpf_map_lookup_elem(&owners, &w->p.cookie) : NULL;
 	w->p.owned = !!owner;
 	w->p.owner = owner ? *owner : 0;
-	if (is_neighbourly(c, &w->p))
+	if (is_neighbourly(&w->p))
 		return TC_ACT_UNSPEC;
 	if (w->p.fragment && (w->p.proto == IPPROTO_TCP || (w->p.version == 6 && w->p.proto == IPPROTO_ICMPV6)))
 		return refuse_for(skb, w, c, EGRESS_FRAGMENT, false);
 	if (w->p.later_fragment)
 		return fragment(skb, w, c, false);
 	make_key(w);
-	if (is_resolver(c, &w->p))
+	if (is_resolver(&w->p))
 		return to_resolver(skb, w, c);
 	flow = bpf_map_lookup_elem(&flows, &w->key);
-	if (flow && !is_stale(&w->p, flow))
+	if (flow && !is_stale(c, &w->p, flow))
 		verdict = known_flow(skb, w, c, flow);
 	else
 		verdict = new_flow(skb, w, c);
@@ -320,7 +323,7 @@ static __always_inline int unasked(struct work *w, const struct egress_config *c
 	w->d.rule = EGRESS_RULE_INBOUND;
 	w->d.reason = EGRESS_BY_ADDRESS_KIND;
 	if (begins && bpf_map_lookup_elem(&published, &port)) {
-		begin(w, EGRESS_CHECK_NONE);
+		begin(w, c, EGRESS_CHECK_NONE);
 		count(EGRESS_RULE_INBOUND, 1, w->p.len);
 		tell(EGRESS_ALLOWED);
 		return TC_ACT_UNSPEC;
@@ -382,12 +385,12 @@ int egress_in(struct __sk_buff *skb)
 		if (flow->check || w->p.tcp_flags & TCP_SYN)
 			confirm(&w->p, flow);
 	}
-	if (is_resolver(c, &w->p))
+	if (is_resolver(&w->p))
 		return from_resolver(skb, w, c);
 	if (!flow)
 		return unasked(w, c);
 	flow->last_ns = w->p.now;
-	count(flow->rule, 0, w->p.len);
+	count(rule_of(c, flow), 0, w->p.len);
 	return TC_ACT_UNSPEC;
 }
 

@@ -18,6 +18,8 @@ enum {
 	EGRESS_CLAUSES = 65536,
 	EGRESS_SLOTS = 8, /* names remembered for an address */
 	EGRESS_DNS = 53,
+	EGRESS_RESOLVERS = 16,
+	EGRESS_LINKS = 64, /* IPv6 prefixes that are on the interface's own link */
 };
 
 /* Rule numbers: those below EGRESS_RULE_USER are not the user's. */
@@ -29,6 +31,7 @@ enum egress_rule {
 	EGRESS_RULE_FRAME, /* the frame's shape decided */
 	EGRESS_RULE_DNS, /* the tree's resolver was asked for a name that is allowed */
 	EGRESS_RULE_INBOUND, /* a published port */
+	EGRESS_RULE_EARLIER, /* counted for flows that a policy before this one allowed */
 	EGRESS_RULE_USER = 16, /* and on: the policy's rules in their order */
 	EGRESS_RULES = EGRESS_RULE_USER + EGRESS_NAMES + EGRESS_PREFIXES,
 };
@@ -76,14 +79,13 @@ struct egress_clause {
 };
 
 struct egress_config {
-	struct in6_addr resolver4; /* mapped */
-	struct in6_addr resolver6;
 	struct egress_set any; /* rules for every host */
 	__u8 allow; /* what no rule decides */
 	__u8 audit;
 	__u8 denies_names;
 	__u8 has_exe; /* some rule asks whose a socket is */
 	__u32 ttl_floor; /* seconds */
+	__u32 policy; /* rule numbers are this one's */
 };
 
 struct egress_key4 {
@@ -133,6 +135,7 @@ struct egress_flow {
 	__u8 is_cut;
 	__u8 inbound;
 	__u8 beyond; /* bytes behind checked have been let go */
+	__u32 policy; /* whose rule number it is */
 };
 
 struct egress_learnt_key {
@@ -142,10 +145,8 @@ struct egress_learnt_key {
 
 struct egress_learnt {
 	__u64 expires; /* CLOCK_MONOTONIC, ns */
-	struct egress_set set;
+	struct egress_name name;
 	__u32 len;
-	__u8 back[EGRESS_NAME_SHOWN];
-	__u32 pad;
 };
 
 struct egress_asked_key {
@@ -197,6 +198,14 @@ struct egress_record {
 	__u16 name_len;
 	__u32 rule;
 	__u8 back[EGRESS_NAME_SHOWN]; /* the end of the name, backwards; see egress_event() */
+	__u32 policy; /* whose rule number it is */
+	__u32 pad;
+};
+
+/* What the map `policy` begins with: the policy's text follows, for those who show rules by their numbers. No program reads it. */
+struct egress_text {
+	__u32 policy;
+	__u32 len; /* bytes */
 };
 
 #endif

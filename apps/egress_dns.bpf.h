@@ -268,8 +268,8 @@ static long choose_slot(__u64 i, void *arg)
 	l = bpf_map_lookup_elem(&learnt, &s->key);
 	if (l && l->len == s->w->name_len) {
 		ROLLED
-		for (__u32 k = 0; k < EGRESS_NAME_SHOWN; k += 8)
-			differ |= *(__u64 *)(l->back + k) ^ *(__u64 *)(s->w->shown + k);
+		for (__u32 k = 0; k < EGRESS_NAME_KEY; k += 8)
+			differ |= *(__u64 *)(l->name.back + k) ^ *(__u64 *)(s->w->name.back + k);
 		if (!differ) {
 			s->slot = i;
 			return STOP;
@@ -288,25 +288,22 @@ static long choose_slot(__u64 i, void *arg)
 __noinline int learn(struct in6_addr *addr, __u32 ttl)
 {
 	struct egress_config *c = get_config();
-	struct egress_learnt fresh = {0};
 	struct work *w = get_work();
 	struct slot_choice s = {.w = w, .oldest = ~0ULL};
-	struct egress_set *set;
+	struct egress_learnt *fresh;
 
 	if (!c || !w || !addr)
 		return 0;
+	fresh = &w->learnt;
 	s.key.addr = *addr;
 	bpf_loop(EGRESS_SLOTS, choose_slot, &s, 0);
 	if (ttl < c->ttl_floor)
 		ttl = c->ttl_floor;
-	fresh.expires = w->p.now + ttl * 1000000000ULL;
-	set = bpf_map_lookup_elem(&names, &w->name);
-	if (set)
-		fresh.set = *set;
-	fresh.len = w->name_len;
-	__builtin_memcpy(fresh.back, w->shown, sizeof(fresh.back));
+	fresh->expires = w->p.now + ttl * 1000000000ULL;
+	fresh->len = w->name_len;
+	__builtin_memcpy(&fresh->name, &w->name, sizeof(fresh->name));
 	s.key.slot = s.slot;
-	bpf_map_update_elem(&learnt, &s.key, &fresh, BPF_ANY);
+	bpf_map_update_elem(&learnt, &s.key, fresh, BPF_ANY);
 	return 0;
 }
 

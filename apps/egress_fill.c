@@ -24,7 +24,7 @@ enum { MAPPED_BITS = 96, TTL_FLOOR = 600 /* seconds: apt keeps addresses for lon
 #define MAPPED       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
 
 /* Refused unless the policy names them by address. */
-static const struct {
+static const struct egress_built_in {
 	uint8_t addr[16];
 	uint8_t bits;
 	uint32_t rule;
@@ -36,8 +36,6 @@ static const struct {
 	{{0xfe, 0x80}, 10, EGRESS_RULE_METADATA},
 	{{0xfd, 0x00, 0x0e, 0xc2}, 32, EGRESS_RULE_METADATA}, /* fd00:ec2::254, and its neighbours */
 	{{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}, 128, EGRESS_RULE_METADATA}, /* Google Cloud */
-	{{MAPPED, 10, 0, 2, 0}, MAPPED_BITS + 24, EGRESS_RULE_HOST},
-	{{0xfd}, 64, EGRESS_RULE_HOST},
 	{{MAPPED, 127}, MAPPED_BITS + 8, EGRESS_RULE_LOCAL},
 	{{MAPPED, 0}, MAPPED_BITS + 8, EGRESS_RULE_LOCAL},
 	{{MAPPED, 224}, MAPPED_BITS + 4, EGRESS_RULE_LOCAL},
@@ -45,6 +43,12 @@ static const struct {
 	{{0}, 96, EGRESS_RULE_LOCAL}, /* ::, ::1, and IPv4-compatible addresses */
 	{{0, 0x64, 0xff, 0x9b}, 96, EGRESS_RULE_LOCAL}, /* NAT64: an IPv4 address behind the rules' back */
 	{{0xff}, 8, EGRESS_RULE_LOCAL},
+};
+
+/* Those of a tree beside: its own network leads to the machine's loopback. */
+static const struct egress_built_in of_tree[] = {
+	{{MAPPED, 10, 0, 2, 0}, MAPPED_BITS + 24, EGRESS_RULE_HOST},
+	{{0xfd}, 64, EGRESS_RULE_HOST},
 };
 
 /* What the network calls the machine. */
@@ -63,6 +67,7 @@ struct entry {
 
 struct filling {
 	const struct policy *p;
+	const struct egress_place *at; /* NULL: a tree of skep run's */
 	struct bpf_object *obj;
 	struct policy_error *err;
 	struct entry *entries;
@@ -250,13 +255,15 @@ static void gather(struct filling *f)
 	/* The machine's names may always be looked up: a refusal is about its port. */
 	static const struct policy_rule host = {.allow = true, .proto = POLICY_DNS};
 
-	for (uint32_t i = 0; i < COUNT(host_names); i++)
+	for (uint32_t i = 0; i < COUNT(host_names) && !f->at; i++)
 		f->entries[f->n++] = (struct entry){.name = host_names[i],
 						    .size = (uint32_t)strlen(host_names[i]) * 2 + 1,
 						    .rule = &host,
 						    .order = EGRESS_RULE_HOST};
 	for (uint32_t i = 0; i < COUNT(built_in); i++)
 		add_prefix(f, built_in[i].addr, built_in[i].bits, NULL, built_in[i].rule);
+	for (uint32_t i = 0; i < COUNT(of_tree) && !f->at; i++)
+		add_prefix(f, of_tree[i].addr, of_tree[i].bits, NULL, of_tree[i].rule);
 	for (uint32_t i = 0; i < f->p->n_rules; i++) {
 		const struct policy_rule *r = &f->p->rules[i];
 		uint32_t order = EGRESS_RULE_USER + i;
@@ -331,10 +338,7 @@ static int fill_any(struct filling *f, struct egress_config *config)
 
 static int fill_config(struct filling *f, struct egress_config *config)
 {
-	static const uint8_t resolver4[16] = {MAPPED, 10, 0, 2, 3}, resolver6[16] = {0xfd, [15] = 3};
-
-	memcpy(&config->resolver4, resolver4, 16);
-	memcpy(&config->resolver6, resolver6, 16);
+	config->policy = f->at ? f->at->number : 0;
 	config->allow = policy_allows_unmatched(f->p);
 	config->audit = f->p->audit;
 	config->has_exe = f->p->n_exes > 0;
@@ -343,6 +347,32 @@ static int fill_config(struct filling *f, struct egress_config *config)
 		if (!f->p->rules[i].allow && f->p->rules[i].name)
 			config->denies_names = 1;
 	return put(f->obj, "config", &(uint32_t){0}, config);
+}
+
+/* Whom the firewall believes, and who its neighbours are. */
+static int fill_place(struct filling *f)
+{
+	static const struct egress_place tree = {
+		.resolvers = {{MAPPED, 10, 0, 2, 3}, {0xfd, [15] = 3}},
+		.n_resolvers = 2,
+		.links = {{{0xfd}, 64}},
+		.n_links = 1,
+	};
+	const struct egress_place *at = f->at ? f->at : &tree;
+	const struct egress_set nothing = {0};
+	int err = clear(f->obj, "resolvers", sizeof(at->resolvers[0]));
+
+	if (!err)
+		err = clear(f->obj, "links", sizeof(struct egress_key6));
+	for (uint32_t i = 0; i < at->n_resolvers && !err; i++)
+		err = put(f->obj, "resolvers", at->resolvers[i], &(uint32_t){1});
+	for (uint32_t i = 0; i < at->n_links && !err; i++) {
+		struct egress_key6 key = {.prefixlen = at->links[i].bits};
+
+		memcpy(&key.addr, at->links[i].addr, 16);
+		err = put(f->obj, "links", &key, &nothing);
+	}
+	return err;
 }
 
 static int fill(struct filling *f)
@@ -354,8 +384,10 @@ static int fill(struct filling *f)
 		err = clear(f->obj, "prefixes4", sizeof(struct egress_key4));
 	if (!err)
 		err = clear(f->obj, "prefixes6", sizeof(struct egress_key6));
-	if (!err)
+	if (!err && !f->at)
 		err = clear(f->obj, "learnt", sizeof(struct egress_learnt_key));
+	if (!err)
+		err = fill_place(f);
 	if (!err)
 		err = fill_targets(f);
 	if (!err)
@@ -365,9 +397,10 @@ static int fill(struct filling *f)
 	return err ? err : fill_config(f, &config);
 }
 
-int policy_fill(const struct policy *p, struct bpf_object *obj, struct policy_error *err)
+int policy_fill_at(const struct policy *p, const struct egress_place *at, struct bpf_object *obj,
+		   struct policy_error *err)
 {
-	struct filling f = {.p = p, .obj = obj, .err = err};
+	struct filling f = {.p = p, .at = at, .obj = obj, .err = err};
 	int failed = -ENOMEM;
 
 	err->text[0] = 0;
@@ -376,7 +409,7 @@ int policy_fill(const struct policy *p, struct bpf_object *obj, struct policy_er
 			 EGRESS_RULES - EGRESS_RULE_USER);
 		return -E2BIG;
 	}
-	f.entries = calloc(COUNT(host_names) + COUNT(built_in) + 2 * (size_t)p->n_rules, sizeof(*f.entries));
+	f.entries = calloc(COUNT(host_names) + COUNT(built_in) + COUNT(of_tree) + 2 * (size_t)p->n_rules, sizeof(*f.entries));
 	f.clauses = calloc(EGRESS_CLAUSES, sizeof(*f.clauses));
 	if (f.entries && f.clauses) {
 		gather(&f);
@@ -387,6 +420,93 @@ int policy_fill(const struct policy *p, struct bpf_object *obj, struct policy_er
 	free(f.entries);
 	free(f.clauses);
 	return failed;
+}
+
+int policy_fill(const struct policy *p, struct bpf_object *obj, struct policy_error *err)
+{
+	return policy_fill_at(p, NULL, obj, err);
+}
+
+bool egress_own_map(const char *map)
+{
+	static const char *const own[] = {"config", "clauses",   "prefixes4", "prefixes6", "names",
+					  "links",  "resolvers", "published", "counters",  "policy"};
+
+	for (size_t i = 0; i < COUNT(own); i++)
+		if (!strcmp(own[i], map))
+			return true;
+	return false;
+}
+
+/* The policy as a file. Return: the caller's, NULL: no memory. */
+static char *text_of(const struct policy *p, size_t *len)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, len);
+
+	if (!f)
+		return NULL;
+	policy_print(p, f);
+	if (!fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}
+
+uint32_t egress_text_size(const struct policy *p)
+{
+	size_t len = 0;
+
+	free(text_of(p, &len));
+	return (uint32_t)(sizeof(struct egress_text) + len);
+}
+
+int egress_keep_text(const struct policy *p, const struct egress_place *at, struct bpf_object *obj)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, "policy");
+	size_t len = 0, room = map ? bpf_map__value_size(map) : 0;
+	char *text = text_of(p, &len);
+	struct egress_text *value = calloc(1, room + 1);
+	int err = map ? 0 : -ENOENT;
+
+	if (!text || !value)
+		err = -ENOMEM;
+	else if (!err && room < sizeof(*value) + len)
+		err = -ENOSPC;
+	if (!err) {
+		*value = (struct egress_text){.policy = at->number, .len = (uint32_t)len};
+		memcpy(value + 1, text, len);
+		err = put(obj, "policy", &(uint32_t){0}, value);
+	}
+	free(text);
+	free(value);
+	return err;
+}
+
+int egress_read_text(int fd, struct policy *p, uint32_t *number)
+{
+	struct bpf_map_info info = {0};
+	struct policy_error why;
+	uint32_t len = sizeof(info);
+	struct egress_text *value;
+	int err = 0;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	value = info.value_size < sizeof(*value) ? NULL : malloc(info.value_size);
+	if (!value)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(fd, &(uint32_t){0}, value))
+		err = -errno;
+	else if (value->len > info.value_size - sizeof(*value))
+		err = -EINVAL;
+	p->of_interface = true;
+	if (!err)
+		err = policy_parse_text(p, "policy", (const char *)(value + 1), value->len, &why);
+	if (!err)
+		*number = value->policy;
+	free(value);
+	return err;
 }
 
 int egress_publish(struct bpf_object *obj, uint8_t proto, uint16_t port)

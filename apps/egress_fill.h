@@ -17,6 +17,19 @@ struct task_facts {
 	char comm[16];
 };
 
+enum { EGRESS_PLACE_RESOLVERS = 16, EGRESS_PLACE_LINKS = 64, EGRESS_PLACE_PORTS = 256 };
+
+/* An interface of the machine's that a policy is for, in place of a tree of skep run's. */
+struct egress_place {
+	uint8_t resolvers[EGRESS_PLACE_RESOLVERS][16]; /* whose answers teach names; IPv4: mapped */
+	uint32_t n_resolvers;
+	struct {
+		uint8_t addr[16], bits;
+	} links[EGRESS_PLACE_LINKS]; /* IPv6 prefixes on its link: neighbour discovery goes there */
+	uint32_t n_links;
+	uint32_t number; /* of the policy, other than that of the one before: flows and events name it */
+};
+
 /*
  * policy_fill - the policy into the maps of a loaded object. Once more replaces the rules for flows that begin from then
  * on; what was learnt from DNS is forgotten, and between the first and the last map the two policies mix.
@@ -24,6 +37,32 @@ struct task_facts {
  * Return: 0, -E2BIG, -ENOMEM, -ENOENT when the object is another, or what bpf(2) says.
  */
 int policy_fill(const struct policy *p, struct bpf_object *obj, struct policy_error *err);
+
+/*
+ * policy_fill_at - the same for an interface of the machine's. @p: was read with of_interface
+ * What was learnt stays, for it is held against the new rules. Two objects may share the maps flows, learnt, asked, fragments and events, so that one takes the other's place
+ * with all its maps filled; egress_own_map() tells which maps each must have of its own.
+ */
+int policy_fill_at(const struct policy *p, const struct egress_place *at, struct bpf_object *obj,
+		   struct policy_error *err);
+
+/* egress_own_map - does the map hold the policy, or count by its rules? Then a new policy begins with an empty one. */
+bool egress_own_map(const char *map);
+
+/*
+ * egress_keep_text - the policy's text goes beside it, for those who show events. egress_text_size() is the value size that the map "policy" must be given before the object
+ * is loaded. Return: 0 or a negative errno.
+ */
+uint32_t egress_text_size(const struct policy *p);
+int egress_keep_text(const struct policy *p, const struct egress_place *at, struct bpf_object *obj);
+
+/*
+ * egress_read_text - the policy out of a map "policy". @fd: the map
+ * @p:      all zero, the caller's to free
+ * @number: of the policy
+ * Return: 0 or a negative errno.
+ */
+int egress_read_text(int fd, struct policy *p, uint32_t *number);
 
 /* egress_publish - let connections to a port of the tree in. @proto: POLICY_TCP or POLICY_UDP. 0 or a negative errno. */
 int egress_publish(struct bpf_object *obj, uint8_t proto, uint16_t port);
@@ -53,6 +92,7 @@ struct egress_event {
 	uint8_t reason; /* enum egress_reason */
 	const char *why; /* the reason in words */
 	uint32_t rule; /* as in the map `counters` */
+	uint32_t policy; /* number of the policy that has the rule */
 	int32_t policy_rule; /* index into the policy's rules, -1: none of them */
 	const char *rule_name; /* of a rule that is none of them, else NULL */
 	char name[132]; /* what the remote address was learnt under, or what was named; "" none; "..." in front: cut */

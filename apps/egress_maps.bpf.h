@@ -79,6 +79,7 @@ struct work {
 	struct egress_flow flow; /* to be put in */
 	struct egress_name name; /* the name in question */
 	struct egress_asked asked;
+	struct egress_learnt learnt; /* to be put in */
 	__u32 name_len;
 	__u32 bare_len; /* of the name without labels of services in front */
 	__u32 query_type;
@@ -116,7 +117,9 @@ MAP(config, BPF_MAP_TYPE_ARRAY, 1, __u32, struct egress_config);
 MAP(clauses, BPF_MAP_TYPE_ARRAY, EGRESS_CLAUSES, __u32, struct egress_clause);
 TRIE(prefixes4, EGRESS_PREFIXES + 32, struct egress_key4);
 TRIE(prefixes6, EGRESS_PREFIXES + 32, struct egress_key6);
+TRIE(links, EGRESS_LINKS, struct egress_key6); /* the value means nothing */
 TRIE(names, EGRESS_NAMES + EGRESS_HOST_NAMES, struct egress_name);
+MAP(resolvers, BPF_MAP_TYPE_HASH, EGRESS_RESOLVERS, struct in6_addr, __u32);
 MAP(owners, BPF_MAP_TYPE_LRU_HASH, 65536, __u64, __u64);
 MAP(published, BPF_MAP_TYPE_HASH, 1024, struct egress_port, __u32);
 MAP(flows, BPF_MAP_TYPE_LRU_HASH, 65536, struct egress_flow_key, struct egress_flow);
@@ -131,6 +134,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
+
+/* struct egress_text and the text: the user's part makes it as large as that is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct egress_text));
+} policy SEC(".maps");
 
 /* bounded - @n & @mask, and the compiler may not think that it is needless: the verifier must see it. */
 static __always_inline __u64 bounded(__u64 n, __u64 mask)
@@ -169,6 +180,12 @@ static __always_inline void count(__u32 rule, __u32 hits, __u32 bytes)
 	}
 }
 
+/* rule_of - what a flow is counted as: rule numbers are those of the policy that allowed it. */
+static __always_inline __u32 rule_of(const struct egress_config *c, const struct egress_flow *flow)
+{
+	return flow->policy == c->policy || flow->rule < EGRESS_RULE_USER ? flow->rule : EGRESS_RULE_EARLIER;
+}
+
 static __always_inline void count_drop(__u8 reason)
 {
 	__u32 zero = 0;
@@ -182,10 +199,11 @@ static __always_inline void count_drop(__u8 reason)
 __noinline int tell(__u32 verdict)
 {
 	struct work *w = get_work();
+	struct egress_config *c = get_config();
 	struct egress_record *r;
 	__u32 zero = 0;
 
-	if (!w)
+	if (!w || !c)
 		return 0;
 	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
@@ -210,6 +228,8 @@ __noinline int tell(__u32 verdict)
 	r->inbound = w->p.inbound;
 	r->name_len = w->shown_len;
 	r->rule = w->d.rule;
+	r->policy = c->policy;
+	r->pad = 0;
 	__builtin_memcpy(r->back, w->shown, sizeof(r->back));
 	bpf_ringbuf_submit(r, 0);
 	return 0;

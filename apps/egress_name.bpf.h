@@ -313,9 +313,11 @@ static __always_inline int check_segment(struct __sk_buff *skb, struct work *w, 
 		if (!name_allowed(w, flow, &rule))
 			return refuse_flow(skb, w, c, flow, rule,
 					   named == NAMED_IN_TLS ? EGRESS_TLS_NAME : EGRESS_HTTP_NAME);
-		if (flow->check == EGRESS_CHECK_ALLOW)
+		if (flow->check == EGRESS_CHECK_ALLOW) {
 			flow->rule = rule;
-		w->d.rule = flow->rule;
+			flow->policy = c->policy;
+		}
+		w->d.rule = rule_of(c, flow);
 		if (!flow->done)
 			tell(EGRESS_NAMED);
 	} else if (named == NAMED_NOTHING || (named == NAMED_PERHAPS && flow->check == EGRESS_CHECK_DENY)) {

@@ -301,11 +301,11 @@ static int read_prefix(struct reader *r, struct policy_rule *rule, struct word w
 	if (v6 && rule->bits >= MAPPED_BITS && !memcmp(rule->addr, host4, 12))
 		return complain(r, w.at, "'%.*s': write the IPv4 address", (int)w.len, w.at);
 	rule->target = POLICY_PREFIX;
-	if (rule->bits == 128 && (!memcmp(rule->addr, host4, 16) || !memcmp(rule->addr, host6, 16))) {
+	if (!r->p->of_interface && rule->bits == 128 && (!memcmp(rule->addr, host4, 16) || !memcmp(rule->addr, host6, 16))) {
 		rule->target = POLICY_HOST;
 		return 0;
 	}
-	for (i = 0; i < COUNT(own_networks); i++)
+	for (i = 0; i < COUNT(own_networks) && !r->p->of_interface; i++)
 		if (rule->bits >= own_networks[i].bits &&
 		    same_bits(rule->addr, own_networks[i].addr, own_networks[i].bits))
 			return complain(r, w.at,
@@ -354,6 +354,10 @@ static int read_host(struct reader *r, struct policy_rule *rule, struct word w)
 		rule->target = POLICY_ANY;
 		return 0;
 	}
+	if (r->p->of_interface && is_word("host", w.at, w.len))
+		return complain(r, w.at,
+				"'host' is the machine's loopback as commands of skep run see it; on an interface the "
+				"machine's address must be named");
 	if (is_word("host", w.at, w.len)) {
 		rule->target = POLICY_HOST;
 		return 0;
@@ -525,6 +529,11 @@ static int read_entries(struct reader *r, bool allow, const char *at, const char
 			at += *at == '\\' && at + 1 < end ? 2 : 1;
 		w.len = (size_t)(at - w.at);
 		n++;
+		if (r->p->of_interface && w.len > 4 && !memcmp(w.at, "exe=", 4))
+			return complain(r, w.at,
+					"'%.*s': which program a frame is from cannot be seen on an interface; 'skep run' "
+					"can tell",
+					(int)w.len, w.at);
 		if (w.len > 4 && !memcmp(w.at, "exe=", 4)) {
 			rule = NULL;
 			err = read_exe(r, (struct word){w.at + 4, w.len - 4}, &exe);

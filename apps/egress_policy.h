@@ -68,6 +68,8 @@ struct policy {
 	uint32_t n_rules, n_exes, n_names, n_prefixes;
 	enum policy_default unmatched;
 	bool audit;
+	/* Set before anything is read: it is for an interface of the machine's, where nobody knows of a tree's own network, its host, or programs. */
+	bool of_interface;
 	const struct policy_part *part; /* the caller's; NULL: there are no further keys */
 };
 

@@ -51,6 +51,8 @@ const char *egress_rule_text(uint32_t rule)
 		return "the resolver";
 	case EGRESS_RULE_INBOUND:
 		return "published ports";
+	case EGRESS_RULE_EARLIER:
+		return "a policy before this one";
 	default:
 		return "a rule of the policy";
 	}
@@ -94,6 +96,7 @@ int egress_event(const void *data, size_t size, struct egress_event *out)
 		.reason = r.reason,
 		.why = egress_reason_text(r.reason),
 		.rule = r.rule,
+		.policy = r.policy,
 		.policy_rule = -1,
 	};
 	memcpy(out->local, &r.local, 16);

@@ -100,14 +100,18 @@ static long look_at_name(__u64 i, void *arg)
 	struct looking *look = arg;
 	struct known *k = &look->w->known;
 	struct egress_learnt *l;
+	struct egress_set *set;
 	__u64 worth;
-	__u32 got;
+	__u32 got = ANSWER_NONE;
 
 	look->key.slot = i;
 	l = bpf_map_lookup_elem(&learnt, &look->key);
 	if (!l || l->expires < look->w->p.now)
 		return GO_ON;
-	got = evaluate(l->set.first, l->set.n, look->what, look->w->p.owner);
+	/* By today's policy: names outlive the one that they were learnt under. */
+	set = bpf_map_lookup_elem(&names, &l->name);
+	if (set)
+		got = evaluate(set->first, set->n, look->what, look->w->p.owner);
 	k->names++;
 	if ((got & ANSWER_MASK) == ANSWER_ALLOW)
 		k->allowed++;
@@ -143,7 +147,7 @@ static __always_inline void show_learnt(struct work *w, __u32 slot)
 	if (!l)
 		return;
 	w->shown_len = l->len;
-	__builtin_memcpy(w->shown, l->back, sizeof(w->shown));
+	__builtin_memcpy(w->shown, l->name.back, sizeof(w->shown));
 }
 
 static __always_inline void decide_as(struct work *w, __u32 got)
