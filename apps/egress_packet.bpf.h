@@ -4,7 +4,8 @@
  *
  * Looked through: IPv4 options, up to six IPv6 extension headers. Malformed is what is cut off inside its headers, has lengths or
  * a version that cannot be, more extension headers, an IPv4 address in IPv6's clothes (the rules for it are others), or a
- * source route (the address that it leads to is another).
+ * source route (the address that it leads to is another). What the kernel has yet to cut into segments (GSO) may be larger than its header
+ * can say (BIG TCP); the header says 0 then.
  */
 #ifndef SKEP_APPS_EGRESS_PACKET_BPF_H
 #define SKEP_APPS_EGRESS_PACKET_BPF_H
@@ -86,6 +87,8 @@ static __always_inline __u32 read_ip4(struct __sk_buff *skb, struct packet *p)
 	if (bpf_skb_load_bytes(skb, MAC_LEN, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
 		return 0;
 	len = bpf_ntohs(ip.tot_len);
+	if (!len && skb->gso_size)
+		len = skb->len - MAC_LEN;
 	p->version = 4;
 	p->l4 = MAC_LEN + ip.ihl * 4;
 	p->proto = ip.protocol;
@@ -125,6 +128,8 @@ static __always_inline __u32 read_ip6(struct __sk_buff *skb, struct packet *p)
 	p->remote = p->inbound ? ip.saddr : ip.daddr;
 	if (is_mapped(&p->local) || is_mapped(&p->remote))
 		return 0;
+	if (!ip.payload_len && skb->gso_size)
+		return skb->len;
 	return MAC_LEN + IP6_LEN + bpf_ntohs(ip.payload_len);
 }
 

@@ -20,6 +20,7 @@ struct verb {
 	const char *name;
 	const char *about; /* one line for the overview */
 	const char *help; /* usage, options, examples */
+	void (*more_help)(FILE *to); /* behind it; NULL: that is all */
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 

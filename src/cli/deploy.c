@@ -84,7 +84,7 @@ struct options {
 };
 
 /* Ready-made programs that need more than their object. */
-static const struct deploy_app *const apps_of_deploy[] = {NULL};
+static const struct deploy_app *const apps_of_deploy[] = {&deploy_egress, NULL};
 
 const struct deploy_app *deploy_app_find(const char *name)
 {
@@ -143,6 +143,13 @@ static int loaded(void *arg, struct skep_object *obj, const struct target *targe
 	if (ret != EXIT_OK)
 		return -EINVAL; /* it has said what is wrong */
 	return o->app && o->app->loaded ? o->app->loaded(o->own, obj, target, replaced, why) : 0;
+}
+
+static bool renewed(void *arg, const char *map)
+{
+	const struct options *o = arg;
+
+	return o->app && o->app->renewed && o->app->renewed(map);
 }
 
 static void show_deployed(struct json_object *about)
@@ -400,7 +407,7 @@ static int check(const struct options *o)
 
 static int run_deploy(const struct verb *verb, int argc, char **argv)
 {
-	struct options o = {.to = {.log = log_line, .opened = opened, .loaded = loaded}};
+	struct options o = {.to = {.log = log_line, .opened = opened, .loaded = loaded, .renewed = renewed}};
 	struct json_object *about = NULL;
 	char why[DEPLOY_WHY];
 	int ret = parse(verb, argc, argv, &o);
@@ -427,6 +434,13 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 	if (o.own)
 		o.app->drop(o.own);
 	return ret;
+}
+
+static void print_app_help(FILE *to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(apps_of_deploy) && apps_of_deploy[i]; i++)
+		if (apps_of_deploy[i]->help)
+			fprintf(to, "\n%s", apps_of_deploy[i]->help);
 }
 
 static int end_one(const char *name)
@@ -549,6 +563,7 @@ int deploy_show(const char *name, bool json)
 const struct verb verb_deploy = {.name = "deploy",
 				 .about = "attach an object's programs in the kernel, as root",
 				 .help = deploy_help,
+				 .more_help = print_app_help,
 				 .run = run_deploy};
 const struct verb verb_undeploy = {
 	.name = "undeploy", .about = "take them out again", .help = undeploy_help, .run = run_undeploy};

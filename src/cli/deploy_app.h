@@ -7,6 +7,7 @@
 #define SKEP_CLI_DEPLOY_APP_H
 
 #include "cli/cli.h"
+#include "cli/deployed.h"
 #include "deploy/deploy.h"
 
 #include <getopt.h>
@@ -26,11 +27,18 @@ struct deploy_app {
 	/* opened, loaded - as in struct deploy_opts; NULL */
 	int (*opened)(void *state, struct skep_object *obj, const struct target *target, char *why);
 	int (*loaded)(void *state, struct skep_object *obj, const struct target *target, bool replaced, char *why);
+	/* renewed - as in struct deploy_opts; NULL */
+	bool (*renewed)(const char *map);
+	/* watch - what event() keeps of a deployment; drop() gives it back. NULL: nothing */
+	void *(*watch)(const struct deployed *d);
 	/*
-	 * event - a line of text for an event of its ring ('skep map events --kernel NAME'). Return: false: it has no words for it, and it is shown as others are. NULL
+	 * event - a line of text for an event of its ring ('skep map events --kernel NAME'). @state: watch()'s.
+	 * Return: false: it has no words for it, and it is shown as others are. NULL
 	 */
-	bool (*event)(FILE *to, const char *map, const void *data, size_t size);
+	bool (*event)(void *state, FILE *to, const char *map, const void *data, size_t size);
 };
+
+extern const struct deploy_app deploy_egress;
 
 /* deploy_app_find - by the object's name as the user, or a deployment's record, has it; NULL: it needs nothing. */
 const struct deploy_app *deploy_app_find(const char *name);

@@ -2,7 +2,9 @@
 #include "cli/deployed.h"
 
 #include "base/util.h"
+#include "cli/deploy_app.h"
 #include "cli/events.h"
+#include "deploy/record.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -97,9 +99,36 @@ int deployed_maps(struct deployed *d, struct map_view **out, uint32_t *n)
 	return err ? fail("deployment '%s': its maps: %s", d->name, strerror(-err)) : EXIT_OK;
 }
 
+/* Whose events they are: a ready-made program may have words for them. */
+struct words {
+	const struct deploy_app *app; /* NULL: none has */
+	void *state;
+};
+
+static bool in_words(void *arg, FILE *to, const char *map, const void *data, size_t size)
+{
+	const struct words *w = arg;
+
+	return w->app && w->app->event && w->app->event(w->state, to, map, data, size);
+}
+
+static struct words words_of(const struct deployed *d)
+{
+	struct json_object *record = store_read(&d->store, d->name);
+	const char *object = record ? record_text(record, "object") : NULL;
+	struct words w = {.app = object ? deploy_app_find(object) : NULL};
+
+	if (w.app && w.app->watch)
+		w.state = w.app->watch(d);
+	json_object_put(record);
+	return w;
+}
+
 int deployed_events(struct deployed *d, const struct map_view *maps, uint32_t n, const char *map, bool json)
 {
-	struct events_opts opts = {.to = stdout, .json = json, .verbose = true};
+	struct words words = {0};
+	struct events_opts opts = {
+		.to = stdout, .json = json, .verbose = true, .words = in_words, .arg = &words};
 	struct pollfd fds[FDS] = {{.events = POLLIN}};
 	AUTO_FREE struct map_view *some = calloc(MAX(n, 1u), sizeof(*some));
 	struct events *e = NULL;
@@ -114,6 +143,7 @@ int deployed_events(struct deployed *d, const struct map_view *maps, uint32_t n,
 			some[n_some++] = maps[i];
 	if (map && !n_some)
 		return fail("deployment '%s': it has no map '%s'", d->name, map);
+	words = words_of(d);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
@@ -142,6 +172,8 @@ int deployed_events(struct deployed *d, const struct map_view *maps, uint32_t n,
 	if (n_fds && !json)
 		events_print(e, stderr);
 	events_close(e);
+	if (words.state)
+		words.app->drop(words.state);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }

@@ -20,6 +20,8 @@ struct events_opts {
 	bool verbose; /* as text; neither: they are only counted */
 	/* take - has the events in place of all that, on the thread that reads; NULL. @map: its name */
 	void (*take)(void *arg, const char *map, const void *data, size_t size);
+	/* words - has an event's line of text, and wrote it; false: it is shown as others are. NULL */
+	bool (*words)(void *arg, FILE *to, const char *map, const void *data, size_t size);
 	void *arg;
 };
 

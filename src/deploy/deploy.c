@@ -219,7 +219,7 @@ static int check_places(struct course *c)
 	return 0;
 }
 
-/* Maps of the new object go on with what stands in the old one's. Its own data (.bss and so on) are its own. */
+/* Maps of the new object go on with what stands in the old one's. Its own data (.bss and so on) are its own, and so is what the caller fills anew. */
 static int take_maps(struct course *c)
 {
 	struct bpf_map *map;
@@ -231,7 +231,8 @@ static int take_maps(struct course *c)
 		AUTO_CLOSE int fd =
 			bpf_map__is_internal(map) ? -1 : store_get(&c->store, c->name, STORE_MAPS, bpf_map__name(map));
 
-		if (fd < 0 || bpf_map__pin_path(map))
+		if (fd < 0 || bpf_map__pin_path(map) ||
+		    (c->o->renewed && c->o->renewed(c->o->arg, bpf_map__name(map))))
 			continue;
 		if (bpf_obj_get_info_by_fd(fd, &info, &len))
 			return say(c, -errno, "map '%s': %s", bpf_map__name(map), strerror(errno));

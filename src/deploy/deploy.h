@@ -33,6 +33,8 @@ struct deploy_opts {
 	 */
 	int (*opened)(void *arg, struct skep_object *obj, const struct target *target, char *why);
 	int (*loaded)(void *arg, struct skep_object *obj, const struct target *target, bool replaced, char *why);
+	/* renewed - with replace: this map begins empty, whatever the old one has. NULL: none does */
+	bool (*renewed)(void *arg, const char *map);
 	void *arg;
 };
 
