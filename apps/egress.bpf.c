@@ -34,7 +34,7 @@
  *   flows       egress_flow_key        egress_flow      what was decided
  *   counters    rule                   egress_counter   flows and bytes of each rule (per CPU)
  *   stats       0                      egress_stats     frames kept back by reason; events lost (per CPU)
- *   events      ring buffer            egress_record    verdicts
+ *   events      ring buffer            event            verdicts
  *   policy      0                      egress_text      its text, for people
  */
 #include "egress_dns.bpf.h"

@@ -185,7 +185,7 @@ struct egress_stats {
 	__u64 dropped[EGRESS_REASONS]; /* frames that were not let through, answered or not */
 };
 
-struct egress_record {
+struct event {
 	__u64 ns; /* CLOCK_MONOTONIC */
 	__u64 cookie; /* 0: none */
 	struct in6_addr local, remote; /* IPv4: mapped */

@@ -65,6 +65,7 @@ struct request {
 	__u32 matched; /* letters of "host:"; in the first line: the target has begun */
 	__u32 host_len, hosts;
 	__u32 found;
+	__u32 end; /* of what that depends on; 0: all of it */
 	__u8 in_host; /* 1: its name, 2: behind it */
 	__u8 host_ended;
 	__u8 last;
@@ -88,6 +89,7 @@ struct work {
 	__u8 shown[EGRESS_NAME_SHOWN];
 	__u8 text[MESSAGE_MAX + 16]; /* bytes of a message */
 	__u8 host[NAME_BUFFER]; /* a name as it was read */
+	__u32 concluded; /* offset in the frame: what was found depends on nothing that lies there or later */
 	__u32 skip, left; /* of a hello that goes on, as in struct egress_flow */
 	struct request request;
 	__u8 segment[SEGMENT_BUFFER];
@@ -195,24 +197,9 @@ static __always_inline void count_drop(__u8 reason)
 		s->dropped[reason]++;
 }
 
-/* tell - an event about the frame at work. Only what its decision and name say goes in. */
-__noinline int tell(__u32 verdict)
+/* Not inlined, so that the object's type information has struct event. */
+static __noinline void fill_event(struct event *r, const struct work *w, const struct egress_config *c, __u32 verdict)
 {
-	struct work *w = get_work();
-	struct egress_config *c = get_config();
-	struct egress_record *r;
-	__u32 zero = 0;
-
-	if (!w || !c)
-		return 0;
-	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
-	if (!r) {
-		struct egress_stats *s = bpf_map_lookup_elem(&stats, &zero);
-
-		if (s)
-			s->lost_events++;
-		return 0;
-	}
 	r->ns = w->p.now;
 	r->cookie = w->p.cookie;
 	r->local = w->p.local;
@@ -231,6 +218,27 @@ __noinline int tell(__u32 verdict)
 	r->policy = c->policy;
 	r->pad = 0;
 	__builtin_memcpy(r->back, w->shown, sizeof(r->back));
+}
+
+/* tell - an event about the frame at work. Only what its decision and name say goes in. */
+__noinline int tell(__u32 verdict)
+{
+	struct work *w = get_work();
+	struct egress_config *c = get_config();
+	struct event *r;
+	__u32 zero = 0;
+
+	if (!w || !c)
+		return 0;
+	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+	if (!r) {
+		struct egress_stats *s = bpf_map_lookup_elem(&stats, &zero);
+
+		if (s)
+			s->lost_events++;
+		return 0;
+	}
+	fill_event(r, w, c, verdict);
 	bpf_ringbuf_submit(r, 0);
 	return 0;
 }

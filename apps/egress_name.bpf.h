@@ -6,13 +6,13 @@
  *
  * flow->start is the number of the tree's first byte, which the other side has acknowledged with its SYN. A segment that
  * begins there is read from its first byte. Until a name was found, or found not to be needed, nothing else goes out. Then
- * flow->checked is where the longest segment that was read ended, and what begins there or later is free. What begins
- * before is read again or thrown away, so that no other bytes can take the place of those that were read: until the other
- * side acknowledges all of them, which ends the check.
+ * flow->checked is where the bytes end that the finding depends on, in the segment where they go furthest, and what begins there or later is free. What
+ * begins before is read again or thrown away, so that no other bytes can take the place of those that were read: until the other side
+ * acknowledges all of them, which ends the check. The rest of a segment is free, for a segment may be large, and cut up behind the program (GSO): when
+ * a piece of it is lost TCP sends that piece again, by itself.
  *
- * What the receiver ends up with is then the whole of one segment that was read by itself, and behind it parts of longer ones or
- * what is free, whether it keeps the first or the last of bytes that overlap. For that, a longer segment than the
- * longest is not taken once something behind it was let go (flow->beyond).
+ * What the receiver ends up with is then all of what one segment's finding depends on, and behind it parts of others or what is free, whether it keeps the
+ * first or the last of bytes that overlap. For that, a segment whose finding goes further is not taken once something behind was let go (flow->beyond).
  *
  * A ClientHello may go on in a second segment. When the first ended between extensions, flow->cut is where, and skip and left
  * say where in the second the next extension begins and how many bytes of extensions there are from there. The first,
@@ -55,6 +55,7 @@ static long try_extension(__u64 i, void *arg)
 
 	if (x->at + 4 > x->end) {
 		x->found = NAMED_NOTHING;
+		w->concluded = x->end;
 		return STOP;
 	}
 	if (x->at >= x->segment_end) {
@@ -81,6 +82,7 @@ static long try_extension(__u64 i, void *arg)
 		return STOP;
 	if (name_key(len))
 		x->found = NAMED_IN_TLS;
+	w->concluded = x->at + 9 + len;
 	return STOP;
 }
 
@@ -147,6 +149,7 @@ static long request_byte(__u64 i, void *arg)
 
 	if (!r->line && ((c < ' ' && c != '\r' && c != '\n' && c != '\t') || c > '~')) {
 		r->found = NAMED_NOTHING; /* no text */
+		r->end = at + 1;
 		return STOP;
 	}
 	if (c == '\n') {
@@ -159,13 +162,17 @@ static long request_byte(__u64 i, void *arg)
 			if (e < HTTP_VERSION || e >= SEGMENT_BUFFER || v > w->segment + SEGMENT_BUFFER - 8 ||
 			    v[0] != 'H' || v[1] != 'T' || v[2] != 'T' || v[3] != 'P' || v[4] != '/' || v[5] != '1') {
 				r->found = NAMED_NOTHING;
+				r->end = at + 1;
 				return STOP;
 			}
 		} else if (!r->column) {
 			r->found = r->hosts ? NAMED_IN_HTTP : NAMED_NOTHING;
 			return STOP;
 		}
-		r->host_ended |= r->in_host;
+		/* A second host behind would be an error to the server. */
+		if (r->in_host && !r->host_ended)
+			r->end = at + 1;
+		r->host_ended |= !!r->in_host;
 		r->line++;
 		r->column = r->matched = 0;
 		r->in_host = 0;
@@ -219,6 +226,8 @@ static __always_inline __u32 read_request(struct __sk_buff *skb, struct work *w)
 		r->found = NAMED_IN_HTTP;
 	if (r->found == NAMED_LATER)
 		return NAMED_PERHAPS;
+	if (r->end && r->end <= w->p.payload_len)
+		w->concluded = w->p.payload + r->end;
 	if (r->found == NAMED_IN_HTTP && (r->hosts != 1 || !name_key(r->host_len)))
 		return NAMED_WRONGLY;
 	return r->found;
@@ -233,6 +242,7 @@ __noinline __u32 read_name(struct __sk_buff *skb, __u32 again)
 	if (!w || !w->p.payload_len || bpf_skb_load_bytes(skb, w->p.payload, &first, 1))
 		return NAMED_BADLY;
 	w->shown_len = 0;
+	w->concluded = w->p.payload + w->p.payload_len;
 	if (w->p.tcp_flags & TCP_URG)
 		return NAMED_BADLY;
 	if (again) {
@@ -306,6 +316,8 @@ static __always_inline int check_segment(struct __sk_buff *skb, struct work *w, 
 		flow->left = w->left;
 		return TC_ACT_UNSPEC;
 	}
+	if (w->concluded < p->payload + p->payload_len)
+		end = p->seq + w->concluded - p->payload;
 	/* The first has been let go as one that goes on; and bytes that are already there may win against longer ones. */
 	if ((flow->is_cut && !again) || (flow->done && flow->beyond && (__s32)(end - flow->checked) > 0))
 		return hold(c);

@@ -59,7 +59,7 @@ const char *egress_rule_text(uint32_t rule)
 }
 
 /* The name is stored from its end. */
-static void read_name(const struct egress_record *r, char *to, size_t room)
+static void read_name(const struct event *r, char *to, size_t room)
 {
 	uint32_t n = r->name_len < EGRESS_NAME_SHOWN ? r->name_len : EGRESS_NAME_SHOWN;
 	bool cut = r->name_len > EGRESS_NAME_SHOWN;
@@ -79,7 +79,7 @@ static void read_name(const struct egress_record *r, char *to, size_t room)
 int egress_event(const void *data, size_t size, struct egress_event *out)
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	struct egress_record r;
+	struct event r;
 
 	if (size < sizeof(r))
 		return -EINVAL;

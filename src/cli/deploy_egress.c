@@ -512,8 +512,6 @@ static bool egress_words_of(void *state, FILE *to, const char *map, const void *
 	}
 	fprintf(to, "%s: ", verdict_text(&e));
 	egress_words(to, &w->args.policy, &e);
-	if (e.inbound)
-		fputs("; inbound", to);
 	fputc('\n', to);
 	return true;
 }

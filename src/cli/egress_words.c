@@ -33,7 +33,9 @@ static bool reverse_name(const char *name, char *to, size_t size)
 
 void egress_words_reason(FILE *f, const struct policy *p, const struct egress_event *e)
 {
-	if (e->policy_rule >= 0 && e->verdict != EGRESS_ALLOWED && e->reason > EGRESS_QUERY_NAME) {
+	if (e->reason == EGRESS_UNASKED) {
+		fputs(e->why, f);
+	} else if (e->policy_rule >= 0 && e->verdict != EGRESS_ALLOWED && e->reason > EGRESS_QUERY_NAME) {
 		/* The rule would have let it pass: something else stood against it. */
 		fprintf(f, "%s (", e->why);
 		policy_print_rule(p, &p->rules[e->policy_rule], f);
@@ -64,6 +66,8 @@ void egress_words(FILE *f, const struct policy *p, const struct egress_event *e)
 			fprintf(f, ":%u", e->remote_port);
 		if (*e->name)
 			fprintf(f, " (%s)", e->name);
+		if (e->inbound && e->local_port)
+			fprintf(f, " to port %u", e->local_port);
 	}
 	fputs(": ", f);
 	egress_words_reason(f, p, e);

@@ -333,7 +333,7 @@ static void *note(struct record *r, const void *data, size_t len)
 
 static int take(void *arg, void *data, size_t size)
 {
-	struct egress_record *e = note(arg, data, size);
+	struct event *e = note(arg, data, size);
 
 	e->ns = e->cookie = 0;
 	((struct record *)arg)->n_events++;

@@ -44,9 +44,9 @@ static void receive(uint32_t at, const uint8_t *data, uint32_t len)
 		receiver.ready++;
 }
 
-static uint32_t make_hello(uint8_t *to, const char *name, uint32_t before)
+static uint32_t make_hello(uint8_t *to, const char *name, uint32_t before, uint32_t after)
 {
-	return (uint32_t)(put_hello(to, name, before, 0) - to);
+	return (uint32_t)(put_hello(to, name, before, after) - to);
 }
 
 /* The name in the hello that the receiver has so far; NULL: none yet. */
@@ -208,13 +208,14 @@ static uint32_t hello_of(uint8_t *to, uint32_t choice)
 {
 	static const char *const names[] = {"www.example.org", "www.example.com"};
 
-	return make_hello(to, names[choice % 2], choice < 2 ? 0 : 60 * any(5));
+	return make_hello(to, names[choice % 2], choice < 2 ? 0 : 60 * any(5), 50 * any(4));
 }
 
 static uint32_t request_of(uint8_t *to, uint32_t choice)
 {
-	return (uint32_t)sprintf((char *)to, "GET /%s HTTP/1.1\r\n%sHost: %s\r\n\r\n", choice & 2 ? "long" : "",
-				 choice & 4 ? "A: b\r\n" : "", choice % 2 ? "www.example.com" : "www.example.org");
+	return (uint32_t)sprintf((char *)to, "GET /%s HTTP/1.1\r\n%sHost: %s\r\n%s\r\n", choice & 2 ? "long" : "",
+				 choice & 4 ? "A: b\r\n" : "", choice % 2 ? "www.example.com" : "www.example.org",
+				 any(2) ? "Behind: it\r\n" : "");
 }
 
 static uint32_t query_of(uint8_t *to, uint32_t choice)

@@ -381,7 +381,7 @@ static void counters_know_their_rule(void **state)
 static void events_that_find_no_room_are_counted(void **state)
 {
 	struct egress_run *e = egress_open("allow 192.0.2.1\n");
-	const uint32_t room = (1u << 20) / (sizeof(struct egress_record) + 8);
+	const uint32_t room = (1u << 20) / (sizeof(struct event) + 8);
 	struct egress_stats s[2];
 	uint32_t zero = 0;
 
