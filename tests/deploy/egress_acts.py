@@ -7,6 +7,8 @@ usage: egress_acts.py keep HOST PORT FOLDER     a connection: a line through the
        egress_acts.py flood HOST PORT SECONDS   datagrams; how many came back, and how many errors there were
        egress_acts.py spoof NAMESPACE NAME      answers to a look-up in this namespace from where nobody was asked, and others that nobody asked for
        egress_acts.py whole IFACE               the kernel hands over segments as large as the interface takes, from now on
+       egress_acts.py larger IFACE SIZE         how large segments may be that are yet to be cut up
+       egress_acts.py pour HOST NAME            much, over HTTP
        egress_acts.py frames FILE               a capture of what might leave
        egress_acts.py compare FILE IN OUT       FILE: what skep replay -o wrote; its frames leave by IN (NAMESPACE:NAME), and those it let go come out at OUT, and no others
 """
@@ -122,6 +124,29 @@ def whole(iface):
             fcntl.ioctl(s, SIOCETHTOOL, request)
 
 
+def larger(iface, size):
+    RTM_SETLINK, REQUEST_ACK = 19, 5
+    sizes = 41, 63  # IFLA_GSO_MAX_SIZE, IFLA_GSO_IPV4_MAX_SIZE
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+        body = struct.pack("BxHiII", 0, 0, socket.if_nametoindex(iface), 0, 0) + b"".join(struct.pack("HHI", 8, kind, int(size)) for kind in sizes)
+        s.send(struct.pack("IHHII", 16 + len(body), RTM_SETLINK, REQUEST_ACK, 1, 0) + body)
+        error = struct.unpack_from("i", s.recv(4096), 16)[0]
+        if error:
+            raise OSError(-error, os.strerror(-error))
+
+
+def pour(host, name):
+    much, times = bytes(4 << 20), 15
+    socket.getaddrinfo(name, 80)
+    with socket.create_connection((host, 80), 3) as s:
+        s.settimeout(10)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 20)
+        s.sendall(f"PUT / HTTP/1.1\r\nHost: {name}\r\nContent-Length: {len(much) * times}\r\n\r\n".encode())
+        for _ in range(times):
+            s.sendall(much)
+        assert s.recv(200).startswith(b"HTTP/1.1 200 ")
+
+
 def frames(path):
     r = random.Random(2)
     v4 = ["192.0.2.1", "192.0.2.2", "192.0.2.129", "198.51.100.4", "169.254.169.254", RESOLVER, OTHER, "224.0.0.251", "10.0.2.2", "255.255.255.255"]
@@ -195,4 +220,4 @@ def compare(path, sender, receiver):
 
 
 if __name__ == "__main__":
-    {"keep": keep, "flood": flood, "spoof": spoof, "whole": whole, "frames": frames, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+    {"keep": keep, "flood": flood, "spoof": spoof, "whole": whole, "larger": larger, "pour": pour, "frames": frames, "compare": compare}[sys.argv[1]](*sys.argv[2:])
