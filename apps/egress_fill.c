@@ -409,7 +409,8 @@ int policy_fill_at(const struct policy *p, const struct egress_place *at, struct
 			 EGRESS_RULES - EGRESS_RULE_USER);
 		return -E2BIG;
 	}
-	f.entries = calloc(COUNT(host_names) + COUNT(built_in) + COUNT(of_tree) + 2 * (size_t)p->n_rules, sizeof(*f.entries));
+	f.entries = calloc(COUNT(host_names) + COUNT(built_in) + COUNT(of_tree) + 2 * (size_t)p->n_rules,
+			   sizeof(*f.entries));
 	f.clauses = calloc(EGRESS_CLAUSES, sizeof(*f.clauses));
 	if (f.entries && f.clauses) {
 		gather(&f);

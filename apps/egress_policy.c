@@ -301,7 +301,8 @@ static int read_prefix(struct reader *r, struct policy_rule *rule, struct word w
 	if (v6 && rule->bits >= MAPPED_BITS && !memcmp(rule->addr, host4, 12))
 		return complain(r, w.at, "'%.*s': write the IPv4 address", (int)w.len, w.at);
 	rule->target = POLICY_PREFIX;
-	if (!r->p->of_interface && rule->bits == 128 && (!memcmp(rule->addr, host4, 16) || !memcmp(rule->addr, host6, 16))) {
+	if (!r->p->of_interface && rule->bits == 128 &&
+	    (!memcmp(rule->addr, host4, 16) || !memcmp(rule->addr, host6, 16))) {
 		rule->target = POLICY_HOST;
 		return 0;
 	}
@@ -530,10 +531,11 @@ static int read_entries(struct reader *r, bool allow, const char *at, const char
 		w.len = (size_t)(at - w.at);
 		n++;
 		if (r->p->of_interface && w.len > 4 && !memcmp(w.at, "exe=", 4))
-			return complain(r, w.at,
-					"'%.*s': which program a frame is from cannot be seen on an interface; 'skep run' "
-					"can tell",
-					(int)w.len, w.at);
+			return complain(
+				r, w.at,
+				"'%.*s': which program a frame is from cannot be seen on an interface; 'skep run' "
+				"can tell",
+				(int)w.len, w.at);
 		if (w.len > 4 && !memcmp(w.at, "exe=", 4)) {
 			rule = NULL;
 			err = read_exe(r, (struct word){w.at + 4, w.len - 4}, &exe);

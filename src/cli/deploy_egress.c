@@ -60,7 +60,8 @@ struct egress_args {
 static const char egress_help[] =
 	"egress-firewall: what may leave an interface (docs/policy.md), by name, address and port\n"
 	"  --allow, --deny RULE, --policy FILE, --profile NAME, --audit\n"
-	"                       as in 'skep run'; rules with exe= and host are refused: an interface knows no programs\n"
+	"                       as in 'skep run'; rules with exe= and host are refused: an interface knows no "
+	"programs\n"
 	"  --dns ADDR           a name server whose answers teach names; by default those of the resolv.conf of the "
 	"container or\n"
 	"                       namespace, else of /etc/resolv.conf\n"
@@ -71,14 +72,11 @@ static const char egress_help[] =
 	"on only\n"
 	"  where a rule allows their address: over ssh, --publish 22 and --allow the other end first.\n";
 
-static const struct option egress_options[] = {{"allow", required_argument, NULL, OPT_ALLOW},
-					       {"deny", required_argument, NULL, OPT_DENY},
-					       {"policy", required_argument, NULL, OPT_POLICY},
-					       {"profile", required_argument, NULL, OPT_PROFILE},
-					       {"audit", no_argument, NULL, OPT_AUDIT},
-					       {"dns", required_argument, NULL, OPT_DNS},
-					       {"publish", required_argument, NULL, OPT_PUBLISH},
-					       {0}};
+static const struct option egress_options[] = {
+	{"allow", required_argument, NULL, OPT_ALLOW},     {"deny", required_argument, NULL, OPT_DENY},
+	{"policy", required_argument, NULL, OPT_POLICY},   {"profile", required_argument, NULL, OPT_PROFILE},
+	{"audit", no_argument, NULL, OPT_AUDIT},           {"dns", required_argument, NULL, OPT_DNS},
+	{"publish", required_argument, NULL, OPT_PUBLISH}, {0}};
 
 /* Files that are for a run have both parts. This one is said to be left to guard, once. */
 static int guard_line(void *arg, uint32_t key, const char *text, size_t len, size_t *at, char *why, size_t room)
@@ -86,7 +84,8 @@ static int guard_line(void *arg, uint32_t key, const char *text, size_t len, siz
 	struct egress_args *a = arg;
 
 	if (!a->guard_said)
-		note("the policy's rules on files and system calls (%s ...) are not the firewall's, and not in force by "
+		note("the policy's rules on files and system calls (%s ...) are not the firewall's, and not in force "
+		     "by "
 		     "it: 'skep deploy guard' has them",
 		     a->guard.keys[key]);
 	a->guard_said = true;
@@ -394,10 +393,11 @@ static int check_interface(const struct target *target, char *why)
 		return -EINVAL;
 	}
 	if (r.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
-		snprintf(why, DEPLOY_WHY,
-			 "%s: its frames have no Ethernet header (a tunnel, or a point-to-point link), and the firewall "
-			 "reads frames that do",
-			 target->ifname);
+		snprintf(
+			why, DEPLOY_WHY,
+			"%s: its frames have no Ethernet header (a tunnel, or a point-to-point link), and the firewall "
+			"reads frames that do",
+			target->ifname);
 		return -EINVAL;
 	}
 	return 0;
@@ -505,7 +505,8 @@ static bool egress_words_of(void *state, FILE *to, const char *map, const void *
 	if (!w->known || e.policy != w->number)
 		read_policy(w);
 	/* What was told before the last --replace has rules that are gone. */
-	if (e.policy_rule >= 0 && (!w->known || e.policy != w->number || (uint32_t)e.policy_rule >= w->args.policy.n_rules)) {
+	if (e.policy_rule >= 0 &&
+	    (!w->known || e.policy != w->number || (uint32_t)e.policy_rule >= w->args.policy.n_rules)) {
 		e.policy_rule = -1;
 		e.rule = EGRESS_RULE_EARLIER;
 		e.rule_name = egress_rule_text(EGRESS_RULE_EARLIER);

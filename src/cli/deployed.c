@@ -127,8 +127,7 @@ static struct words words_of(const struct deployed *d)
 int deployed_events(struct deployed *d, const struct map_view *maps, uint32_t n, const char *map, bool json)
 {
 	struct words words = {0};
-	struct events_opts opts = {
-		.to = stdout, .json = json, .verbose = true, .words = in_words, .arg = &words};
+	struct events_opts opts = {.to = stdout, .json = json, .verbose = true, .words = in_words, .arg = &words};
 	struct pollfd fds[FDS] = {{.events = POLLIN}};
 	AUTO_FREE struct map_view *some = calloc(MAX(n, 1u), sizeof(*some));
 	struct events *e = NULL;

@@ -231,8 +231,7 @@ static int take_maps(struct course *c)
 		AUTO_CLOSE int fd =
 			bpf_map__is_internal(map) ? -1 : store_get(&c->store, c->name, STORE_MAPS, bpf_map__name(map));
 
-		if (fd < 0 || bpf_map__pin_path(map) ||
-		    (c->o->renewed && c->o->renewed(c->o->arg, bpf_map__name(map))))
+		if (fd < 0 || bpf_map__pin_path(map) || (c->o->renewed && c->o->renewed(c->o->arg, bpf_map__name(map))))
 			continue;
 		if (bpf_obj_get_info_by_fd(fd, &info, &len))
 			return say(c, -errno, "map '%s': %s", bpf_map__name(map), strerror(errno));
