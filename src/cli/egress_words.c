@@ -33,7 +33,8 @@ static bool reverse_name(const char *name, char *to, size_t size)
 
 void egress_words_reason(FILE *f, const struct policy *p, const struct egress_event *e)
 {
-	if (e->reason == EGRESS_UNASKED) {
+	if (e->rule == EGRESS_RULE_FRAME || e->reason == EGRESS_UNASKED) {
+		/* The reason says more than the rule's name. */
 		fputs(e->why, f);
 	} else if (e->policy_rule >= 0 && e->verdict != EGRESS_ALLOWED && e->reason > EGRESS_QUERY_NAME) {
 		/* The rule would have let it pass: something else stood against it. */
