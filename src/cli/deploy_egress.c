@@ -21,6 +21,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <net/if_arp.h>
 #include <stdlib.h>
@@ -70,7 +71,9 @@ static const char egress_help[] =
 	"container\n"
 	"  sends; the host's end of that link sends what the container receives. Connections that are there already go "
 	"on only\n"
-	"  where a rule allows their address: over ssh, --publish 22 and --allow the other end first.\n";
+	"  where a rule allows their address: over ssh, --publish 22 and --allow the other end first. Who has "
+	"CAP_NET_RAW in the\n"
+	"  namespace can send past it (packet sockets).\n";
 
 static const struct option egress_options[] = {
 	{"allow", required_argument, NULL, OPT_ALLOW},     {"deny", required_argument, NULL, OPT_DENY},
@@ -263,15 +266,19 @@ static bool read_servers(FILE *f, struct egress_place *p)
 	return forwarder;
 }
 
-/* A process whose root the namespace's users have: the container's first, or that of --netns PID. Return: a folder, -1: there is none. */
+/* A process that is in the namespace: the container's first, or that of --netns PID; 0: none is known. */
+static pid_t pid_of(const struct target *target)
+{
+	return strncmp(target->netns_name, "pid ", 4) ? target->pid : (pid_t)atoi(target->netns_name + 4);
+}
+
+/* Its root, which is that of the namespace's users. Return: a folder, -1: there is none. */
 static int root_of(const struct target *target)
 {
 	char path[64];
 	struct stat a, b;
-	pid_t pid = target->pid;
+	pid_t pid = pid_of(target);
 
-	if (!strncmp(target->netns_name, "pid ", 4))
-		pid = (pid_t)atoi(target->netns_name + 4);
 	if (!pid || target->netns < 0)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
@@ -313,9 +320,8 @@ static bool has_names(const struct policy *p)
 	return false;
 }
 
-static int find_servers(struct egress_args *a, const struct target *target, char *why)
+static int find_servers(struct egress_args *a, const struct target *target, int root, char *why)
 {
-	AUTO_CLOSE int root = root_of(target);
 	bool forwarder = false;
 	FILE *f;
 
@@ -342,6 +348,32 @@ static int find_servers(struct egress_args *a, const struct target *target, char
 		 a->dns_from,
 		 forwarder ? "its name server is on loopback, and whom that asks is not known" : "it names no server");
 	return -ENOENT;
+}
+
+/* Past it. */
+
+/*
+ * Packet sockets can send past all programs of tc (PACKET_QDISC_BYPASS, packet(7)), and docker gives its containers the right to have them. @root: of a process
+ */
+static void warn_of_raw(const struct target *target, int root)
+{
+	char path[64], line[128];
+	unsigned long long bound = 0;
+	FILE *f;
+
+	if (root < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/status", pid_of(target));
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapBnd: %llx", &bound) == 1)
+			break;
+	if (f)
+		fclose(f);
+	if (bound >> CAP_NET_RAW & 1)
+		note("processes of %s can have CAP_NET_RAW, and send past the firewall with it: drop it (--cap-drop "
+		     "NET_RAW)",
+		     target->netns_name);
 }
 
 /* The interface. */
@@ -407,13 +439,15 @@ static int check_interface(const struct target *target, char *why)
 static int egress_opened(void *state, struct skep_object *obj, const struct target *target, char *why)
 {
 	struct bpf_map *text = bpf_object__find_map_by_name(object_libbpf(obj), "policy");
+	AUTO_CLOSE int root = root_of(target);
 	struct egress_args *a = state;
 	int err = check_interface(target, why);
 
 	if (!err)
-		err = find_servers(a, target, why);
+		err = find_servers(a, target, root, why);
 	if (err)
 		return err;
+	warn_of_raw(target, root);
 	find_links(&a->place, target->ifname);
 	err = text ? bpf_map__set_value_size(text, egress_text_size(&a->policy)) : -ENOENT;
 	if (err)

@@ -9,6 +9,7 @@ usage: egress_acts.py keep HOST PORT FOLDER     a connection: a line through the
        egress_acts.py whole IFACE               the kernel hands over segments as large as the interface takes, from now on
        egress_acts.py larger IFACE SIZE         how large segments may be that are yet to be cut up
        egress_acts.py pour HOST NAME            much, over HTTP
+       egress_acts.py past IFACE ADDRESS        a datagram by a packet socket, "held", and one past tc, "past"
        egress_acts.py frames FILE               a capture of what might leave
        egress_acts.py compare FILE IN OUT       FILE: what skep replay -o wrote; its frames leave by IN (NAMESPACE:NAME), and those it let go come out at OUT, and no others
 """
@@ -147,6 +148,19 @@ def pour(host, name):
         assert s.recv(200).startswith(b"HTTP/1.1 200 ")
 
 
+def past(iface, to):
+    PACKET_QDISC_BYPASS = 20
+    for bypass, text in (0, b"held"), (1, b"past"):
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+            s.setsockopt(263, PACKET_QDISC_BYPASS, bypass)  # SOL_PACKET
+            s.bind((iface, 0x0800))
+            udp = struct.pack(">HHHH", 4000, 443, 12, 0) + text
+            try:
+                s.send(b"\xff" * 6 + s.getsockname()[4] + b"\x08\x00" + ipv4(random.Random(0), udp, 17, "10.94.0.2", to))
+            except OSError as e:
+                assert e.errno == errno.ENOBUFS
+
+
 def frames(path):
     r = random.Random(2)
     v4 = ["192.0.2.1", "192.0.2.2", "192.0.2.129", "198.51.100.4", "169.254.169.254", RESOLVER, OTHER, "224.0.0.251", "10.0.2.2", "255.255.255.255"]
@@ -220,4 +234,4 @@ def compare(path, sender, receiver):
 
 
 if __name__ == "__main__":
-    {"keep": keep, "flood": flood, "spoof": spoof, "whole": whole, "larger": larger, "pour": pour, "frames": frames, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+    {"keep": keep, "flood": flood, "spoof": spoof, "whole": whole, "larger": larger, "pour": pour, "past": past, "frames": frames, "compare": compare}[sys.argv[1]](*sys.argv[2:])

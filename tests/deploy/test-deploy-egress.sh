@@ -108,7 +108,10 @@ hello from two.test"
 if ! deployed --allow one.test 2>/dev/null && grep -q 'Operation not permitted' "$tmp/err"; then
 	leave "bpf(2) is not allowed: $(cat "$tmp/err")"
 fi
-whom() { deployed --allow one.test && complains '^skep: names are learnt from the answers of 192.0.2.53 \(/etc/netns/inner/resolv.conf\)$' && says '^  egress_out +tc +vi egress'; }
+whom() {
+	"$skep" undeploy egress-firewall >/dev/null
+	exits 0 deploy egress-firewall --netns inner --iface vi --allow one.test && complains '^skep: names are learnt from the answers of 192.0.2.53 \(/etc/netns/inner/resolv.conf\)$' && says '^  egress_out +tc +vi egress'
+}
 ok "it says whose answers it believes" whom
 
 # Names
@@ -368,10 +371,17 @@ of_process() {
 	"$skep" undeploy egress-firewall >/dev/null
 	exits 0 deploy egress-firewall --no-check --netns $pid --iface vi --allow one.test && complains "answers of 192.0.2.54 \(/etc/resolv.conf of pid $pid\)"
 	local got=$?
+	[ $got = 0 ] && complains "processes of pid $pid can have CAP_NET_RAW" || got=1
 	kill $pid
 	return $got
 }
 ok "... those that a process of the namespace sees" of_process
+
+# What it does not hold: docs/deploy.md
+past() {
+	deployed --allow one.test && : >"$tmp/world/log" && inner python3 "$source/tests/deploy/egress_acts.py" past vi 192.0.2.6 && sleep 0.3 && grep -c 'udp 443' "$tmp/world/log" | grep -qx 1 && grep -q past "$tmp/world/log"
+}
+ok "a packet socket is held to it, unless it asks to go past tc, which takes CAP_NET_RAW" past
 
 # What cannot be
 refuses() {
