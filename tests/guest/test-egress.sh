@@ -47,6 +47,12 @@ tells() {
 	grep -qx 'refused: tcp 10.94.0.1:80 (one.test): no rule allows it' "$tmp/out" || { cat "$tmp/out" "$tmp/err"; return 1; }
 }
 ok "refusals are told" tells
+tagged() {
+	ip -n inner link add link vi name vi.5 type vlan id 5 && ip -n outer link add link vo name vo.5 type vlan id 5 && ip -n inner addr add 10.95.0.2/24 dev vi.5 && ip -n outer addr add 10.95.0.1/24 dev vo.5 &&
+		ip -n inner link set vi.5 up && ip -n outer link set vo.5 up || return 1
+	run deploy egress-firewall --no-check --replace --allow 10.94.0.3 && refused 10.95.0.1 && run deploy egress-firewall --no-check --replace --allow 10.95.0.1 && [ "$(get 10.95.0.1)" = hello ] && refused 10.94.0.3
+}
+ok "what passes in a VLAN of the interface is held to the policy, too" tagged
 leaves() { run undeploy egress-firewall && [ -z "$(inner tc filter show dev vi egress)" ] && [ "$(get two.test)" = hello ]; }
 ok "undeploy: the interface is as it was" leaves
 kill $children
