@@ -191,6 +191,33 @@ static void errors_say_where_what_and_what_would_do(void **state)
 			    "--allow, character 6: 'x' is no port: 0 to 65535, or a range such as 8000-8080");
 }
 
+/* Of a run's tree it has neither the programs nor the host; the tree's network is one as any other. */
+static void an_interface_knows_no_programs_and_no_host(void **state)
+{
+	static const struct {
+		const char *file, *message;
+	} wrong[] = {
+		{"allow exe=/usr/bin/git a.example",
+		 "f:1:7: 'exe=/usr/bin/git': which program a frame is from cannot be "
+		 "seen on an interface; 'skep run' can tell"},
+		{"allow a.example\ndeny host:80",
+		 "f:2:6: 'host' is the machine's loopback as commands of skep run see it; on "
+		 "an interface the machine's address must be named"},
+	};
+	static const char fine[] = "default deny\nallow 10.0.2.2:80\nallow 10.0.2.128/25\nallow fd00::2\n";
+	char *text;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		policy.of_interface = true;
+		expect_error(wrong[i].file, wrong[i].message);
+	}
+	policy.of_interface = true;
+	assert_int_equal(policy_parse_text(&policy, "f", fine, strlen(fine), &error), 0);
+	text = printed(&policy);
+	assert_string_equal(text, fine);
+	free(text);
+}
+
 static void limits_are_refused_by_name(void **state)
 {
 	static char file[1 << 20];
@@ -404,6 +431,7 @@ int main(void)
 		TEST(files_have_settings_comments_and_several_hosts_a_line),
 		TEST(what_is_printed_is_read_back_the_same),
 		TEST(errors_say_where_what_and_what_would_do),
+		TEST(an_interface_knows_no_programs_and_no_host),
 		TEST(limits_are_refused_by_name),
 		TEST(a_full_policy_fits_the_maps_and_decides),
 		TEST(too_much_for_one_host_is_refused),

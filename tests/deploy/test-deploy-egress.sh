@@ -129,6 +129,14 @@ EAI_AGAIN"
 check "an address that was not looked up under its name is refused" --allow one.test -- http 192.0.2.2 80 one.test lookup one.test http 192.0.2.2 80 one.test <<<"ECONNREFUSED
 found 192.0.2.2
 hello from one.test"
+over_tcp() {
+	deployed --allow one.test && [ "$(inner dig +tcp +short +time=2 +tries=1 @192.0.2.53 one.test)" = 192.0.2.2 ] && ! inner dig +tcp +short +time=2 +tries=1 @192.0.2.53 two.test >"$tmp/out" && tried http 192.0.2.2 80 one.test <<<"hello from one.test"
+}
+if command -v dig >/dev/null; then
+	ok "look-ups over TCP" over_tcp
+else
+	skip "look-ups over TCP" "no dig"
+fi
 check "a name whose address is denied, and names that lead to metadata addresses" --allow one.test --allow metadata.test --deny 192.0.2.2 -- http one.test 80 one.test tcp metadata.test 80 <<<"ECONNREFUSED
 ECONNREFUSED"
 
@@ -359,6 +367,9 @@ servers() {
 	printf 'search x\nnameserver 192.0.2.53 # the first\nnameserver fe80::1%%vi\nnameserver nonsense\n' >/etc/netns/inner/resolv.conf
 	deployed --allow one.test && complains 'answers of 192.0.2.53, fe80::1 \(/etc/netns/inner/resolv.conf\)'
 	local got=$?
+	echo 'nameserver 2001:db8::53' >/etc/netns/inner/resolv.conf
+	[ $got = 0 ] && deployed --allow one.test && complains 'answers of 2001:db8::53 ' && tried http one.test 80 one.test lookup two.test <<<"hello from one.test
+EAI_AGAIN" || got=1
 	echo 'nameserver 192.0.2.53' >/etc/netns/inner/resolv.conf
 	return $got
 }
