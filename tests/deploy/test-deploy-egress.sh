@@ -374,19 +374,45 @@ EAI_AGAIN" || got=1
 	return $got
 }
 ok "name servers: by --dns, by the namespace's resolv.conf; one on loopback is no help" servers
+# of_process WORDS COMMANDS: a process with a root of its own, in which the commands make /etc
 of_process() {
-	# Absolute links are the process's own.
-	ip netns exec inner unshare -m bash -c 'mkdir -p '"$tmp"'/root && mount -t tmpfs none '"$tmp"'/root && cd '"$tmp"'/root && mkdir -p etc conf usr && mount --rbind /usr usr && cp -a /bin /lib /lib64 . 2>/dev/null; echo "nameserver 192.0.2.54" >conf/r; ln -s /conf/r etc/resolv.conf; exec chroot . /usr/bin/sleep 30' &
+	ip netns exec inner unshare -m bash -c 'mkdir -p '"$tmp"'/root && mount -t tmpfs none '"$tmp"'/root && cd '"$tmp"'/root && mkdir -p etc conf usr && mount --rbind /usr usr && cp -a /bin /lib /lib64 . 2>/dev/null; '"$2"'; exec chroot . /usr/bin/sleep 30' &
 	local pid=$!
 	sleep 1
 	"$skep" undeploy egress-firewall >/dev/null
-	exits 0 deploy egress-firewall --no-check --netns $pid --iface vi --allow one.test && complains "answers of 192.0.2.54 \(/etc/resolv.conf of pid $pid\)"
+	exits 0 deploy egress-firewall --no-check --netns $pid --iface vi --allow one.test && complains "answers of ${1//PID/$pid}"
 	local got=$?
 	[ $got = 0 ] && complains "processes of pid $pid can have CAP_NET_RAW" || got=1
 	kill $pid
 	return $got
 }
-ok "... those that a process of the namespace sees" of_process
+# Absolute links are the process's own.
+ok "... those that a process of the namespace sees" of_process '192.0.2.54 \(/etc/resolv.conf of pid PID\)' 'echo nameserver 192.0.2.54 >conf/r; ln -s /conf/r etc/resolv.conf'
+ok "... those that systemd-resolved asks" of_process '192.0.2.9 \(/run/systemd/resolve/resolv.conf\)' \
+	'mkdir -p run/systemd/resolve; echo nameserver 192.0.2.9 >run/systemd/resolve/resolv.conf; echo nameserver 127.0.0.53 >etc/resolv.conf'
+
+# As podman with systemd lays it out: the container's cgroup by its id, its network namespace and root by its first process.
+id=$(printf '%064d' $$)
+container=$(findmnt -t cgroup2 -n -o TARGET | head -1)/libpod-$id.scope
+in_container() {
+	"$skep" undeploy egress-firewall >/dev/null
+	bash -c "echo \$\$ >$container/cgroup.procs; exec ip netns exec inner sleep 1000" &
+	local pid=$! got
+	sleep 0.5
+	exits 0 deploy egress-firewall --no-check --container "$id" --allow one.test && says "in container ${id:0:12}" && complains "answers of 192.0.2.53 \(/etc/resolv.conf of container ${id:0:12}\)" &&
+		tried http one.test 80 one.test tcp 192.0.2.1 80 <<<"hello from one.test
+ECONNREFUSED" && replaced --allow 192.0.2.1 && tried tcp 192.0.2.1 80 <<<open
+	got=$?
+	kill $pid
+	wait $pid 2>/dev/null
+	return $got
+}
+if mkdir "$container" 2>/dev/null; then
+	ok "a container, and its name servers" in_container
+	rmdir "$container"
+else
+	skip "a container, and its name servers" "no cgroup can be made"
+fi
 
 # What it does not hold: docs/deploy.md
 past() {
