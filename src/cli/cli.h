@@ -20,6 +20,7 @@ struct verb {
 	const char *name;
 	const char *about; /* one line for the overview */
 	const char *help; /* usage, options, examples */
+	void (*more_help)(FILE *to); /* what is not known to the verb's file alone, behind that; NULL */
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
 

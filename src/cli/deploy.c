@@ -84,7 +84,10 @@ struct options {
 };
 
 /* Ready-made programs that need more than their object. */
-static const struct deploy_app *const apps_of_deploy[] = {NULL};
+static const struct deploy_app *const apps_of_deploy[] = {
+	&deploy_watch,
+	NULL,
+};
 
 const struct deploy_app *deploy_app_find(const char *name)
 {
@@ -429,6 +432,19 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 	return ret;
 }
 
+/* What ready-made programs want to be told, or can be. */
+static void more_help(FILE *to)
+{
+	bool any = false;
+
+	for (size_t i = 0; apps_of_deploy[i]; i++) {
+		if (!apps_of_deploy[i]->help)
+			continue;
+		fprintf(to, "%s%s", any ? "" : "\nready-made programs with more to say\n", apps_of_deploy[i]->help);
+		any = true;
+	}
+}
+
 static int end_one(const char *name)
 {
 	char why[DEPLOY_WHY];
@@ -549,6 +565,7 @@ int deploy_show(const char *name, bool json)
 const struct verb verb_deploy = {.name = "deploy",
 				 .about = "attach an object's programs in the kernel, as root",
 				 .help = deploy_help,
+				 .more_help = more_help,
 				 .run = run_deploy};
 const struct verb verb_undeploy = {
 	.name = "undeploy", .about = "take them out again", .help = undeploy_help, .run = run_undeploy};

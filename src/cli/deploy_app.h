@@ -32,6 +32,8 @@ struct deploy_app {
 	bool (*event)(FILE *to, const char *map, const void *data, size_t size);
 };
 
+extern const struct deploy_app deploy_watch;
+
 /* deploy_app_find - by the object's name as the user, or a deployment's record, has it; NULL: it needs nothing. */
 const struct deploy_app *deploy_app_find(const char *name);
 

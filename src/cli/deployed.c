@@ -2,7 +2,9 @@
 #include "cli/deployed.h"
 
 #include "base/util.h"
+#include "cli/deploy_app.h"
 #include "cli/events.h"
+#include "deploy/record.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -35,6 +37,17 @@ static struct btf *types_of(const struct deployed *d)
 	return btf;
 }
 
+/* By the name that its object had when it was deployed. */
+static const struct deploy_app *app_of(const struct deployed *d)
+{
+	struct json_object *record = store_read(&d->store, d->name);
+	const char *object = record ? record_text(record, "object") : NULL;
+	const struct deploy_app *app = object ? deploy_app_find(object) : NULL;
+
+	json_object_put(record);
+	return app;
+}
+
 int deployed_open(struct deployed *d, const char *name)
 {
 	char why[STORE_WHY];
@@ -50,6 +63,7 @@ int deployed_open(struct deployed *d, const char *name)
 		return fail("nothing is deployed as '%s'; 'skep list --kernel' shows what is", name);
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->btf = types_of(d);
+	d->app = app_of(d);
 	return EXIT_OK;
 }
 
@@ -99,7 +113,7 @@ int deployed_maps(struct deployed *d, struct map_view **out, uint32_t *n)
 
 int deployed_events(struct deployed *d, const struct map_view *maps, uint32_t n, const char *map, bool json)
 {
-	struct events_opts opts = {.to = stdout, .json = json, .verbose = true};
+	struct events_opts opts = {.to = stdout, .json = json, .verbose = true, .words = d->app ? d->app->event : NULL};
 	struct pollfd fds[FDS] = {{.events = POLLIN}};
 	AUTO_FREE struct map_view *some = calloc(MAX(n, 1u), sizeof(*some));
 	struct events *e = NULL;

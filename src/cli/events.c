@@ -68,6 +68,8 @@ static void take(struct stream *s, const void *data, size_t size)
 	}
 	if (!s->all->opts.json && !s->all->opts.verbose)
 		return;
+	if (!s->all->opts.json && s->all->opts.words && s->all->opts.words(s->all->opts.to, s->map, data, size))
+		return;
 	o = json_object_new_object();
 	json_object_object_add(o, "event", json_object_new_string(s->map));
 	json_object_object_add(o, "value", decode(s, data, size));

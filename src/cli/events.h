@@ -18,6 +18,8 @@ struct events_opts {
 	FILE *to; /* where events are printed */
 	bool json; /* as JSON Lines */
 	bool verbose; /* as text; neither: they are only counted */
+	/* words - a line of text for an event, where it is shown as text; false: it has none, and it is shown as others are. NULL */
+	bool (*words)(FILE *to, const char *map, const void *data, size_t size);
 	/* take - has the events in place of all that, on the thread that reads; NULL. @map: its name */
 	void (*take)(void *arg, const char *map, const void *data, size_t size);
 	void *arg;

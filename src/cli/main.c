@@ -47,6 +47,13 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+static void print_help(const struct verb *verb)
+{
+	fputs(verb->help, stdout);
+	if (verb->more_help)
+		verb->more_help(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	const struct verb *verb;
@@ -60,7 +67,7 @@ int main(int argc, char **argv)
 	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h")) {
 		verb = argc > 2 ? find(argv[2]) : NULL;
 		if (verb)
-			fputs(verb->help, stdout);
+			print_help(verb);
 		else
 			overview(argc > 1 ? stdout : stderr);
 		return argc > 1 ? EXIT_OK : EXIT_USAGE;
@@ -72,7 +79,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (wants_help(argc - 1, argv + 1)) {
-		fputs(verb->help, stdout);
+		print_help(verb);
 		return EXIT_OK;
 	}
 	ret = verb->run(verb, argc - 1, argv + 1);
