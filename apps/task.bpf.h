@@ -13,7 +13,28 @@ struct mm_struct {
 	unsigned long arg_start, arg_end;
 };
 
+struct thread_info {
+	__u32 status;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct fs_struct;
+
 struct task_struct {
+	struct thread_info thread_info;
+	struct nsproxy *nsproxy;
+	struct fs_struct *fs;
 	int pid, tgid;
 	int exit_code;
 	__u64 start_boottime;
@@ -31,14 +52,37 @@ struct dentry {
 	struct qstr d_name;
 };
 
+struct super_block {
+	unsigned long s_flags, s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
 struct path {
-	void *mnt; /* struct vfsmount */
+	struct vfsmount *mnt;
 	struct dentry *dentry;
+};
+
+struct fs_struct {
+	struct path root;
 };
 
 struct file {
 	struct path f_path;
-	unsigned int f_flags;
+	unsigned int f_mode, f_flags;
 };
 
 struct linux_binprm {
@@ -55,6 +99,11 @@ struct trace_event_raw_sys_enter {
 struct trace_event_raw_sys_exit {
 	long id;
 	long ret;
+};
+
+/* Since Linux 6.5: overlayfs opens files of its own for those that processes open. */
+struct backing_file {
+	struct file file;
 };
 
 #pragma clang attribute pop

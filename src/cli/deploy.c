@@ -10,6 +10,7 @@
 #include "cli/deploy_app.h"
 #include "cli/state.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -85,6 +86,7 @@ struct options {
 
 /* Ready-made programs that need more than their object. */
 static const struct deploy_app *const apps_of_deploy[] = {
+	&deploy_guard,
 	&deploy_watch,
 	NULL,
 };
@@ -127,8 +129,11 @@ static uint64_t number_of(struct json_object *o, const char *key)
 
 static int opened(void *arg, struct skep_object *obj, const struct target *target, char *why)
 {
-	struct options *o = arg;
+	const struct options *o = arg;
+	struct bpf_program *prog;
 
+	bpf_object__for_each_program(prog, object_libbpf(obj)) if (o->app && o->app->loads)
+		bpf_program__set_autoload(prog, o->app->loads(o->own, bpf_program__name(prog)));
 	return o->app && o->app->opened ? o->app->opened(o->own, obj, target, why) : 0;
 }
 

@@ -40,9 +40,9 @@ acts() {
 }
 tells acts
 ok "an exec with its arguments" told '^ *[0-9]+ bash +exec bash -c exit 3 b  c$'
-ok "an end with its code" told '^ *[0-9]+ sh +exit 7$'
+ok "an end with its code" told '^ *[0-9]+ bash +exit 7$'
 ok "... and one by a signal" told '^ *[0-9]+ sh +exit SIGKILL$'
-ok "a file that is written" told "^ *[0-9]+ sh +write $tmp/one\$"
+ok "a file that is written" told "^ *[0-9]+ bash +write $tmp/one\$"
 ok "... renamed" told "^ *[0-9]+ mv +rename $tmp/one to $tmp/two\$"
 ok "... deleted" told "^ *[0-9]+ rm +delete $tmp/two\$"
 ok "one that is not there" told "^ *[0-9]+ cat +open $tmp/none = ENOENT\$"
