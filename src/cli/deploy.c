@@ -129,11 +129,8 @@ static uint64_t number_of(struct json_object *o, const char *key)
 
 static int opened(void *arg, struct skep_object *obj, const struct target *target, char *why)
 {
-	const struct options *o = arg;
-	struct bpf_program *prog;
+	struct options *o = arg;
 
-	bpf_object__for_each_program(prog, object_libbpf(obj)) if (o->app && o->app->loads)
-		bpf_program__set_autoload(prog, o->app->loads(o->own, bpf_program__name(prog)));
 	return o->app && o->app->opened ? o->app->opened(o->own, obj, target, why) : 0;
 }
 
@@ -383,6 +380,21 @@ static int parse(const struct verb *verb, int argc, char **argv, struct options 
 	return ret;
 }
 
+static bool wants(void *arg, const char *prog)
+{
+	const struct options *o = arg;
+
+	return o->app->loads(o->own, prog);
+}
+
+/* Only what will be loaded is judged. */
+static bool wanted(void *arg, const struct bpf_program *prog)
+{
+	const struct options *o = arg;
+
+	return !o->to.wants || wants(arg, bpf_program__name(prog));
+}
+
 /* In a process of its own: libbpf remembers what a kernel can do, and the hive that judges is another one than the kernel that runs. */
 static int check(const struct options *o)
 {
@@ -394,7 +406,7 @@ static int check(const struct options *o)
 	if (pid < 0)
 		return fail("fork: %s", strerror(errno));
 	if (!pid) {
-		int ret = check_before(&o->src, o->to.prog, o->json);
+		int ret = check_before(&o->src, o->to.prog, o->json, wanted, (void *)o);
 
 		_exit(fflush(NULL) ? EXIT_FAILED : ret);
 	}
@@ -417,6 +429,10 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 		ret = root_wanted("deploy");
 	if (ret == EXIT_OK)
 		ret = source_read(&o.src, o.to.object);
+	if (ret == EXIT_OK && o.app) {
+		source_for_kernel(&o.src);
+		o.to.wants = o.app->loads ? wants : NULL;
+	}
 	if (ret == EXIT_OK && !o.no_check)
 		ret = check(&o);
 	if (ret == EXIT_OK) {

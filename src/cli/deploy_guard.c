@@ -42,7 +42,6 @@ struct guarding {
 	struct policy policy;
 	struct guard_args args;
 	struct btf *kernel;
-	bool in_container;
 };
 
 static void *make(void)
@@ -120,12 +119,10 @@ static int ready(const struct verb *verb, void *state, struct deploy_opts *to)
 		return misuse(verb, "guard: --pid, --iface and --netns do not go with it: --cgroup PATH or --container "
 				    "ID says who is guarded");
 	if (!guard_is_on(&g->args.policy))
-		return misuse(verb,
-			      "guard has no rules: --policy, --profile, --read, --write and --run give it some");
+		return misuse(verb, "guard has no rules: --policy, --profile, --read, --write and --run give it some");
 	if (g->policy.n_rules || g->policy.unmatched)
 		return misuse(verb, "guard: the policy has rules about the network, which it does not hold to; 'skep "
 				    "deploy egress-firewall' does");
-	g->in_container = to->target.container;
 	/* Of two policies in the same maps neither would be held to. */
 	to->reset_maps |= to->replace;
 	g->kernel = btf__load_vmlinux_btf();
@@ -138,8 +135,9 @@ static bool loads(void *state, const char *prog)
 {
 	const struct guarding *g = state;
 	const struct guard_policy *p = &g->args.policy;
-	static const char *const all_files[] = {"at_open",    "at_truncate", "at_mknod", "at_mkdir",   "at_rmdir", "at_unlink",
-						"at_symlink", "at_link",     "at_rename", "at_capable", "at_ptrace"};
+	static const char *const all_files[] = {"at_open",   "at_truncate", "at_mknod",   "at_mkdir",
+						"at_rmdir",  "at_unlink",   "at_symlink", "at_link",
+						"at_rename", "at_capable",  "at_ptrace"};
 	static const char *const always[] = {"at_leaving", "at_bpf"};
 
 	if (!strcmp(prog, "on_call"))
@@ -177,7 +175,8 @@ static int follow_inside(struct guard_policy *p, pid_t pid, char *why)
 		_exit(EXIT_OK);
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child || status) {
-		snprintf(why, DEPLOY_WHY, "the container's root (%s) cannot be entered, to find what the policy's paths lead to", root);
+		snprintf(why, DEPLOY_WHY,
+			 "the container's root (%s) cannot be entered, to find what the policy's paths lead to", root);
 		err = -EINVAL;
 	}
 	for (uint32_t i = 0; i < p->n_paths && !err; i++) {
@@ -207,7 +206,7 @@ static int opened(void *state, struct skep_object *obj, const struct target *tar
 		err = deploy_constant(obj, "about_files", p->n_paths, why);
 	if (!err)
 		err = deploy_constant(obj, "about_calls", p->n_calls, why);
-	if (!err && g->in_container)
+	if (!err && target->pid)
 		err = follow_inside(p, target->pid, why);
 	else if (!err && guard_follow_links(p))
 		err = -EINVAL; /* said */
@@ -280,20 +279,15 @@ static int fill_paths(const struct guard_policy *p, const struct skep_object *ob
 	return err;
 }
 
-/* The number of a 32-bit program's call; negative: it has none. Sockets' calls have got two: their own, and socketcall(2)'s. */
-static int number_32(const char *name)
-{
-	return seccomp_syscall_resolve_name_rewrite(SCMP_ARCH_X86, name);
-}
-
+/* By the numbers of 64-bit and 32-bit programs. */
 static int fill_calls(const struct guard_policy *p, const struct skep_object *obj)
 {
 	static const struct {
 		const char *name;
 		uint32_t nr_32;
-	} direct[] = {{"socket", 359},     {"socketpair", 360}, {"bind", 361},    {"connect", 362}, {"listen", 363},
-		      {"accept4", 364},    {"setsockopt", 366}, {"sendto", 369},  {"sendmsg", 370}, {"recvfrom", 371},
-		      {"recvmsg", 372},    {"shutdown", 373},   {"recvmmsg", 337}, {"sendmmsg", 345}};
+	} direct[] = {{"socket", 359},  {"socketpair", 360}, {"bind", 361},     {"connect", 362}, {"listen", 363},
+		      {"accept4", 364}, {"setsockopt", 366}, {"sendto", 369},   {"sendmsg", 370}, {"recvfrom", 371},
+		      {"recvmsg", 372}, {"shutdown", 373},   {"recvmmsg", 337}, {"sendmmsg", 345}};
 	enum { SOCKETCALL = 102 };
 	int calls = map_of(obj, "calls"), calls32 = map_of(obj, "calls32"), err = 0;
 
@@ -329,7 +323,7 @@ static int loaded(void *state, struct skep_object *obj, const struct target *tar
 
 	/* What makes processes in a container enters its cgroup from outside, and must be able to go on to its root. */
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)target->pid);
-	if (g->in_container && !stat(path, &st))
+	if (target->pid && !stat(path, &st))
 		settings.mnt_ns = (uint32_t)st.st_ino;
 	err = bpf_map_update_elem(map_of(obj, "settings"), &zero, &settings, BPF_ANY) ? -errno : 0;
 	if (!err)

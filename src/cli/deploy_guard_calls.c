@@ -109,8 +109,9 @@ int guard_calls_check(const struct btf *kernel, const struct guard_policy *p, co
 			 "(skep run guard stops "
 			 "every call; 'log' works here)");
 	else if (only_killed && c->action == GUARD_DENY)
-		snprintf(why, size, "in the kernel it can be killed for, but not denied: what it opens by name alone "
-				    "(O_PATH) asks no security module");
+		snprintf(why, size,
+			 "in the kernel it can be killed for, but not denied: what it opens by name alone "
+			 "(O_PATH) asks no security module");
 	else if (by_capability && c->action == GUARD_DENY && c->err != EPERM)
 		snprintf(why, size, "in the kernel it is denied with EPERM and nothing else");
 	else

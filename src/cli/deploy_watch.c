@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* watch in the kernel: what the machine's processes do, or those of one cgroup. Its events are told as in 'skep run watch -v'. */
-#include "bpf/object.h"
 #include "cli/deploy_app.h"
 #include "cli/deploy_scope.h"
 #include "cli/watch_line.h"
 
-#include <bpf/libbpf.h>
+#include <string.h>
 
 static int ready(const struct verb *verb, void *state, struct deploy_opts *to)
 {
 	const struct target_opts *t = &to->target;
 
 	if (t->pid || t->iface || t->netns)
-		return misuse(verb, "watch: --%s does not go with it: --cgroup PATH or --container ID says whose "
-				    "processes are watched, and without them all are",
+		return misuse(verb,
+			      "watch: --%s does not go with it: --cgroup PATH or --container ID says whose "
+			      "processes are watched, and without them all are",
 			      t->pid     ? "pid"
 			      : t->iface ? "iface"
 					 : "netns");
 	return EXIT_OK;
 }
 
+/* Each call that is counted has a link of its own to two programs; a run makes them (--syscalls). */
+static bool loads(void *state, const char *prog)
+{
+	return strcmp(prog, "call_enter") != 0 && strcmp(prog, "call_exit") != 0;
+}
+
 static int opened(void *state, struct skep_object *obj, const struct target *target, char *why)
 {
-	static const char *const counters[] = {"call_enter", "call_exit"};
 	int err = deploy_scope_open(obj, target, why);
 
-	/* Each call that is counted has a link of its own to these; a run makes them (--syscalls). */
-	for (int i = 0; i < 2; i++)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(object_libbpf(obj), counters[i]), false);
 	return err ? err : deploy_constant(obj, "name_all", true, why);
 }
 
@@ -52,10 +54,12 @@ static bool event(FILE *to, const char *map, const void *data, size_t size)
 
 const struct deploy_app deploy_watch = {
 	.name = "watch",
-	.help = "  watch                what processes do: --cgroup or --container says whose, else the whole machine's; "
+	.help = "  watch                what processes do: --cgroup or --container says whose, else the whole "
+		"machine's; "
 		"'skep map events\n"
 		"                       --kernel watch' tells it\n",
 	.ready = ready,
+	.loads = loads,
 	.opened = opened,
 	.loaded = loaded,
 	.event = event,

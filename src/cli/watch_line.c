@@ -89,8 +89,8 @@ void watch_print_line(FILE *to, const struct watch_seen *s)
 		fprintf(to, "exit %s\n", b);
 		break;
 	case WATCH_OPEN:
-		fprintf(to, "%s %s%s\n", watch_writes(e->flags) ? "write" : "open",
-			watch_shown(a, sizeof(a), s->path), end);
+		fprintf(to, "%s %s%s\n", watch_writes(e->flags) ? "write" : "open", watch_shown(a, sizeof(a), s->path),
+			end);
 		break;
 	case WATCH_DELETE:
 		fprintf(to, "delete %s%s\n", watch_shown(a, sizeof(a), s->path), end);

@@ -44,11 +44,12 @@ for source in "$here"/*.bpf.c; do
 done
 # Static: what a probed process does is then what it says it does, no dynamic linker opens files on its behalf.
 cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/target.c -o $made/target
+cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/tries.c -o $made/tries
 cc -std=gnu17 -O2 -Wall -Wextra -Werror $here/hits.c -lbpf -lelf -lz -o $made/hits
 
 guest_root $root
 mkdir -p $root/objects $root/tests/guest
-guest_add $root bash ip tc bpftool build/skep $made/target $made/hits
+guest_add $root bash ip tc bpftool build/skep $made/target $made/hits $made/tries
 # skep opens it by name; where it is not on this machine, skep in the guest says so.
 slirp=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk '$1 == "libslirp.so.0" && !n++ { print $NF }')
 [ -z "$slirp" ] || guest_add $root "$slirp"
