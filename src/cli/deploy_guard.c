@@ -18,13 +18,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,6 +107,36 @@ static int check_calls(const struct verb *verb, const struct guarding *g)
 	return ret;
 }
 
+/*
+ * Until Linux 6.2 an LSM program was passed over on a CPU where it was interrupted in another process, and passed over means allowed. That takes a kernel that preempts itself.
+ * Return: EXIT_OK, or said.
+ */
+static int check_preemption(const struct verb *verb)
+{
+	struct utsname system;
+	unsigned int major = 0, minor = 0;
+	char modes[128] = "";
+	FILE *f;
+
+	if (uname(&system) || sscanf(system.release, "%u.%u", &major, &minor) != 2 || major > 6 ||
+	    (major == 6 && minor >= 2))
+		return EXIT_OK;
+	f = fopen("/sys/kernel/debug/sched/preempt", "re");
+	if (f) {
+		if (!fgets(modes, sizeof(modes), f))
+			*modes = 0;
+		fclose(f);
+	}
+	/* "none voluntary (full)"; where the mode is not to be chosen the version says it. */
+	if (f ? !strstr(modes, "(full)")
+	      : !strstr(system.version, " PREEMPT ") && !strstr(system.version, " PREEMPT_RT "))
+		return EXIT_OK;
+	return misuse(verb,
+		      "guard: Linux %u.%u with full preemption passes over an LSM program now and then, which would "
+		      "let through what it refuses: boot with preempt=voluntary, or Linux 6.2 or newer",
+		      major, minor);
+}
+
 static int ready(const struct verb *verb, void *state, struct deploy_opts *to)
 {
 	struct guarding *g = state;
@@ -128,7 +157,7 @@ static int ready(const struct verb *verb, void *state, struct deploy_opts *to)
 	g->kernel = btf__load_vmlinux_btf();
 	if (!g->kernel)
 		return fail("guard: the kernel's types (/sys/kernel/btf/vmlinux): %s", strerror(errno));
-	return check_calls(verb, g);
+	return check_calls(verb, g) || check_preemption(verb) ? EXIT_USAGE : EXIT_OK;
 }
 
 static bool loads(void *state, const char *prog)

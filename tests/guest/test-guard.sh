@@ -108,6 +108,15 @@ ok "... nor under another name" may_not 'Permission denied' ln $w/secret/key $w/
 ok "the rest is open" may sh -c "echo x >$w/out/n && mv $w/out/n $w/in/n && rm $w/in/n"
 ok "reading elsewhere is as it was" may cat /etc/passwd
 
+ok "--read of one place within another that is shut: deployed" holds --policy <(printf 'noread %s\nread %s\nread /\n' $w/secret $w/secret/open)
+ok "what is shut is not moved to where it would be open" may_not 'Permission denied' mv $w/secret $w/other
+ok "... nor the folder that it is in" may_not 'Permission denied' mv $w /srv/other
+ok "... nor has it a second name" may_not 'Permission denied' ln $w/secret/key $w/in/key
+ok "... nor a mount" may_not EPERM tries bind $w/secret $w/in
+ok "other processes' memory is not opened" may_not 'EPERM|EACCES' tries memory $$
+ok "nobody leaves the cgroup, where writing is open" may_not 'Operation not permitted' sh -c 'echo $$ >/sys/fs/cgroup/cgroup.procs'
+ok "... nor takes the guard's pins away" may_not 'not permitted' rm -r /sys/fs/bpf/skep/guard/links
+
 ok "--run: deployed" holds --run /usr,/lib,/lib64,/bin
 ok "what is open is executed" may tries ran
 ok "what is closed is not" may_not 'Permission denied' $w/in/tries ran
@@ -147,6 +156,30 @@ ok "... and it is told" told "^would be refused: read $w/out/a: no rule allows i
 
 ok "another policy takes its place" skep deploy guard --replace --read /
 ok "... and nothing of the one before holds" may cat $w/out/a
+# A container: a process with a root and a mount namespace of its own, in a cgroup that has an id for its name. Paths are those that it sees.
+id=$(printf '%064d' 7)
+top=/sys/fs/cgroup/docker-$id.scope
+c=/srv/c
+mkdir -p $top $c/usr $c/proc $c/work $c/other
+cp -a /bin /lib /lib64 /sbin $c
+echo there >$c/other/a
+ln -s other $c/way
+unshare -m sh -c "mount --bind /usr $c/usr; echo \$\$ >$top/cgroup.procs; exec chroot $c sh -c 'while :; do sleep 0.2; [ -e /work/go ] && cat /way/a; done 2>>/work/errors >>/work/out'" >/dev/null 2>&1 &
+sleep 1
+in_container() {
+	skep undeploy guard && skep deploy guard --container ${id:0:12} --write /work --policy <(echo 'noread /way') || return 1
+	touch $c/work/go
+	sleep 2
+	cat $c/work/errors $c/work/out
+	grep -q 'Permission denied' $c/work/errors && [ ! -s $c/work/out ]
+}
+ok "in a container paths are its own, and so are the links in them" in_container
+entered() { sh -c "echo \$\$ >$top/cgroup.procs && cat $c/other/a && tries chroot $c /other/a"; }
+ok "what enters it from outside, as what makes its processes does, is not held" entered
+for pid in $(cat $top/cgroup.procs); do kill -9 $pid; done
+sleep 1
+rmdir $top
+
 hush
 ok "it is taken out" skep undeploy guard
 ok "... and holds nobody" may cat $w/out/a
