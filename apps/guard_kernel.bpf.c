@@ -48,7 +48,7 @@ enum {
 	O_WRONLY = 1,
 	O_TRUNC = 01000,
 	FMODE_EXEC = 0x20, /* in f_flags: to be executed */
-	FMODE_BACKING = 0x2000000, /* in f_mode: overlayfs's own open of what a process has opened */
+	FMODE_BACKING = 0x2000000, /* in f_mode: overlayfs's own open of what a process has opened, since Linux 6.5 */
 	RENAME_EXCHANGE = 2,
 	MAY_WRITE = 2,
 	PTRACE_MODE_ATTACH = 2,
@@ -62,7 +62,6 @@ enum {
 	ERRNO_MAX = 4095,
 	SIGKILL = 9
 };
-#define SB_NOUSER	   (1ul << 31)
 #define CGROUP2_MAGIC	   0x63677270ul
 #define BPF_FS_MAGIC	   0xcafe4a11ul
 #define SAME(a, b)	   ((const void *)(a) == (const void *)(b))
@@ -449,6 +448,7 @@ int BPF_PROG(at_open, struct file *file)
 {
 	__u32 flags = file->f_flags, way = flags & O_ACCMODE;
 	enum guard_way shut;
+	struct mount *mount;
 	struct work *w;
 	_Bool named, no_name;
 	int err;
@@ -461,7 +461,9 @@ int BPF_PROG(at_open, struct file *file)
 	/* What the process has opened itself was asked for already. */
 	if (bpf_core_type_exists(struct backing_file) && BPF_CORE_READ(file, f_mode) & FMODE_BACKING)
 		return 0;
-	no_name = (BPF_CORE_READ(file, f_path.mnt, mnt_sb, s_flags) & SB_NOUSER) != 0;
+	/* The kernel's own mounts: of memory, and of overlayfs's layers, which it opens in the name of who opened what lies over them. */
+	mount = mount_of(BPF_CORE_READ(file, f_path.mnt));
+	no_name = (unsigned long)BPF_CORE_READ(mount, mnt_ns) >= -(unsigned long)ERRNO_MAX;
 	if (no_name && !(flags & FMODE_EXEC))
 		return 0;
 	w = take_work();
@@ -591,11 +593,15 @@ int BPF_PROG(at_rename, const struct path *old_dir, struct dentry *old_dentry, c
 SEC("?lsm/capable")
 int BPF_PROG(at_capable, const struct cred *cred, struct user_namespace *ns, int cap)
 {
+	struct task_struct *t = (void *)bpf_get_current_task();
 	int err;
 
 	if (!about_calls && cap != CAP_SYS_ADMIN && cap != CAP_SYS_CHROOT && cap != CAP_DAC_READ_SEARCH)
 		return 0;
 	if (!guarded())
+		return 0;
+	/* The kernel itself asks in the name of whom it does something for: overlayfs, when it copies a file up. */
+	if (!SAME(cred, BPF_CORE_READ(t, real_cred)))
 		return 0;
 	err = call_refused();
 	if (err)

@@ -29,12 +29,14 @@ struct nsproxy {
 	struct mnt_namespace *mnt_ns;
 };
 
+struct cred;
 struct fs_struct;
 
 struct task_struct {
 	struct thread_info thread_info;
 	struct nsproxy *nsproxy;
 	struct fs_struct *fs;
+	const struct cred *real_cred;
 	int pid, tgid;
 	int exit_code;
 	__u64 start_boottime;
@@ -53,7 +55,7 @@ struct dentry {
 };
 
 struct super_block {
-	unsigned long s_flags, s_magic;
+	unsigned long s_magic;
 };
 
 struct inode {
@@ -69,6 +71,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns; /* an error: the kernel's own */
 };
 
 struct path {

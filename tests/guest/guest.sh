@@ -16,8 +16,8 @@ root=$out/root
 made=build/tests/guest      # what this script compiles
 limit=${GUEST_LIMIT:-600}   # seconds for all of it
 script_limit=$((limit / 2)) # ... and for one script
-# veth: links between namespaces; the others: what tc(8) and skep ask for on an interface.
-modules='veth dummy tun sch_ingress cls_bpf act_bpf'
+# veth: links between namespaces; overlay: roots as containers have them; the others: what tc(8) and skep ask for on an interface.
+modules='veth dummy tun sch_ingress cls_bpf act_bpf overlay'
 
 names=()
 shell=

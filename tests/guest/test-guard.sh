@@ -96,6 +96,20 @@ ok "... nor takes the guard's pins away" may_not 'not permitted|denied' rm -r /s
 ok "other processes are not traced" may_not EPERM tries ptrace $$
 ok "... nor their memory opened" may_not 'EPERM|EACCES' tries memory $$
 
+# What containers have for a root: overlayfs opens its layers in the name of who opens what lies over them.
+mkdir -p /srv/o/lower/d /srv/o/upper /srv/o/work /srv/o/merged
+echo low >/srv/o/lower/f
+echo low >/srv/o/lower/d/g
+cp /usr/bin/tries /srv/o/lower/
+mount -t overlay overlay -o lowerdir=/srv/o/lower,upperdir=/srv/o/upper,workdir=/srv/o/work /srv/o/merged
+ok "overlayfs: deployed" holds --read $system --write /srv/o/merged,$tmp --run /usr,/lib,/lib64,/bin,/srv/o/merged
+ok "what lies in a layer is read" may cat /srv/o/merged/f
+ok "... listed" may ls /srv/o/merged/d
+ok "... executed" may /srv/o/merged/tries ran
+ok "... and written" may sh -c 'echo x >>/srv/o/merged/f && mv /srv/o/merged/d/g /srv/o/merged/h && rm /srv/o/merged/h'
+ok "... but not in the layer" may_not 'Permission denied' cat /srv/o/lower/f
+umount /srv/o/merged
+
 printf 'write %s\nnowrite %s/secret\nnoread %s/secret\n' $w,$tmp $w $w >"$tmp/policy"
 ok "rules inside others: deployed" holds --policy "$tmp/policy"
 ok "what is shut inside what is open is not read" may_not 'Permission denied' cat $w/secret/key
