@@ -48,7 +48,6 @@ enum {
 	O_WRONLY = 1,
 	O_TRUNC = 01000,
 	FMODE_EXEC = 0x20, /* in f_flags: to be executed */
-	FMODE_BACKING = 0x2000000, /* in f_mode: overlayfs's own open of what a process has opened, since Linux 6.5 */
 	RENAME_EXCHANGE = 2,
 	MAY_WRITE = 2,
 	PTRACE_MODE_ATTACH = 2,
@@ -62,6 +61,7 @@ enum {
 	ERRNO_MAX = 4095,
 	SIGKILL = 9
 };
+#define SB_NOUSER	   (1ul << 31)
 #define CGROUP2_MAGIC	   0x63677270ul
 #define BPF_FS_MAGIC	   0xcafe4a11ul
 #define SAME(a, b)	   ((const void *)(a) == (const void *)(b))
@@ -458,13 +458,10 @@ int BPF_PROG(at_open, struct file *file)
 	err = call_refused();
 	if (err || !about_files)
 		return err;
-	/* What the process has opened itself was asked for already. */
-	if (bpf_core_type_exists(struct backing_file) && BPF_CORE_READ(file, f_mode) & FMODE_BACKING)
-		return 0;
-	/* The kernel's own mounts: of memory, and of overlayfs's layers, which it opens in the name of who opened what lies over them. */
+	/* The kernel's own mounts: of memory; and of overlayfs's layers, which it opens in the name of who has opened what lies over them, and was asked about that. */
 	mount = mount_of(BPF_CORE_READ(file, f_path.mnt));
 	no_name = (unsigned long)BPF_CORE_READ(mount, mnt_ns) >= -(unsigned long)ERRNO_MAX;
-	if (no_name && !(flags & FMODE_EXEC))
+	if (no_name && (!(flags & FMODE_EXEC) || !(BPF_CORE_READ(mount, mnt.mnt_sb, s_flags) & SB_NOUSER)))
 		return 0;
 	w = take_work();
 	if (!w)

@@ -55,7 +55,7 @@ struct dentry {
 };
 
 struct super_block {
-	unsigned long s_magic;
+	unsigned long s_flags, s_magic;
 };
 
 struct inode {
@@ -85,7 +85,7 @@ struct fs_struct {
 
 struct file {
 	struct path f_path;
-	unsigned int f_mode, f_flags;
+	unsigned int f_flags;
 };
 
 struct linux_binprm {
@@ -102,11 +102,6 @@ struct trace_event_raw_sys_enter {
 struct trace_event_raw_sys_exit {
 	long id;
 	long ret;
-};
-
-/* Since Linux 6.5: overlayfs opens files of its own for those that processes open. */
-struct backing_file {
-	struct file file;
 };
 
 #pragma clang attribute pop

@@ -160,28 +160,38 @@ static int ready(const struct verb *verb, void *state, struct deploy_opts *to)
 	return check_calls(verb, g) || check_preemption(verb) ? EXIT_USAGE : EXIT_OK;
 }
 
+static bool is_of(const char *prog, const char *const *list)
+{
+	while (*list && strcmp(*list, prog) != 0)
+		list++;
+	return *list;
+}
+
+/* Which programs the policy needs. A policy that refuses nothing needs no LSM programs but those that tell of files. */
 static bool loads(void *state, const char *prog)
 {
 	const struct guarding *g = state;
 	const struct guard_policy *p = &g->args.policy;
-	static const char *const all_files[] = {"at_open",   "at_truncate", "at_mknod",   "at_mkdir",
-						"at_rmdir",  "at_unlink",   "at_symlink", "at_link",
-						"at_rename", "at_capable",  "at_ptrace"};
-	static const char *const always[] = {"at_leaving", "at_bpf"};
+	static const char *const files[] = {"at_open",   "at_truncate", "at_mknod", "at_mkdir",  "at_rmdir",
+					    "at_unlink", "at_symlink",  "at_link",  "at_rename", NULL};
+	static const char *const names[] = {"at_capable", "at_ptrace", NULL}; /* hold what paths lead to */
+	static const char *const ways_out[] = {"at_leaving", "at_bpf", NULL};
+	bool stops = false, refuses = p->n_paths;
 
 	if (!strcmp(prog, "on_call"))
 		return p->n_calls;
-	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
-		if (!strcmp(prog, always[i]))
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(all_files) && p->n_paths; i++)
-		if (!strcmp(prog, all_files[i]))
-			return true;
-	for (uint32_t i = 0; i < p->n_calls; i++)
-		if (p->calls[i].action != GUARD_LOG &&
-		    (!strcmp(prog, "at_anon") || guard_calls_stops(prog, p->call_name(p->calls[i].nr))))
-			return guard_calls_hook(g->kernel, prog);
-	return false;
+	for (uint32_t i = 0; i < p->n_calls; i++) {
+		if (p->calls[i].action == GUARD_LOG)
+			continue;
+		refuses = true;
+		stops |= !strcmp(prog, "at_anon") || guard_calls_stops(prog, p->call_name(p->calls[i].nr));
+	}
+	if (p->n_paths && is_of(prog, files))
+		return true;
+	if (g->policy.audit || !refuses)
+		return false;
+	return is_of(prog, ways_out) || (p->n_paths && is_of(prog, names)) ||
+	       (stops && guard_calls_hook(g->kernel, prog));
 }
 
 /* Paths as the processes of a container see them: links are followed by a child that has its root. */

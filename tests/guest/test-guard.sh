@@ -168,6 +168,12 @@ ok "--audit: deployed" holds --audit --read $system
 ok "nothing is refused" may cat $w/out/a
 ok "... and it is told" told "^would be refused: read $w/out/a: no rule allows it; "
 
+echo 'call log getppid' >"$tmp/policy"
+ok "a policy that refuses nothing: deployed" holds --policy "$tmp/policy"
+ok "... without LSM programs" [ "$(ls /sys/fs/bpf/skep/guard/links)" = on_call ]
+inside bash -c :
+ok "... and it is told" told '^logged: system call getppid: by call log getppid; bash \([0-9]+\)$'
+
 ok "another policy takes its place" skep deploy guard --replace --read /
 ok "... and nothing of the one before holds" may cat $w/out/a
 # A container: a process with a root and a mount namespace of its own, in a cgroup that has an id for its name. Paths are those that it sees.
