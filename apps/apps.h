@@ -11,6 +11,8 @@ struct app {
 	const char *about; /* one line */
 	const unsigned char *data;
 	const size_t *len;
+	const unsigned char *kernel; /* the object for the kernel, where it is another one; NULL */
+	const size_t *kernel_len;
 };
 
 extern const struct app apps[];

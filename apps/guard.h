@@ -39,6 +39,7 @@ struct guard_config {
 struct guard_call_value {
 	__u32 action; /* enum guard_action: 0 log, 1 deny, 2 kill */
 	__s32 err; /* deny: what it returns, a negative errno */
+	__u32 number; /* of 32-bit programs' calls: the 64-bit one's, + 1; 0: the key is it */
 };
 
 enum guard_event_kind {

@@ -13,7 +13,30 @@ struct mm_struct {
 	unsigned long arg_start, arg_end;
 };
 
+struct thread_info {
+	__u32 status;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct cred;
+struct fs_struct;
+
 struct task_struct {
+	struct thread_info thread_info;
+	struct nsproxy *nsproxy;
+	struct fs_struct *fs;
+	const struct cred *real_cred;
 	int pid, tgid;
 	int exit_code;
 	__u64 start_boottime;
@@ -31,9 +54,33 @@ struct dentry {
 	struct qstr d_name;
 };
 
+struct super_block {
+	unsigned long s_flags, s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns; /* an error: the kernel's own */
+};
+
 struct path {
-	void *mnt; /* struct vfsmount */
+	struct vfsmount *mnt;
 	struct dentry *dentry;
+};
+
+struct fs_struct {
+	struct path root;
 };
 
 struct file {

@@ -8,12 +8,13 @@
  *   begun     pid and tid         struct begun        calls that have not ended yet
  *   calls     a call's number     struct watch_call   counts, errors and times of calls that are counted (per CPU)
  *   stats     0                   struct ring_stats   events told and lost (per CPU)
- *   roots     pid                 1                   only these processes and what comes from them; all, when `everything` is true
+ *   scope     0                   a cgroup            in the kernel, with `scoped`: only what is in it or below it (scope.bpf.h)
  *
  * call_enter and call_exit are attached by the user part to the calls that shall be counted.
  *
  * Paths stand as the process gave them; arguments as they stand in its memory when it begins, cut at WATCH_ARGS.
  */
+#include "scope.bpf.h"
 #include "task.bpf.h"
 #include "watch.h"
 
@@ -24,7 +25,6 @@
 
 enum {
 	BEGUN = 16384,
-	ROOTS = 65536,
 	AF_INET = 2,
 	AF_INET6 = 10,
 	AT_FDCWD = -100,
@@ -34,8 +34,8 @@ enum { O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000 };
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* A tree in skep is watched whole; in the kernel, which has all the machine's processes, roots are put into the map. */
-const volatile _Bool everything = 1;
+/* In the kernel most processes are older than the watch, which has seen no exec of theirs: then each event has its process's name with it. */
+const volatile _Bool name_all = 0;
 
 struct begun {
 	__u64 ns;
@@ -66,20 +66,6 @@ struct {
 	__type(value, struct watch_call);
 } calls SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, ROOTS);
-	__type(key, __u32);
-	__type(value, __u8);
-} roots SEC(".maps");
-
-static __always_inline _Bool is_watched(void)
-{
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-
-	return everything || bpf_map_lookup_elem(&roots, &pid);
-}
-
 static __always_inline void identify(struct watch_id *id, struct task_struct *t)
 {
 	id->pid = BPF_CORE_READ(t, tgid);
@@ -94,6 +80,8 @@ static __always_inline void fill(struct watch_event *e, enum watch_kind kind, st
 	e->kind = kind;
 	e->ns = bpf_ktime_get_boot_ns();
 	identify(&e->id, t);
+	if (name_all)
+		BPF_CORE_READ_STR_INTO(&e->comm, t, comm);
 }
 
 /* ... and what is known of it: for events that change that. */
@@ -113,12 +101,9 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
 	__u32 pid = BPF_CORE_READ(child, tgid);
 	struct watch_event *e;
-	__u8 one = 1;
 
-	if (pid == BPF_CORE_READ(parent, tgid) || !is_watched())
+	if (pid == BPF_CORE_READ(parent, tgid) || !in_scope())
 		return 0;
-	if (!everything)
-		bpf_map_update_elem(&roots, &pid, &one, BPF_ANY);
 	e = reserve(sizeof(*e));
 	if (!e)
 		return 0;
@@ -137,7 +122,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	struct watch_exec *e;
 	long n;
 
-	if (!is_watched())
+	if (!in_scope())
 		return 0;
 	e = reserve(sizeof(*e));
 	if (!e)
@@ -161,14 +146,16 @@ SEC("raw_tp/sched_process_exit")
 int on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *t = (void *)ctx->args[0];
+	__u64 key = bpf_get_current_pid_tgid();
 	__u32 pid = BPF_CORE_READ(t, tgid);
 	struct watch_event *e;
 
+	/* Who is killed within a call does not come to its end. */
+	bpf_map_delete_elem(&begun, &key);
+	bpf_map_delete_elem(&timed, &key);
 	/* The leader's end is taken for the process's: it lasts as long as its threads, but for what they do last. */
-	if (BPF_CORE_READ(t, pid) != pid || !is_watched())
+	if (BPF_CORE_READ(t, pid) != pid || !in_scope())
 		return 0;
-	if (!everything)
-		bpf_map_delete_elem(&roots, &pid);
 	e = reserve(sizeof(*e));
 	if (!e)
 		return 0;
@@ -185,7 +172,7 @@ static __always_inline int begins(enum watch_kind kind, __s32 dir, __u64 path, _
 	__u64 key = bpf_get_current_pid_tgid();
 	struct begun b = {.kind = kind, .dir = dir, .path = path, .path2 = path2, .flags = flags};
 
-	if (is_watched() && bpf_map_update_elem(&begun, &key, &b, BPF_ANY))
+	if (in_scope() && bpf_map_update_elem(&begun, &key, &b, BPF_ANY))
 		count(0);
 	return 0;
 }
@@ -336,7 +323,7 @@ ENTER(connect)
 	__u16 family = 0;
 
 	bpf_probe_read_user(&family, sizeof(family), (void *)ctx->args[1]);
-	if ((family == AF_INET || family == AF_INET6) && is_watched() && bpf_map_update_elem(&begun, &key, &b, BPF_ANY))
+	if ((family == AF_INET || family == AF_INET6) && in_scope() && bpf_map_update_elem(&begun, &key, &b, BPF_ANY))
 		count(0);
 	return 0;
 }
@@ -349,7 +336,7 @@ int call_enter(struct trace_event_raw_sys_enter *ctx)
 {
 	__u64 key = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
 
-	if (is_watched() && bpf_map_update_elem(&timed, &key, &now, BPF_ANY))
+	if (in_scope() && bpf_map_update_elem(&timed, &key, &now, BPF_ANY))
 		count(0);
 	return 0;
 }

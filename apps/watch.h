@@ -32,10 +32,10 @@ struct watch_id {
 /* The head of each event. */
 struct watch_event {
 	__u32 kind;
-	__u32 uid; /* of forks, execs and exits, as parent and comm are */
+	__u32 uid; /* of forks, execs and exits, as parent is */
 	__u64 ns; /* bpf_ktime_get_boot_ns() */
 	struct watch_id id, parent; /* WATCH_FORK: the child's and its parent's */
-	char comm[16];
+	char comm[16]; /* of forks, execs and exits; where name_all was set, of all */
 	__s64 result; /* what the call returned; WATCH_EXIT: the wait status */
 	__u32 flags; /* WATCH_OPEN: open(2)'s; WATCH_DELETE: AT_REMOVEDIR */
 	__s32 dir; /* the folder that a path begins at: an fd, or AT_FDCWD */

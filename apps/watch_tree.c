@@ -405,6 +405,9 @@ int watch_tree_take(struct watch_tree *t, const void *event, size_t len, struct 
 	if (e->kind <= WATCH_EXIT) {
 		set_parent(t, p, &e->parent);
 		p->uid = e->uid;
+	}
+	/* Events of other kinds have it where processes are older than the watch. */
+	if (e->kind <= WATCH_EXIT || *e->comm) {
 		memcpy(p->comm, e->comm, sizeof(p->comm));
 		p->comm[sizeof(p->comm) - 1] = 0;
 	}

@@ -106,6 +106,8 @@ static int list_programs(struct check *c, struct bpf_object *obj)
 
 		if (c->opts->prog && strcmp(c->opts->prog, bpf_program__name(prog)) != 0)
 			continue;
+		if (c->opts->wants && !c->opts->wants(c->opts->arg, prog))
+			continue;
 		c->n_progs++;
 		p->name = strdup(bpf_program__name(prog));
 		p->section = strdup(bpf_program__section_name(prog));

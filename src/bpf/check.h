@@ -41,8 +41,13 @@ struct check_prog {
 	struct check_job *job; /* NULL: never loaded */
 };
 
+struct bpf_program;
+
 struct check_opts {
 	const char *prog; /* only the program of that name; NULL: all */
+	/* wants - is this program one to judge? NULL: all are */
+	bool (*wants)(void *arg, const struct bpf_program *prog);
+	void *arg;
 	uint32_t log_level; /* of each program's log, as bpf(2)'s; 0: none */
 	bool explain;
 	uint32_t threads; /* at most; 0: as many as there are CPUs */

@@ -207,10 +207,11 @@ static bool refused(const struct check *c)
 	return c->cause != NULL;
 }
 
-int check_before(const struct source *src, const char *prog, bool json)
+int check_before(const struct source *src, const char *prog, bool json,
+		 bool (*wants)(void *arg, const struct bpf_program *prog), void *arg)
 {
 	const struct options o = {.prog = prog, .json = json};
-	const struct objects all = {.o = &o, .opts = {.prog = prog, .explain = true}};
+	const struct objects all = {.o = &o, .opts = {.prog = prog, .explain = true, .wants = wants, .arg = arg}};
 	struct item item = {
 		.name = src->name, .fd = -1, .src = {.name = src->name, .data = src->data, .len = src->len}};
 	const struct check_show show = {.object = src->name, .json = json};

@@ -19,10 +19,11 @@ struct check_show {
 void check_print(const struct check *c, const struct check_show *show);
 
 /*
- * check_before - the same judgement, before something is loaded: what is refused is printed, and nothing else. @src: read (source_read()). @prog: NULL: all
+ * check_before - the same judgement, before something is loaded: what is refused is printed, and nothing else. @src: read (source_read()). @prog: NULL: all; @wants: struct check_opts.wants
  * Return: EXIT_OK or EXIT_FAILED.
  */
-int check_before(const struct source *src, const char *prog, bool json);
+int check_before(const struct source *src, const char *prog, bool json,
+		 bool (*wants)(void *arg, const struct bpf_program *prog), void *arg);
 
 /*
  * versions_parse - "5.15,6.1". NULL: not a list of versions, or no memory.

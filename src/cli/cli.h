@@ -86,6 +86,8 @@ enum source_flags {
  * What goes wrong is said. Return: EXIT_OK or EXIT_FAILED; source_close() in either case.
  */
 int source_open(struct source *s, const char *name, uint32_t flags);
+/* source_for_kernel - of a ready-made program that has another object for the kernel: that one. After source_read(). */
+void source_for_kernel(struct source *s);
 /* The three steps of it: only the bytes; a hive of its own; the object into the source's hive, which may be another one's. */
 int source_read(struct source *s, const char *name);
 int source_hive(struct source *s, uint32_t flags);

@@ -180,6 +180,16 @@ int source_read(struct source *s, const char *name)
 	return EXIT_OK;
 }
 
+void source_for_kernel(struct source *s)
+{
+	const struct app *app = s->owned ? NULL : app_find(s->name);
+
+	if (app && app->kernel) {
+		s->data = (void *)app->kernel;
+		s->len = *app->kernel_len;
+	}
+}
+
 int source_hive(struct source *s, uint32_t flags)
 {
 	struct skep_hive_opts opts =

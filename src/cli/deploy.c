@@ -10,6 +10,7 @@
 #include "cli/deploy_app.h"
 #include "cli/state.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -84,7 +85,12 @@ struct options {
 };
 
 /* Ready-made programs that need more than their object. */
-static const struct deploy_app *const apps_of_deploy[] = {&deploy_egress, NULL};
+static const struct deploy_app *const apps_of_deploy[] = {
+	&deploy_egress,
+	&deploy_guard,
+	&deploy_watch,
+	NULL,
+};
 
 const struct deploy_app *deploy_app_find(const char *name)
 {
@@ -382,6 +388,21 @@ static int parse(const struct verb *verb, int argc, char **argv, struct options 
 	return ret;
 }
 
+static bool wants(void *arg, const char *prog)
+{
+	const struct options *o = arg;
+
+	return o->app->loads(o->own, prog);
+}
+
+/* Only what will be loaded is judged. */
+static bool wanted(void *arg, const struct bpf_program *prog)
+{
+	const struct options *o = arg;
+
+	return !o->to.wants || wants(arg, bpf_program__name(prog));
+}
+
 /* In a process of its own: libbpf remembers what a kernel can do, and the hive that judges is another one than the kernel that runs. */
 static int check(const struct options *o)
 {
@@ -393,7 +414,7 @@ static int check(const struct options *o)
 	if (pid < 0)
 		return fail("fork: %s", strerror(errno));
 	if (!pid) {
-		int ret = check_before(&o->src, o->to.prog, o->json);
+		int ret = check_before(&o->src, o->to.prog, o->json, wanted, (void *)o);
 
 		_exit(fflush(NULL) ? EXIT_FAILED : ret);
 	}
@@ -416,6 +437,10 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 		ret = root_wanted("deploy");
 	if (ret == EXIT_OK)
 		ret = source_read(&o.src, o.to.object);
+	if (ret == EXIT_OK && o.app) {
+		source_for_kernel(&o.src);
+		o.to.wants = o.app->loads ? wants : NULL;
+	}
 	if (ret == EXIT_OK && !o.no_check)
 		ret = check(&o);
 	if (ret == EXIT_OK) {
@@ -436,11 +461,17 @@ static int run_deploy(const struct verb *verb, int argc, char **argv)
 	return ret;
 }
 
-static void print_app_help(FILE *to)
+/* What ready-made programs want to be told, or can be. */
+static void more_help(FILE *to)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(apps_of_deploy) && apps_of_deploy[i]; i++)
-		if (apps_of_deploy[i]->help)
-			fprintf(to, "\n%s", apps_of_deploy[i]->help);
+	bool any = false;
+
+	for (size_t i = 0; apps_of_deploy[i]; i++) {
+		if (!apps_of_deploy[i]->help)
+			continue;
+		fprintf(to, "%s%s", any ? "" : "\nready-made programs with more to say\n", apps_of_deploy[i]->help);
+		any = true;
+	}
 }
 
 static int end_one(const char *name)
@@ -563,7 +594,7 @@ int deploy_show(const char *name, bool json)
 const struct verb verb_deploy = {.name = "deploy",
 				 .about = "attach an object's programs in the kernel, as root",
 				 .help = deploy_help,
-				 .more_help = print_app_help,
+				 .more_help = more_help,
 				 .run = run_deploy};
 const struct verb verb_undeploy = {
 	.name = "undeploy", .about = "take them out again", .help = undeploy_help, .run = run_undeploy};

@@ -24,6 +24,8 @@ struct deploy_app {
 	int (*option)(const struct verb *verb, void *state, int which, char *arg);
 	/* ready - all options have been given: is it complete? @to: can be changed. Return: EXIT_OK or EXIT_USAGE, said. NULL: always */
 	int (*ready)(const struct verb *verb, void *state, struct deploy_opts *to);
+	/* loads - is this program of the object loaded? NULL: as the object says (SEC("?...")). After ready() */
+	bool (*loads)(void *state, const char *prog);
 	/* opened, loaded - as in struct deploy_opts; NULL */
 	int (*opened)(void *state, struct skep_object *obj, const struct target *target, char *why);
 	int (*loaded)(void *state, struct skep_object *obj, const struct target *target, bool replaced, char *why);
@@ -38,7 +40,7 @@ struct deploy_app {
 	bool (*event)(void *state, FILE *to, const char *map, const void *data, size_t size);
 };
 
-extern const struct deploy_app deploy_egress;
+extern const struct deploy_app deploy_egress, deploy_guard, deploy_watch;
 
 /* deploy_app_find - by the object's name as the user, or a deployment's record, has it; NULL: it needs nothing. */
 const struct deploy_app *deploy_app_find(const char *name);

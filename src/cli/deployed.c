@@ -37,6 +37,17 @@ static struct btf *types_of(const struct deployed *d)
 	return btf;
 }
 
+/* By the name that its object had when it was deployed. */
+static const struct deploy_app *app_of(const struct deployed *d)
+{
+	struct json_object *record = store_read(&d->store, d->name);
+	const char *object = record ? record_text(record, "object") : NULL;
+	const struct deploy_app *app = object ? deploy_app_find(object) : NULL;
+
+	json_object_put(record);
+	return app;
+}
+
 int deployed_open(struct deployed *d, const char *name)
 {
 	char why[STORE_WHY];
@@ -52,6 +63,7 @@ int deployed_open(struct deployed *d, const char *name)
 		return fail("nothing is deployed as '%s'; 'skep list --kernel' shows what is", name);
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->btf = types_of(d);
+	d->app = app_of(d);
 	return EXIT_OK;
 }
 
@@ -114,14 +126,7 @@ static bool in_words(void *arg, FILE *to, const char *map, const void *data, siz
 
 static struct words words_of(const struct deployed *d)
 {
-	struct json_object *record = store_read(&d->store, d->name);
-	const char *object = record ? record_text(record, "object") : NULL;
-	struct words w = {.app = object ? deploy_app_find(object) : NULL};
-
-	if (w.app && w.app->watch)
-		w.state = w.app->watch(d);
-	json_object_put(record);
-	return w;
+	return (struct words){.app = d->app, .state = d->app && d->app->watch ? d->app->watch(d) : NULL};
 }
 
 int deployed_events(struct deployed *d, const struct map_view *maps, uint32_t n, const char *map, bool json)

@@ -7,10 +7,13 @@
 #include "cli/mapio.h"
 #include "deploy/store.h"
 
+struct deploy_app;
+
 struct deployed {
 	struct store store;
 	char name[STORE_NAME];
 	struct btf *btf; /* of its programs, NULL: they have none */
+	const struct deploy_app *app; /* the ready-made program that it is, where it has words for its events; NULL */
 };
 
 /* deployed_open - find one; what is wrong is said. Return: EXIT_OK or EXIT_FAILED; deployed_close() in either case. */

@@ -258,25 +258,6 @@ static int parse_allow(const struct verb *verb, char *text, struct run_args *a)
 	return err;
 }
 
-/* PATH[,PATH...] of --read, --write and --run. */
-static int parse_paths(const struct verb *verb, enum guard_access access, const char *list, struct guard_policy *g)
-{
-	char why[256];
-
-	while (*list) {
-		size_t n = strcspn(list, ",");
-		char *one = strndup(list, n);
-		int err = one ? guard_add_path(g, access, true, one, why, sizeof(why)) : -ENOMEM;
-
-		free(one);
-		if (err)
-			return misuse(verb, "--%s: %s", guard_access_name(access),
-				      err == -ENOMEM ? strerror(ENOMEM) : why);
-		list += n + (list[n] == ',');
-	}
-	return EXIT_OK;
-}
-
 static int take_option(const struct verb *verb, int opt, char **argv, struct run_args *a)
 {
 	struct policy_error why;
@@ -369,7 +350,7 @@ static int take_option(const struct verb *verb, int opt, char **argv, struct run
 	case OPT_READ:
 	case OPT_WRITE:
 	case OPT_RUN:
-		return parse_paths(verb, (enum guard_access)(opt - OPT_READ), optarg, &a->guard.policy);
+		return guard_args_paths(verb, (enum guard_access)(opt - OPT_READ), optarg, &a->guard.policy);
 	case OPT_RESERVE:
 		a->reserve = optarg;
 		return EXIT_OK;

@@ -52,6 +52,24 @@ void guard_args_free(struct guard_args *a)
 	a->paths = NULL;
 }
 
+int guard_args_paths(const struct verb *verb, enum guard_access access, const char *list, struct guard_policy *g)
+{
+	char why[256];
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		char *one = strndup(list, n);
+		int err = one ? guard_add_path(g, access, true, one, why, sizeof(why)) : -ENOMEM;
+
+		free(one);
+		if (err)
+			return misuse(verb, "--%s: %s", guard_access_name(access),
+				      err == -ENOMEM ? strerror(ENOMEM) : why);
+		list += n + (list[n] == ',');
+	}
+	return EXIT_OK;
+}
+
 static uint8_t access_bits(enum guard_access access)
 {
 	return access == GUARD_READ ? TREE_READ : access == GUARD_WRITE ? TREE_WRITE : TREE_RUN;
@@ -79,8 +97,7 @@ static bool real_path(const char *path, char to[PATH_MAX])
 	return snprintf(to + n, PATH_MAX - n, "%s", rest) < (int)(PATH_MAX - n);
 }
 
-/* Folders as they really are: Landlock and what programs are told of files know no links. */
-static int follow_links(struct guard_policy *p)
+int guard_follow_links(struct guard_policy *p)
 {
 	char real[PATH_MAX];
 
@@ -110,7 +127,7 @@ int guard_args_files(struct guard_args *a, bool audit, struct tree_files *out)
 	*out = (struct tree_files){0};
 	if (!guard_is_on(p))
 		return EXIT_OK;
-	if (follow_links(p))
+	if (guard_follow_links(p))
 		return EXIT_FAILED;
 	if (audit)
 		return EXIT_OK;

@@ -24,6 +24,15 @@ struct run_guard;
 void guard_args_init(struct guard_args *a, struct policy *policy);
 void guard_args_free(struct guard_args *a);
 
+/* guard_args_paths - PATH[,PATH...] of --read, --write and --run. Return: EXIT_OK or EXIT_USAGE, said. */
+int guard_args_paths(const struct verb *verb, enum guard_access access, const char *list, struct guard_policy *g);
+
+/*
+ * guard_follow_links - the rules' folders as they really are: Landlock and what programs are told of files know no links.
+ * Return: EXIT_OK or EXIT_FAILED, said.
+ */
+int guard_follow_links(struct guard_policy *p);
+
 /*
  * guard_args_files - what the tree may reach, of the policy's paths as they are now; links in them are followed.
  * @audit: nothing is closed

@@ -5,10 +5,11 @@
 
 #include "apps/watch_tree.h"
 #include "cli/run.h"
+#include "cli/watch_line.h"
 
 struct bpf_link;
 
-enum { WATCH_LINE = 160, WATCH_COUNTED = 64, WATCH_TEXT = WATCH_PATH + WATCH_ARGS + 64 };
+enum { WATCH_COUNTED = 64 };
 
 struct run_watch {
 	struct source *source;
@@ -23,12 +24,5 @@ struct run_watch {
 	uint32_t n_links;
 	uint64_t bad; /* events that cannot be */
 };
-
-/* All of these put an ended text at @to, and return it. */
-const char *watch_shown(char *to, size_t size, const char *text); /* a text of another process, as it may be shown */
-const char *watch_command(const struct watch_process *p, char *to, size_t size); /* its command line */
-const char *watch_address(const uint8_t *addr, char *to,
-			  size_t size); /* a struct sockaddr_in or sockaddr_in6: "10.0.0.1:80" */
-const char *watch_status(char *to, size_t size, int64_t status); /* a wait status: "7", "SIGKILL" */
 
 #endif

@@ -112,6 +112,8 @@ static int choose_progs(const struct course *c)
 
 	bpf_object__for_each_program(prog, object_libbpf(c->obj))
 	{
+		if (c->o->wants)
+			bpf_program__set_autoload(prog, c->o->wants(c->o->arg, bpf_program__name(prog)));
 		if (c->o->prog && strcmp(c->o->prog, bpf_program__name(prog)))
 			bpf_program__set_autoload(prog, false);
 		n += bpf_program__autoload(prog);

@@ -26,6 +26,8 @@ struct deploy_opts {
 	uint32_t order; /* of TC programs, to TC_ORDER_MAX */
 	const char *event;
 	uint64_t frequency;
+	/* wants - is this program loaded? NULL: as the object says (SEC("?...")) */
+	bool (*wants)(void *arg, const char *prog);
 	skep_log_fn log; /* what libbpf and the kernel's verifier say */
 	/*
 	 * opened, loaded - called when the object has been opened and not loaded yet, and when it has been loaded and not attached yet: to set constants, to fill

@@ -16,8 +16,8 @@ root=$out/root
 made=build/tests/guest      # what this script compiles
 limit=${GUEST_LIMIT:-600}   # seconds for all of it
 script_limit=$((limit / 2)) # ... and for one script
-# veth, 8021q: links between namespaces, and VLANs of them; the others: what tc(8) and skep ask for on an interface.
-modules='veth 8021q dummy tun sch_ingress cls_bpf act_bpf'
+# veth, 8021q: links between namespaces, and VLANs of them; overlay: roots as containers have them; the others: what tc(8) and skep ask for on an interface.
+modules='veth 8021q dummy tun sch_ingress cls_bpf act_bpf overlay'
 
 names=()
 shell=
@@ -45,11 +45,12 @@ done
 # Static: what a probed process does is then what it says it does, no dynamic linker opens files on its behalf.
 cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/target.c -o $made/target
 cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/names.c -o $made/names
+cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/tries.c -o $made/tries
 cc -std=gnu17 -O2 -Wall -Wextra -Werror $here/hits.c -lbpf -lelf -lz -o $made/hits
 
 guest_root $root
 mkdir -p $root/objects $root/tests/guest
-guest_add $root bash ip tc bpftool build/skep $made/target $made/names $made/hits
+guest_add $root bash ip tc bpftool build/skep $made/target $made/names $made/hits $made/tries
 # skep opens it by name; where it is not on this machine, skep in the guest says so.
 slirp=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk '$1 == "libslirp.so.0" && !n++ { print $NF }')
 [ -z "$slirp" ] || guest_add $root "$slirp"
