@@ -119,6 +119,12 @@ ok "--read of one place within another that is shut: deployed" holds --policy <(
 ok "what is shut is not moved to where it would be open" may_not 'Permission denied' mv $w/secret $w/other
 ok "... nor the folder that it is in" may_not 'Permission denied' mv $w /srv/other
 ok "... nor has it a second name" may_not 'Permission denied' ln $w/secret/key $w/in/key
+unshare -m sleep 100 &
+other=$!
+sleep 1
+ok "... nor is it read by the root of a process that sees other mounts" may_not 'Permission denied' cat /proc/$other/root$w/secret/key
+ok "... and that is told" told '^refused: read \(what no path leads to\): no rule allows it; '
+kill $other
 ok "... nor a mount" may_not EPERM tries bind $w/secret $w/in
 ok "other processes' memory is not opened" may_not 'EPERM|EACCES' tries memory $$
 ok "nobody leaves the cgroup, where writing is open" may_not 'Operation not permitted' sh -c 'echo $$ >/sys/fs/cgroup/cgroup.procs'
