@@ -411,13 +411,21 @@ static __always_inline _Bool is_above(struct work *w)
 	return bpf_map_lookup_elem(&above, &w->key) != NULL;
 }
 
-/* What no way leads to: only "/" stands for it. */
-static __always_inline _Bool find(struct work *w, struct vfsmount *mnt, struct dentry *d)
+/* What no way leads to from the process's root has a path that nobody knows: what any rule shuts is shut there. What has no name by its nature only "/" stands for. */
+static __always_inline _Bool find(struct work *w, struct vfsmount *mnt, struct dentry *d, _Bool no_name)
 {
+	struct guard_settings *c = settings_now();
 	_Bool named = path_of(w, mnt, d);
 
 	look_up(w);
-	return named;
+	if (named || no_name)
+		return named;
+	for (int i = 0; i < GUARD_WAYS; i++)
+		if (!c || c->closes & 1u << i) {
+			w->state[i] = GUARD_UNSAID;
+			w->by[i] = 0;
+		}
+	return 0;
 }
 
 /* A change of what a name stands for. Return: 0 or what it is refused with. */
@@ -435,7 +443,7 @@ static __always_inline int changes(struct vfsmount *mnt, struct dentry *d)
 	w = take_work();
 	if (!w)
 		return -EACCES;
-	named = find(w, mnt, d);
+	named = find(w, mnt, d, 0);
 	if (!is_shut(w, GUARD_WAY_WRITE))
 		return 0;
 	err = refusal(-EACCES);
@@ -466,7 +474,7 @@ int BPF_PROG(at_open, struct file *file)
 	w = take_work();
 	if (!w)
 		return -EACCES;
-	named = find(w, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+	named = find(w, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry), no_name);
 	if (flags & FMODE_EXEC && is_shut(w, GUARD_WAY_RUN))
 		shut = GUARD_WAY_RUN;
 	else if (!no_name && way != O_WRONLY && is_shut(w, GUARD_WAY_READ))
@@ -549,7 +557,7 @@ static __always_inline int moves(struct vfsmount *mnt, struct dentry *from, stru
 	if (!w)
 		return -EACCES;
 	err = refusal(-EACCES);
-	named = find(w, mnt, to);
+	named = find(w, mnt, to, 0);
 	will = shut_ways(w);
 	if (will & 1 << GUARD_WAY_WRITE) {
 		tell(w, GUARD_WAY_WRITE, err, named);
@@ -557,7 +565,7 @@ static __always_inline int moves(struct vfsmount *mnt, struct dentry *from, stru
 	}
 	if (is_above(w))
 		return err;
-	named = find(w, mnt, from);
+	named = find(w, mnt, from, 0);
 	was = shut_ways(w);
 	gained = (was & ~will) | (how == MOVE_EXCHANGE ? will & ~was : 0);
 	if (is_above(w))

@@ -17,6 +17,7 @@ struct guard_path_value {
 /* settings: key 0. */
 struct guard_settings {
 	__u32 audit; /* refuse nothing */
+	__u32 closes; /* what any rule shuts, 1 << enum guard_way each */
 	__u32 mnt_ns; /* only what is in this mount namespace (its inode's number) is held to the rules; 0: any */
 };
 

@@ -354,6 +354,7 @@ static int fill_calls(const struct guard_policy *p, const struct skep_object *ob
 static int loaded(void *state, struct skep_object *obj, const struct target *target, bool replaced, char *why)
 {
 	const struct guarding *g = state;
+	const struct guard_policy *p = &g->args.policy;
 	struct guard_settings settings = {.audit = g->policy.audit};
 	uint32_t zero = 0;
 	char path[64];
@@ -364,11 +365,17 @@ static int loaded(void *state, struct skep_object *obj, const struct target *tar
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)target->pid);
 	if (target->pid && !stat(path, &st))
 		settings.mnt_ns = (uint32_t)st.st_ino;
+	for (enum guard_access access = 0; access < GUARD_ACCESSES; access++)
+		if (!guard_allows_unmatched(p, access))
+			settings.closes |= 1u << access;
+	for (uint32_t i = 0; i < p->n_paths; i++)
+		if (!p->paths[i].allow)
+			settings.closes |= 1u << p->paths[i].access;
 	err = bpf_map_update_elem(map_of(obj, "settings"), &zero, &settings, BPF_ANY) ? -errno : 0;
 	if (!err)
-		err = fill_paths(&g->args.policy, obj);
+		err = fill_paths(p, obj);
 	if (!err)
-		err = fill_calls(&g->args.policy, obj);
+		err = fill_calls(p, obj);
 	if (err) {
 		snprintf(why, DEPLOY_WHY, "the policy does not go into the maps: %s", strerror(-err));
 		return err;

@@ -60,7 +60,10 @@ static long write32(int fd)
 	if (low == MAP_FAILED)
 		return -1;
 	strcpy(low, text);
-	__asm__ volatile("int $0x80" : "+a"(result) : "b"((long)fd), "c"(low), "d"(sizeof(text) - 1) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "+a"(result)
+			 : "b"((long)fd), "c"(low), "d"(sizeof(text) - 1)
+			 : "memory", "r8", "r9", "r10", "r11");
 	if (result >= 0)
 		return result;
 	errno = (int)-result;
@@ -82,7 +85,8 @@ static long to_file(const char *what, const char *file)
 
 static long datagram(int port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	return fd < 0 ? fd : sendto(fd, text, sizeof(text) - 1, 0, (struct sockaddr *)&to, sizeof(to));
@@ -101,7 +105,9 @@ static long runs(void)
 
 static long into(const char *folder)
 {
-	struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)open(folder, O_RDONLY | O_DIRECTORY)};
+	struct clone_args args = {.flags = CLONE_INTO_CGROUP,
+				  .exit_signal = SIGCHLD,
+				  .cgroup = (uint64_t)open(folder, O_RDONLY | O_DIRECTORY)};
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	if (!pid)
