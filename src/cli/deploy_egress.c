@@ -59,21 +59,22 @@ struct egress_args {
 };
 
 static const char egress_help[] =
-	"egress-firewall: what may leave an interface (docs/policy.md), by name, address and port\n"
-	"  --allow, --deny RULE, --policy FILE, --profile NAME, --audit\n"
+	"  egress-firewall      what may leave an interface, by name, address and port (docs/policy.md)\n"
+	"    --allow, --deny RULE, --policy FILE, --profile NAME, --audit\n"
 	"                       as in 'skep run'; rules with exe= and host are refused: an interface knows no "
 	"programs\n"
-	"  --dns ADDR           a name server whose answers teach names; by default those of the resolv.conf of the "
+	"    --dns ADDR         a name server whose answers teach names; by default those of the resolv.conf of the "
 	"container or\n"
 	"                       namespace, else of /etc/resolv.conf\n"
-	"  --publish PORT[/udp] connections to this port may come in; no other comes in unasked\n"
-	"  What leaves is what the interface sends. A container's own interface (--container, --netns) sends what the "
-	"container\n"
-	"  sends; the host's end of that link sends what the container receives. Connections that are there already go "
-	"on only\n"
-	"  where a rule allows their address: over ssh, --publish 22 and --allow the other end first. Who has "
-	"CAP_NET_RAW in the\n"
-	"  namespace can send past it (packet sockets).\n";
+	"    --publish PORT[/udp]\n"
+	"                       connections to this port may come in; no other comes in unasked\n"
+	"    What leaves is what the interface sends. A container's own interface (--container, --netns) sends what "
+	"the\n"
+	"    container sends; the host's end of that link sends what the container receives. Connections that are "
+	"there\n"
+	"    already go on only where a rule allows their address: over ssh, --publish 22 and --allow the other end "
+	"first.\n"
+	"    Who has CAP_NET_RAW in the namespace can send past it (packet sockets).\n";
 
 static const struct option egress_options[] = {
 	{"allow", required_argument, NULL, OPT_ALLOW},     {"deny", required_argument, NULL, OPT_DENY},

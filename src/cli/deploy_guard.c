@@ -436,10 +436,10 @@ static bool event(void *state, FILE *to, const char *map, const void *data, size
 
 const struct deploy_app deploy_guard = {
 	.name = "guard",
-	.help = "  guard                what the processes of a cgroup may read, write, execute and call; --cgroup or "
-		"--container must be given\n"
-		"    --read, --write, --run PATHS   --policy FILE   --profile NAME   --audit   as of 'skep run guard' "
-		"(docs/guard.md)\n",
+	.help = "  guard                what the processes of a cgroup may read, write, execute and call "
+		"(docs/guard.md)\n"
+		"    --read, --write, --run PATHS, --policy FILE, --profile NAME, --audit\n"
+		"                       as in 'skep run guard'; --cgroup or --container must be given\n",
 	.options = options,
 	.make = make,
 	.drop = drop,

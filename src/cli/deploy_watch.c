@@ -55,9 +55,8 @@ static bool event(void *state, FILE *to, const char *map, const void *data, size
 const struct deploy_app deploy_watch = {
 	.name = "watch",
 	.help = "  watch                what processes do: --cgroup or --container says whose, else the whole "
-		"machine's; "
-		"'skep map events\n"
-		"                       --kernel watch' tells it\n",
+		"machine's;\n"
+		"                       'skep map events --kernel watch' tells it\n",
 	.ready = ready,
 	.loads = loads,
 	.opened = opened,

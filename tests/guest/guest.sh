@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs the test scripts of this folder as root of a Linux 6.1 of their own: what ./dev test-guest runs, after the build. From the project's root.
-# usage: guest.sh [NAME | --shell]
+# usage: guest.sh [NAME | --shell | --bench]    --bench: bench-tasks.sh in place of the tests
 #
 # For what must not be tried on the machine itself (system-wide attachments, kprobes, LSM programs) or cannot be there. The guest (kernel.sh) has, beside busybox: skep
 # with its libraries, bash, iproute2, bpftool, the helpers that are C files of this folder, tests/tap.sh, and in $objects the eBPF objects of this folder and of tests/deploy.
@@ -26,6 +26,7 @@ case "${1:-}" in
 	[ -z "${1:-}" ] || shell=1
 	for script in "$here"/test-*.sh; do names+=("$(basename "${script#"$here"/test-}" .sh)"); done
 	;;
+--bench) names=(bench-tasks) ;;
 *)
 	if [ ! -f "$here/test-$1.sh" ]; then
 		guest_say "there is no $here/test-$1.sh; there are: $(cd $here && echo test-*.sh)"
@@ -46,11 +47,12 @@ done
 cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/target.c -o $made/target
 cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/names.c -o $made/names
 cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/tries.c -o $made/tries
+cc -std=gnu17 -O2 -Wall -Wextra -Werror -static $here/opens.c -o $made/opens
 cc -std=gnu17 -O2 -Wall -Wextra -Werror $here/hits.c -lbpf -lelf -lz -o $made/hits
 
 guest_root $root
 mkdir -p $root/objects $root/tests/guest
-guest_add $root bash ip tc bpftool build/skep $made/target $made/names $made/hits $made/tries
+guest_add $root bash ip tc bpftool build/skep $made/target $made/names $made/hits $made/tries $made/opens
 # skep opens it by name; where it is not on this machine, skep in the guest says so.
 slirp=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk '$1 == "libslirp.so.0" && !n++ { print $NF }')
 [ -z "$slirp" ] || guest_add $root "$slirp"
@@ -62,7 +64,12 @@ printf 'root:x:0:0:root:/root:/bin/bash\nuser:x:1000:1000:user:/tmp:/bin/bash\n'
 printf 'root:x:0:\nuser:x:1000:\n' >$root/etc/group
 cp $here/init $root/init
 cp tests/tap.sh $root/tests/
-for name in "${names[@]}"; do cp "$here/test-$name.sh" $root/tests/guest/; done
+for name in "${names[@]}"; do
+	case $name in
+	bench-*) cp "$here/$name.sh" "$root/tests/guest/test-$name.sh" ;;
+	*) cp "$here/test-$name.sh" $root/tests/guest/ ;;
+	esac
+done
 for object in build/tests/guest/*.bpf.o build/tests/deploy/*.bpf.o; do
 	[ -f "$object" ] || continue
 	[ ! -e "$root/objects/$(basename "$object")" ] || { guest_say "two objects have the name of $object: \$objects is one folder"; exit 1; }
