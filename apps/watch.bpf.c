@@ -150,8 +150,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	__u32 pid = BPF_CORE_READ(t, tgid);
 	struct watch_event *e;
 
-	/* Who is killed within a call does not come to its end. */
-	bpf_map_delete_elem(&begun, &key);
+	/* exit(2) and exit_group(2) begin and do not end. All other calls do, also when their process is killed. */
 	bpf_map_delete_elem(&timed, &key);
 	/* The leader's end is taken for the process's: it lasts as long as its threads, but for what they do last. */
 	if (BPF_CORE_READ(t, pid) != pid || !in_scope())
