@@ -114,8 +114,9 @@ static int choose_progs(const struct course *c)
 	{
 		if (c->o->wants)
 			bpf_program__set_autoload(prog, c->o->wants(c->o->arg, bpf_program__name(prog)));
-		if (c->o->prog && strcmp(c->o->prog, bpf_program__name(prog)))
-			bpf_program__set_autoload(prog, false);
+		/* Who names one means it, also where its section says that it is not loaded by itself ("?xdp"). */
+		if (c->o->prog)
+			bpf_program__set_autoload(prog, !strcmp(c->o->prog, bpf_program__name(prog)));
 		n += bpf_program__autoload(prog);
 	}
 	if (!n && c->o->prog)

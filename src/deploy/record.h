@@ -62,7 +62,4 @@ uint32_t record_link_id(int fd, uint32_t *prog_id);
 /* link_is_attached - is it still where it was attached? Links to interfaces and cgroups outlive these. */
 bool link_is_attached(int fd);
 
-/* link_is_attached - is it still where it was attached? Links to interfaces and cgroups outlive these. */
-bool link_is_attached(int fd);
-
 #endif

@@ -152,6 +152,15 @@ int outside(struct xdp_md *ctx)
 }
 #endif
 
+#ifdef TWO
+/* Only who asks for it gets it. */
+SEC("?xdp")
+int third(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
+#endif
+
 #ifdef NOWHERE
 SEC("xdp/devmap")
 int nowhere(struct xdp_md *ctx)

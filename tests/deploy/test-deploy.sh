@@ -170,6 +170,11 @@ tc_replace() {
 		exits 1 deploy "$objects/deploy-tc-1.bpf.o@201" --netns inner --iface vi 2>/dev/null || exits 2 deploy "$objects/deploy-tc-1.bpf.o@201" --netns inner --iface vi && complains 'an order is 0 to 200'
 }
 ok "a TC program is replaced in its place" tc_replace
+asked_for() {
+	exits 0 deploy "$objects/deploy-two.bpf.o" --netns inner --iface vi --name both && says second && ! grep -q third "$tmp/out" && exits 0 undeploy both &&
+		exits 0 deploy "$objects/deploy-two.bpf.o" --netns inner --iface vi --name both --prog third && says 'third +xdp' && ! grep -q second "$tmp/out" && exits 0 undeploy both && nothing_left
+}
+ok "--prog takes one program, also one that is not loaded by itself" asked_for
 rollback() {
 	# Native XDP on veth does not take so large frames; the TC program has been attached by then.
 	ip -n inner link set vi mtu 9000 && ip -n outer link set vo mtu 9000
