@@ -219,6 +219,14 @@ static int count_fds(void)
 	return n;
 }
 
+/* It answers before it has closed all that came with the question. */
+static void fds_come_back_to(int before)
+{
+	for (int i = 0; i < 200 && count_fds() > before; i++)
+		usleep(10000);
+	assert_in_range(count_fds(), 1, before);
+}
+
 static void fds_that_nobody_asked_for_are_dropped(void **state)
 {
 	struct msg m = {.type = MSG_ASK, .value = ASK_HELLO, .len = MSG_VERSION};
@@ -230,7 +238,7 @@ static void fds_that_nobody_asked_for_are_dropped(void **state)
 		assert_int_equal(wire_send(sock, &m, NULL, 0, NULL, 0, null), 0);
 		assert_int_equal(hear(sock).type, MSG_DONE);
 	}
-	assert_int_equal(count_fds(), before);
+	fds_come_back_to(before);
 	close(null);
 	close(sock);
 }
@@ -257,7 +265,7 @@ static void more_fds_than_were_asked_for_are_dropped(void **state)
 	memcpy(CMSG_DATA(c), fds, sizeof(fds));
 	assert_int_equal(sendmsg(sock, &h, 0), sizeof(m));
 	assert_int_equal(hear(sock).type, MSG_DONE);
-	assert_int_equal(count_fds(), before);
+	fds_come_back_to(before);
 	close(sock);
 }
 
