@@ -54,8 +54,12 @@ on_loopback() { grep -qE "^$1 1" "$tmp/out" && ! grep -E "^$1 " "$tmp/out" | gre
 
 # Without skep it goes out, by each of these ways, and is heard.
 goes_out() {
-	RACE_SECONDS=1 ./net-attacks 203.0.113.2 "$index" "$port" "$1" >"$tmp/out"
-	heard >/dev/null
+	# A race is won when the machine lets it be: sooner or later.
+	for _ in 1 2 3 4 5; do
+		RACE_SECONDS=1 ./net-attacks 203.0.113.2 "$index" "$port" "$1" >"$tmp/out"
+		heard >/dev/null && return
+	done
+	return 1
 }
 for way in unspec info disconnect flight listens races siblings addrform; do ok "without skep it is heard: $way" goes_out $way; done
 
