@@ -262,8 +262,11 @@ if mkdir "$group" 2>/dev/null; then
 	mkdir "$container"
 	bash -c "echo \$\$ >$container/cgroup.procs; exec ip netns exec inner sleep 1000" &
 	children="$children $!"
+	for _ in $(seq 100); do
+		[ "$(stat -L -c %i /proc/$!/ns/net)" != "$(stat -c %i /run/netns/inner)" ] || break
+		sleep 0.05
+	done
 	in_container() {
-		sleep 0.3
 		exits 0 deploy "$objects/deploy-xdp.bpf.o" --container "$id" --name fw && says "in container ${id:0:12}" && says 'count +xdp +vi' && ! pings && exits 0 deploy "$objects/deploy-cgroup.bpf.o" --container "$id" --name cg || return 1
 		bash -c "echo \$\$ >$container/cgroup.procs; exec ip netns exec inner bash -c 'echo >/dev/tcp/10.94.0.1/7'" >"$tmp/said" 2>&1
 		exits 0 map dump .bss --kernel cg && says '"refused": 1' && exits 0 undeploy fw cg && nothing_left
@@ -279,17 +282,16 @@ if cc -O1 -o "$tmp/target" "$source/tests/deploy/target.c" 2>"$tmp/why" && clang
 	probed=$!
 	"$tmp/target" 100000 >/dev/null &
 	children="$children $!"
+	# Two looks: the programs are attached one after the other, and what the first has seen by then does not count.
 	probes() {
-		exits 0 deploy "$tmp/tasks.bpf.o" --pid $probed --name tasks || return 1
-		sleep 0.3
-		exits 0 map dump .bss --kernel tasks || return 1
-		python3 - "$tmp/out" <<'PY'
-import json, re, sys
-text = open(sys.argv[1]).read()
-v = json.loads(text[text.index("{"):])
-assert v["calls"] > 20 and abs(v["calls"] - v["returns"]) < 3 and abs(v["calls"] - v["probes"]) < 3, v
+		exits 0 deploy "$tmp/tasks.bpf.o" --pid $probed --name tasks && exits 0 map dump .bss --kernel tasks && cp "$tmp/out" "$tmp/before" && sleep 0.5 && exits 0 map dump .bss --kernel tasks || return 1
+		python3 - "$tmp/before" "$tmp/out" <<'PY'
+import json, sys
+was, now = (json.loads(text[text.index("{"):]) for text in (open(f).read() for f in sys.argv[1:]))
+n = {k: now[k] - was[k] for k in ("calls", "returns", "probes")}
+assert n["calls"] > 20 and abs(n["calls"] - n["returns"]) < 3 and abs(n["calls"] - n["probes"]) < 3, (was, now)
 # The values are this process's: both count up from 1, at about the same pace, but each call of the other would count twice.
-assert abs(v["result"] - 2 * v["argument"]) <= 4 and abs(v["probed"] - v["argument"]) <= 2, v
+assert abs(now["result"] - 2 * now["argument"]) <= 4 and abs(now["probed"] - now["argument"]) <= 2, now
 PY
 	}
 	ok "uprobe, uretprobe and USDT programs on one process, with their arguments" probes
@@ -304,7 +306,7 @@ PY
 		exits 0 map dump .bss --kernel samples || return 1
 		local n
 		n=$(grep -oE '"samples": [0-9]+' "$tmp/out" | grep -oE '[0-9]+')
-		[ "$n" -gt 20 ] && [ "$n" -lt 600 ] && exits 0 list --kernel samples && says "perf_event +cpu-clock, thread $busy" && exits 0 undeploy samples && nothing_left || { echo "$n samples"; return 1; }
+		[ "$n" -gt 5 ] && [ "$n" -lt 600 ] && exits 0 list --kernel samples && says "perf_event +cpu-clock, thread $busy" && exits 0 undeploy samples && nothing_left || { echo "$n samples"; return 1; }
 	}
 	ok "perf_event: samples of one process, as often as was asked for" samples
 	group_samples() {
