@@ -45,10 +45,10 @@ trap 'exit 1' INT TERM
 
 mkdir "$tmp/bin" "$tmp/empty"
 : >"$tmp/started"
-stub() { # PROGRAM SCRIPT: a stand-in
+program() { # NAME SCRIPT: a program of that name, found before the machine's own
 	printf '#!/bin/sh\n%s\n' "$2" >"$tmp/bin/$1" && chmod +x "$tmp/bin/$1"
 }
-knows_none() { stub podman 'exit 125'; stub docker 'exit 1'; }
+knows_none() { program podman 'exit 125'; program docker 'exit 1'; }
 knows_none
 find_target() { PATH=$tmp/bin:$PATH "$tool" "$@" >"$tmp/out" 2>"$tmp/err"; }
 says() { # LINE...: what was found, beside that the thread is back
@@ -336,7 +336,7 @@ mkdir -p "$cg/$me/docker/$id" && sleeper "$cg/$me/docker/$id"
 first=$pid
 named() { # PROGRAM
 	knows_none
-	stub "$1" "printf '%s|' \"\$@\" >'$tmp/asked'; echo $id"
+	program "$1" "printf '%s|' \"\$@\" >'$tmp/asked'; echo $id"
 	finds --container web.1 -- "pid $first $first" "netns $(inode /proc/$first/ns/net) container ${id:0:12}" &&
 		[ "$(cat "$tmp/asked")" = "container|inspect|--format|{{.Id}}|web.1|" ]
 }
@@ -350,7 +350,7 @@ first_name() { # what is a name there is no beginning of another's id
 	named podman && finds --container "${other:0:8}" -- "pid $first $first" && knows_none && finds --container "${other:0:8}" -- "pid $pid $pid"
 }
 ok "a name goes before the beginning of an id" first_name
-both() { id=$id0; named podman || return 1; new_id; stub docker "echo $id"; refuses "podman and docker have one each" --container web; }
+both() { id=$id0; named podman || return 1; new_id; program docker "echo $id"; refuses "podman and docker have one each" --container web; }
 ok "a name that podman and docker know for different containers" both
 knows_none
 ok "a name that nobody knows" refuses "no container of that name (podman knows none, docker knows none)" --container web
@@ -360,13 +360,13 @@ without() { PATH=$tmp/empty "$tool" --container "${id0:0:12}" >"$tmp/out" && say
 ok "an id needs neither" without
 stopped() {
 	new_id
-	stub podman "echo $id"
+	program podman "echo $id"
 	refuses "--container web: it is not running; start it first" --container web && refuses "it is not running" --container "$id" &&
 		knows_none && refuses "no process is in a container of that id" --container "$id"
 }
 ok "a container that does not run" stopped
 slow() {
-	stub podman "echo \$\$ >'$tmp/pid'; exec sleep 600.$$"
+	program podman "echo \$\$ >'$tmp/pid'; exec sleep 600.$$"
 	local begin=$SECONDS
 	refuses "podman does not answer" --container web && [ $((SECONDS - begin)) -lt 9 ] && ! kill -0 "$(cat "$tmp/pid")" 2>/dev/null
 }
@@ -374,13 +374,13 @@ ok "a podman that does not answer is not waited for, and ended" slow
 garbage() {
 	local text
 	for text in 'head -c 1000000 /dev/zero' "echo $id0; echo more" "printf %s $id0" "echo ${id0^^}" "echo $id0; exit 1" "echo '<no value>'"; do
-		stub podman "$text"
+		program podman "$text"
 		refuses "podman knows none" --container web || { echo "$text"; return 1; }
 	done
 }
 ok "a podman that says something else" garbage
 option() {
-	stub podman ": >'$tmp/ran'"
+	program podman ": >'$tmp/ran'"
 	local name
 	for name in --help '-x' 'a b' 'a;b' '$(a)' '../a' .; do refuses "no container's id or name" "--container=$name" || return 1; done
 	[ ! -e "$tmp/ran" ]
@@ -413,7 +413,7 @@ else
 	if ! real >"$tmp/real" 2>&1; then
 		skip "a container of podman's, by id and name" "podman cannot run one here: $(tail -1 "$tmp/real")"
 	else
-		stub podman "PATH=$PATH exec $podman \"\$@\""
+		program podman "PATH=$PATH exec $podman \"\$@\""
 		id=$($podman inspect --format '{{.Id}}' "$me")
 		pid=$($podman inspect --format '{{.State.Pid}}' "$me")
 		top=$me/libpod-$id
