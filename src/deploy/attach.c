@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "deploy/attach.h"
 
+#include "base/printable.h"
 #include "base/uapi.h"
 #include "base/util.h"
 #include "bpf/object.h"
@@ -514,8 +515,8 @@ static int attach_event(struct skep_object *obj, struct bpf_program *prog, enum 
 	return 0;
 }
 
-int attach_program(struct skep_object *obj, struct bpf_program *prog, enum attach_how how,
-		   const struct attach_opts *opts, struct attached *out, int room, char *why)
+static int attach(struct skep_object *obj, struct bpf_program *prog, enum attach_how how,
+		  const struct attach_opts *opts, struct attached *out, int room, char *why)
 {
 	int err;
 
@@ -549,6 +550,17 @@ int attach_program(struct skep_object *obj, struct bpf_program *prog, enum attac
 	if (err)
 		attach_undo(out);
 	return err ? err : 1;
+}
+
+int attach_program(struct skep_object *obj, struct bpf_program *prog, enum attach_how how,
+		   const struct attach_opts *opts, struct attached *out, int room, char *why)
+{
+	int n = attach(obj, prog, how, opts, out, room, why);
+
+	/* Interfaces and cgroups may be a container's, with names to its liking. */
+	for (int i = 0; i < n; i++)
+		printable(out[i].at, strlen(out[i].at));
+	return n;
 }
 
 void attach_close(struct attached *a)

@@ -15,6 +15,7 @@
  */
 #include "deploy/deploy.h"
 
+#include "base/printable.h"
 #include "base/util.h"
 #include "bpf/hive.h"
 #include "bpf/object.h"
@@ -543,6 +544,8 @@ int deploy(const struct deploy_opts *opts, struct json_object **about, char *why
 	give_back(c, err);
 	store_close(&c->store);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	/* What others named is in it: interfaces, cgroups, programs. */
+	printable(why, strlen(why));
 	if (!err) {
 		json_object_object_add(c->record, "name", json_object_new_string(c->name));
 		*about = c->record;

@@ -215,6 +215,16 @@ gone() {
 		exits 0 list --kernel fw && says 'attached no more' && exits 0 undeploy fw && nothing_left
 }
 ok "an interface that goes away: the list says so, undeploy works" gone
+strange_name() {
+	local name=$'v\e[31mred'
+	ip link add vx netns outer type veth peer name "$name" netns inner 2>/dev/null || return 0
+	exits 0 deploy "$objects/deploy-xdp.bpf.o" --netns inner --iface "$name" --name fw && says 'count +xdp +v\?\[31mred' && exits 0 list --kernel && says 'v\?\[31mred' &&
+		exits 1 deploy xdp-flows --netns inner --iface "$name" && complains 'v\?\[31mred has an XDP program already' && exits 0 undeploy fw
+	local got=$?
+	ip -n outer link del vx
+	return $got
+}
+ok "an interface's name does nothing to the terminal" strange_name
 checked() {
 	exits 1 deploy "$objects/deploy-bad.bpf.o" --netns inner --iface vi && says 'outside' && [ ! -s "$tmp/err" ] || complains 'refused|packet' && nothing_left
 }
