@@ -494,29 +494,17 @@ int BPF_PROG(at_truncate, const struct path *path)
 	return changes((void *)path->mnt, path->dentry);
 }
 
-SEC("?lsm/path_mknod")
-int BPF_PROG(at_mknod, const struct path *dir, struct dentry *dentry)
-{
-	return changes((void *)dir->mnt, dentry);
-}
+/* A name that comes or goes. */
+#define CHANGES(what)                                                                                                  \
+	SEC("?lsm/path_" #what) int BPF_PROG(at_##what, const struct path *dir, struct dentry *dentry)                 \
+	{                                                                                                              \
+		return changes((void *)dir->mnt, dentry);                                                              \
+	}
 
-SEC("?lsm/path_mkdir")
-int BPF_PROG(at_mkdir, const struct path *dir, struct dentry *dentry)
-{
-	return changes((void *)dir->mnt, dentry);
-}
-
-SEC("?lsm/path_rmdir")
-int BPF_PROG(at_rmdir, const struct path *dir, struct dentry *dentry)
-{
-	return changes((void *)dir->mnt, dentry);
-}
-
-SEC("?lsm/path_unlink")
-int BPF_PROG(at_unlink, const struct path *dir, struct dentry *dentry)
-{
-	return changes((void *)dir->mnt, dentry);
-}
+CHANGES(mknod)
+CHANGES(mkdir)
+CHANGES(rmdir)
+CHANGES(unlink)
 
 /* A link where a folder above a rule is to be would lead past it. */
 SEC("?lsm/path_symlink")
