@@ -2,51 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # skep deploy egress-firewall, in the kernel that runs: a policy on an interface of the test's own namespace (inner), and servers behind it in another (outer: names, web,
 # echoes; tests/run/world.py). What is tried, and what is expected, is as in tests/run/test-policy.sh, where the same policies hold a run's tree.
-. "$1/tests/tap.sh"
-source=$1
-skep=$2
-objects=$3
-if [ "$(id -u)" != 0 ]; then
-	skip "skep deploy egress-firewall" "not root"
-	tap_end
-	exit
-fi
-# Mounts of its own: the pins, and /etc, go with it.
-if [ -z "${SKEP_DEPLOY_TEST:-}" ]; then
-	SKEP_DEPLOY_TEST=1 exec unshare -m bash "$0" "$@"
-fi
-leave() {
-	skip "skep deploy egress-firewall" "$1"
-	tap_end
-	exit
-}
-tmp=$(mktemp -d)
-mount -t tmpfs none "$tmp" 2>/dev/null || leave "mounting is not allowed"
-mkdir "$tmp/etc" "$tmp/work" "$tmp/world"
+what="skep deploy egress-firewall"
+. "$(dirname "$0")/own.sh"
 why=$tmp/why
-if ! mount -t bpf bpf /sys/fs/bpf 2>"$why" || ! mkdir -p /run/netns || ! mount -t tmpfs none /run/netns 2>"$why" ||
-	! mount -t overlay overlay -o "lowerdir=/etc,upperdir=$tmp/etc,workdir=$tmp/work" /etc 2>"$why"; then
-	leave "mounting is not allowed: $(cat "$why")"
+mkdir "$tmp/world" "$tmp/mem"
+# /etc is its own, too.
+if ! mount -t tmpfs none "$tmp/mem" 2>"$tmp/why" || ! mkdir "$tmp/mem/etc" "$tmp/mem/work" ||
+	! mount -t overlay overlay -o "lowerdir=/etc,upperdir=$tmp/mem/etc,workdir=$tmp/mem/work" /etc 2>"$tmp/why"; then
+	leave "mounting is not allowed: $(cat "$tmp/why")"
 fi
-if ! ip netns add outer 2>"$why" || ! ip netns add inner || ! ip link add vo netns outer type veth peer name vi netns inner 2>"$why"; then
-	leave "no network namespaces: $(cat "$why")"
-fi
-children=
-cleanup() {
-	"$skep" undeploy --all >/dev/null 2>&1
-	kill $children 2>/dev/null
-	wait $children 2>/dev/null
-	ip netns del outer
-	ip netns del inner
-}
-trap cleanup EXIT
-outer() { ip netns exec outer "$@"; }
-inner() { ip netns exec inner "$@"; }
-for ns in outer inner; do ip netns exec $ns sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 2>/dev/null; done
-ip -n outer addr add 10.94.0.1/24 dev vo && ip -n inner addr add 10.94.0.2/24 dev vi
+tidy() { umount -l /etc "$tmp/mem" 2>/dev/null; }
 ip -n outer addr add 2001:db8:94::1/64 dev vo nodad && ip -n inner addr add 2001:db8:94::2/64 dev vi nodad
-for ns in outer inner; do ip -n $ns link set lo up; done
-ip -n outer link set vo up && ip -n inner link set vi up
 ip -n inner route add default via 10.94.0.1 && ip -n inner -6 route add default via 2001:db8:94::1
 for last in 1 2 3 4 5 6 7 8 9 53 54; do ip -n outer addr add "192.0.2.$last/32" dev lo && ip -n outer addr add "2001:db8::$last/128" dev lo nodad; done
 for address in 198.51.100.1 198.51.100.200 169.254.169.254 100.100.100.200 10.0.2.2; do ip -n outer addr add "$address/32" dev lo; done
@@ -54,7 +20,7 @@ for address in 198.51.100.1 198.51.100.200 169.254.169.254 100.100.100.200 10.0.
 mkdir -p /etc/netns/inner /etc/netns/outer
 echo 'nameserver 192.0.2.53' >/etc/netns/inner/resolv.conf
 outer python3 "$source/tests/run/world.py" "$tmp/world" >"$tmp/world.said" 2>&1 &
-children=$!
+children="$children $!"
 for i in $(seq 100); do
 	[ -e "$tmp/world/ready" ] && break
 	sleep 0.1
@@ -62,16 +28,6 @@ done
 [ -e "$tmp/world/ready" ] || leave "the servers do not start: $(tail -1 "$tmp/world.said")"
 tries="$source/tests/run/tries.py"
 
-run() { timeout 60 "$skep" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; }
-exits() {
-	local want=$1 got
-	shift
-	run "$@"
-	got=$?
-	[ $got = "$want" ] || { echo "skep $*: exit code $got, not $want"; cat "$tmp/out" "$tmp/err"; return 1; }
-}
-says() { grep -qE -- "$1" "$tmp/out" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
-complains() { grep -qE -- "$1" "$tmp/err" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
 # deployed ARGS...: the firewall on inner's interface; what was there before is not replaced but gone.
 deployed() {
 	"$skep" undeploy egress-firewall >/dev/null 2>&1

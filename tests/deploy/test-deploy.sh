@@ -1,74 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # skep deploy, in the kernel that runs: programs on interfaces of the test's own namespaces, in its own cgroup, on its own processes; its pins lie in a bpffs of its own.
-. "$1/tests/tap.sh"
-source=$1
-skep=$2
-objects=$3
+what="skep deploy"
+. "$(dirname "$0")/own.sh"
 lb_state=$4
-if [ "$(id -u)" != 0 ]; then
-	skip "skep deploy" "not root"
-	tap_end
-	exit
-fi
-# A mount namespace of its own: the pins go with it.
-if [ -z "${SKEP_DEPLOY_TEST:-}" ]; then
-	SKEP_DEPLOY_TEST=1 exec unshare -m bash "$0" "$@"
-fi
-tmp=$(mktemp -d)
-if ! mount -t bpf bpf /sys/fs/bpf 2>"$tmp/why" || ! mkdir -p /run/netns || ! mount -t tmpfs none /run/netns 2>"$tmp/why"; then
-	skip "skep deploy" "mounting is not allowed: $(cat "$tmp/why")"
-	tap_end
-	rm -rf "$tmp"
-	exit
-fi
-if ! ip netns add outer 2>"$tmp/why" || ! ip netns add inner || ! ip link add vo netns outer type veth peer name vi netns inner 2>"$tmp/why"; then
-	skip "skep deploy" "no network namespaces: $(cat "$tmp/why")"
-	tap_end
-	rm -rf "$tmp"
-	exit
-fi
 group=$(findmnt -t cgroup2 -n -o TARGET | head -1)/skep-deploy-$$
-cleanup() {
-	"$skep" undeploy --all >/dev/null 2>&1
-	kill $children 2>/dev/null
-	wait $children 2>/dev/null
-	ip netns del outer
-	ip netns del inner
+tidy() {
 	[ -z "${container:-}" ] || rmdir "$container" 2>/dev/null
 	rmdir "$group" 2>/dev/null
-	rm -rf "$tmp"
 }
-children=
-trap cleanup EXIT
-outer() { ip netns exec outer "$@"; }
-inner() { ip netns exec inner "$@"; }
-ip -n outer addr add 10.94.0.1/24 dev vo && ip -n inner addr add 10.94.0.2/24 dev vi
-ip -n outer link set lo up && ip -n inner link set lo up
-ip -n outer link set vo up && ip -n inner link set vi up
 # No frames but the test's own.
 for ns in outer inner; do ip netns exec $ns sysctl -qw net.ipv6.conf.all.disable_ipv6=1 2>/dev/null; done
 
-if ! "$skep" deploy --no-check "$objects/deploy-xdp.bpf.o" --netns inner --iface vi --name probe >"$tmp/why" 2>&1; then
-	if grep -q 'Operation not permitted' "$tmp/why"; then
-		skip "skep deploy" "bpf(2) is not allowed: $(cat "$tmp/why")"
-		tap_end
-		exit
-	fi
-fi
-"$skep" undeploy probe >/dev/null 2>&1
-
-# run ARGS...: skep; stdout in $tmp/out, stderr in $tmp/err, the exit code is its own.
-run() { timeout 60 "$skep" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; }
-exits() {
-	local want=$1 got
-	shift
-	run "$@"
-	got=$?
-	[ $got = "$want" ] || { echo "skep $*: exit code $got, not $want"; cat "$tmp/out" "$tmp/err"; return 1; }
-}
-says() { grep -qE -- "$1" "$tmp/out" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
-complains() { grep -qE -- "$1" "$tmp/err" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
 pings() { outer ping -c 3 -i 0.05 -W 0.3 10.94.0.2 >/dev/null; }
 # A UDP frame to vi.
 frame() { outer bash -c 'echo x >/dev/udp/10.94.0.2/9'; }

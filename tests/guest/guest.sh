@@ -63,7 +63,7 @@ printf '%s\n' $modules >$root/etc/modules
 printf 'root:x:0:0:root:/root:/bin/bash\nuser:x:1000:1000:user:/tmp:/bin/bash\n' >$root/etc/passwd
 printf 'root:x:0:\nuser:x:1000:\n' >$root/etc/group
 cp $here/init $root/init
-cp tests/tap.sh $root/tests/
+cp tests/tap.sh tests/said.sh $root/tests/
 for name in "${names[@]}"; do
 	case $name in
 	bench-*) cp "$here/$name.sh" "$root/tests/guest/test-$name.sh" ;;

@@ -4,18 +4,10 @@
 # otherwise than newer ones (TC programs are filters of clsact).
 set -u
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../said.sh"
 : "${objects:?}" # from init
 tmp=$(mktemp -d)
 run() { skep "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; }
-exits() {
-	local want=$1 got
-	shift
-	run "$@"
-	got=$?
-	[ $got = "$want" ] || { echo "skep $*: exit code $got, not $want"; cat "$tmp/out" "$tmp/err"; return 1; }
-}
-says() { grep -qE -- "$1" "$tmp/out" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
-complains() { grep -qE -- "$1" "$tmp/err" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
 # counts NAME LINE COMMAND...: what the deployed programs count of a command is LINE, a pattern.
 counts() {
 	local name=$1 line=$2

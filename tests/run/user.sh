@@ -7,7 +7,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${as_root:-}" ]; then
 	new=$(mktemp -d) || exit 1
 	trap 'rm -rf "$new"' EXIT
 	mkdir -p "$new/tests/run" "$new/bin" "$new/objects" "$new/home"
-	cp "$1/tests/tap.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$1"/tests/run/*.[ch] "$1"/tests/run/*.expected "$1/tests/run/client.go" "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
+	cp "$1/tests/tap.sh" "$1/tests/said.sh" "$new/tests/" && cp "$1"/tests/run/*.sh "$1"/tests/run/*.py "$1"/tests/run/*.[ch] "$1"/tests/run/*.expected "$1/tests/run/client.go" "$new/tests/run/" && cp "$2" "$new/bin/" || exit 1
 	[ ! -e "$(dirname "$2")/libskep-preload.so" ] || cp "$(dirname "$2")/libskep-preload.so" "$new/bin/" || exit 1
 	find "$3" \( -name '*.o' -o -name docker-profile \) -exec cp {} "$new/objects/" \; || exit 1
 	chmod -R a+rX "$new" && chown -R 12345:12345 "$new/home" || exit 1
@@ -25,6 +25,7 @@ source=$1
 skep=$2
 objects=$3
 . "$source/tests/tap.sh"
+. "$source/tests/said.sh"
 tmp=$(mktemp -d)
 if ! "$skep" run ${SKEP_NET:+--net="$SKEP_NET"} ${SKEP_BY:+--by="$SKEP_BY"} -q -- true 2>"$tmp/why"; then
 	if grep -q 'namespaces cannot be made\|network stack is not there\|/proc cannot be mounted' "$tmp/why"; then
@@ -54,14 +55,3 @@ other_ways="${SKEP_NET:+--net=$SKEP_NET} ${SKEP_BY:+--by=$SKEP_BY}"
 under=${SKEP_UNDER:+$objects/$SKEP_UNDER}
 # run ARGS...: skep run; stdout in $tmp/out, stderr in $tmp/err, the exit code is its own.
 run() { timeout $((60 + ${FLIP:-0})) $under "$skep" run $other_ways "$@" >"$tmp/out" 2>"$tmp/err"; }
-# exits CODE ARGS...
-exits() {
-	local want=$1 got
-	shift
-	run "$@"
-	got=$?
-	[ $got = "$want" ] || { echo "exit code $got, not $want"; cat "$tmp/out" "$tmp/err"; return 1; }
-}
-prints() { [ "$(cat "$tmp/out")" = "$1" ] || { echo "not '$1' but:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
-says() { grep -qE -- "$1" "$tmp/out" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
-complains() { grep -qE -- "$1" "$tmp/err" || { echo "no '$1' in:"; cat "$tmp/out" "$tmp/err"; return 1; }; }
